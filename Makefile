@@ -1,0 +1,53 @@
+# `make demo` and `make test` need Python 3.11 or newer, pip and make; they build .venv themselves.
+#
+#   make demo     the whole library at work on real data (about two minutes)
+#   make test     all tests
+#   make lint     ruff and mypy
+#   make bench    this machine, beside whatever is installed
+#
+# torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
+# CPU build then wins, where a bare `torch` would bring several GB of CUDA. Elsewhere:
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
+
+PYTHON ?= python3
+TORCH := torch==2.13.0
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.demo
+	$(BIN)/fastlstm demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.bench
+	$(BIN)/fastlstm bench $(ARGS)
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache
+
+# One stamp per extra, inside .venv: pip runs again only when pyproject.toml has changed since.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -e '.[demo]'
+	touch $@
+
+.venv/.torch: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install '$(TORCH)'
+	touch $@
+
+.venv/.dev: pyproject.toml .venv/.torch
+	$(BIN)/python -m pip install -e '.[dev]'
+	touch $@
+
+.venv/.bench: pyproject.toml .venv/.torch
+	$(BIN)/python -m pip install -e '.[bench]'
+	touch $@
