@@ -1,0 +1,209 @@
+"""The house has floors: a room imports only from rooms below it, and heavy libraries stay out until they are needed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A package and its rooms (modules or folders at its top level), floor by floor from the ground.
+
+    `door` is the floor from which on the package itself (`import fastlstm`) may be imported, since it opens onto
+    everything below. `outside` gives, per room, which other tower's rooms it may see.
+    """
+
+    package: str
+    folder: Path
+    floors: tuple[frozenset[str], ...]
+    door: int
+    outside: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def floor(self, room: str) -> int | None:
+        return next((n for n, rooms in enumerate(self.floors) if room in rooms), None)
+
+
+def rooms(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+BRIDGE = frozenset({"fastlstm.contract"})
+
+FASTLSTM = Tower(
+    "fastlstm",
+    ROOT / "fastlstm",
+    (
+        rooms("contract"),
+        rooms("errors"),
+        rooms("cells"),
+        rooms("kernels reference cuda"),
+        rooms("engine"),
+        rooms("layers"),
+        rooms("torch interop"),
+        rooms("info explain"),
+        rooms("bench"),
+        rooms("demo"),
+        rooms("cli"),
+        rooms("__main__"),
+    ),
+    door=7,
+    outside={"cli": frozenset({"fastlstm_lint"}), "demo": frozenset({"fastlstm_lint"})},
+)
+
+LINT = Tower(
+    "fastlstm_lint",
+    ROOT / "lint" / "fastlstm_lint",
+    (
+        rooms("dims"),
+        rooms("values"),
+        rooms("signatures"),
+        rooms("interpreter"),
+        rooms("rules"),
+        rooms("noqa config files notebooks"),
+        rooms("report"),
+        rooms("engine"),
+        rooms("cli"),
+        rooms("__main__"),
+    ),
+    door=8,
+    outside=dict.fromkeys(("dims", "values", "signatures", "interpreter", "rules", "report", "engine"), BRIDGE),
+)
+
+HEAVY = {
+    "torch": rooms("torch interop bench demo info"),
+    "numba": rooms("kernels engine cuda bench info"),
+    "llvmlite": rooms("kernels engine cuda bench info"),
+    "sklearn": rooms("demo"),
+    "matplotlib": rooms("bench"),
+    "libcst": frozenset(),
+}
+"""Which rooms of `fastlstm` may name a heavy library at all. The linter's own tower may only use libcst."""
+
+
+def imports(source: str, module: str, is_package: bool) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of everything a module imports, wherever in the file the statement stands."""
+    here = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            prefix = ".".join(base + (node.module.split(".") if node.module else []))
+            yield from ((node.lineno, f"{prefix}.{alias.name}") for alias in node.names)
+
+
+def complaints(tower: Tower) -> list[str]:
+    """Every import in a tower that goes up, sideways, out of a window, or reaches for a library it should not see."""
+    found = []
+    for path in sorted(tower.folder.rglob("*.py")):
+        parts = path.relative_to(tower.folder).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        parts = parts[:-1] if is_package else parts
+        room = parts[0] if parts else ""
+        if room and tower.floor(room) is None:
+            found.append(f"{path.name}: the room {room!r} is on no floor; give it one in this file")
+            continue
+        module = ".".join((tower.package, *parts))
+        for line, name in imports(path.read_text(encoding="utf-8"), module, is_package):
+            reason = objection(tower, room, name)
+            if reason:
+                found.append(f"{module}:{line}: imports {name}: {reason}")
+    return found
+
+
+def objection(tower: Tower, room: str, name: str) -> str | None:
+    """Why `room` may not import `name`, or None. The door (room "") may name every room, but nothing heavy."""
+    top, _, rest = name.partition(".")
+    if top == tower.package:
+        other = rest.partition(".")[0]
+        floor = tower.floor(room) if room else len(tower.floors)
+        assert floor is not None
+        target = tower.floor(other)
+        if target is None:  # a name of the door itself, such as __version__
+            is_own_metadata = other == "__version__"
+            return None if is_own_metadata or floor >= tower.door else "the door opens onto rooms above this one"
+        return None if other == room or target < floor else "not on a floor below"
+    if top in {"fastlstm", "fastlstm_lint"}:
+        allowed = tower.outside.get(room, frozenset())
+        seen = any(name == entry or name.startswith(entry + ".") for entry in allowed)
+        return None if seen else "the towers meet only at the bridge"
+    if top in HEAVY:
+        allowed = HEAVY[top] if tower.package == "fastlstm" else frozenset()
+        is_linters_own = tower.package == "fastlstm_lint" and top == "libcst"
+        return None if room in allowed or is_linters_own else f"{top} has no business here"
+    if tower.package == "fastlstm" and tower.floor(room) == 0 and top not in sys.stdlib_module_names:
+        return "the ground floor stands on the standard library alone"
+    return None
+
+
+@pytest.mark.parametrize("tower", [FASTLSTM, LINT], ids=lambda tower: tower.package)
+def test_every_import_goes_down(tower: Tower) -> None:
+    assert list(tower.folder.rglob("*.py"))
+    assert complaints(tower) == []
+
+
+PLANTED = [
+    ("contract.py", "import numpy", "standard library alone"),
+    ("contract.py", "from . import layers", "not on a floor below"),
+    ("engine/plan.py", "from fastlstm.layers import LSTM", "not on a floor below"),
+    ("engine/deep/plan.py", "from ...layers.lstm import LSTM", "not on a floor below"),
+    ("layers/__init__.py", "def f():\n    import torch", "torch has no business here"),
+    ("kernels/a.py", "from ..reference import step", "not on a floor below"),
+    ("layers/lstm.py", "from fastlstm_lint import rules", "the towers meet only at the bridge"),
+    ("layers/lstm.py", "import fastlstm", "the door opens onto rooms above"),
+    ("__init__.py", "import numba", "numba has no business here"),
+    ("attic.py", "", "on no floor"),
+]
+
+
+@pytest.mark.parametrize(("file", "source", "expected"), PLANTED, ids=[f"{f}: {e}" for f, _, e in PLANTED])
+def test_a_planted_import_is_found(tmp_path: Path, file: str, source: str, expected: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source)
+    [complaint] = complaints(Tower("fastlstm", tmp_path, FASTLSTM.floors, FASTLSTM.door, FASTLSTM.outside))
+    assert expected in complaint
+
+
+def test_good_imports_raise_no_complaint(tmp_path: Path) -> None:
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "lstm.py").write_text(
+        "import numpy\nfrom ..engine import plan\nfrom . import base\nfrom fastlstm.contract import Layer\n"
+    )
+    (tmp_path / "cli.py").write_text(
+        "import fastlstm\nfrom fastlstm import bench, __version__\nimport fastlstm_lint.cli"
+    )
+    assert complaints(Tower("fastlstm", tmp_path, FASTLSTM.floors, FASTLSTM.door, FASTLSTM.outside)) == []
+
+
+PROMISES = {
+    "import fastlstm": {"numba", "llvmlite", "torch", "scipy", "libcst"},
+    "import fastlstm_lint": {"numba", "llvmlite", "numpy", "torch"},
+    "import fastlstm.contract": {"numba", "numpy", "torch", "click", "libcst"},
+    "import fastlstm.cli": {"numba", "numpy", "torch", "libcst", "matplotlib"},
+}
+"""What a statement, run first in a process of its own, must not load."""
+
+
+def loaded_by(python, statement: str) -> set[str]:  # type: ignore[no-untyped-def]
+    done = python("-c", f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("statement", PROMISES)
+def test_heavy_libraries_stay_out(python, statement: str) -> None:  # type: ignore[no-untyped-def]
+    assert loaded_by(python, statement) & PROMISES[statement] == set()
+
+
+def test_a_heavy_import_is_seen(python) -> None:  # type: ignore[no-untyped-def]
+    assert {"numba", "llvmlite", "numpy"} <= loaded_by(python, "import fastlstm, numba")
