@@ -70,12 +70,16 @@ def letters(shape: Shape) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The configuration of one cell, as given to torch.nn.LSTMCell, GRUCell or RNNCell."""
+    """The configuration of one cell, as given to torch.nn.LSTMCell, GRUCell or RNNCell.
+
+    `nonlinearity`, "tanh" or "relu", is read where `kind` is "RNN".
+    """
 
     kind: str
     input_size: Size
     hidden_size: Size
     bias: bool = True
+    nonlinearity: str = "tanh"
 
     @property
     def gates(self) -> tuple[str, ...]:
@@ -103,6 +107,7 @@ class Layer:
     """The configuration of a layer stack, as given to torch.nn.LSTM, GRU or RNN.
 
     `kind` is "LSTM", "GRU" or "RNN". Sizes may be symbolic; `num_layers` must be an int where parameters are listed.
+    `nonlinearity`, "tanh" or "relu", is read where `kind` is "RNN".
     """
 
     kind: str
@@ -113,6 +118,7 @@ class Layer:
     batch_first: bool = False
     bidirectional: bool = False
     proj_size: Size = 0
+    nonlinearity: str = "tanh"
 
     @property
     def gates(self) -> tuple[str, ...]:
