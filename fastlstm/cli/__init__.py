@@ -1,0 +1,42 @@
+"""The command `fastlstm`. Each subcommand is imported when it is called, so that the others cost nothing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "lint": ("fastlstm_lint.cli:lint", "Find shape mistakes in code that uses recurrent layers."),
+    "explain": ("fastlstm.cli.explain:explain", "Show every shape of a layer, drawn as text."),
+    "demo": ("fastlstm.cli.demo:demo", "See the library at work on real data."),
+    "bench": ("fastlstm.cli.bench:bench", "Time this machine, beside what is installed."),
+    "info": ("fastlstm.cli.info:info", "Show versions, CPU, threads and backends."),
+    "warmup": ("fastlstm.cli.warmup:warmup", "Compile and cache what a first call would need."),
+}
+"""Where each subcommand lives, and its line in `fastlstm --help`, which is printed without importing any."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: Any = getattr(importlib.import_module(module), attribute)
+        return command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fastlstm")
+def main() -> None:
+    """LSTMs, GRUs and RNNs fast on a CPU, and a linter for the shape mistakes that torch lets through."""
