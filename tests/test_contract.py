@@ -32,6 +32,8 @@ def torch_layer(layer: Layer) -> torch.nn.RNNBase:
     kind = options.pop("kind")
     if kind != "LSTM":
         del options["proj_size"]
+    if kind != "RNN":
+        del options["nonlinearity"]
     return getattr(torch.nn, kind)(**options)  # type: ignore[no-any-return]
 
 

@@ -19,8 +19,11 @@ PARAMETERS = {
     "GRUCell": _CELL,
     "RNNCell": (*_CELL, "nonlinearity"),
 }
-IGNORED = {"device", "dtype", "seed", "dropout", "nonlinearity"}
-"""Options that change no shape."""
+ANYWHERE = {"device", "dtype", "seed"}
+"""Keywords that every constructor takes, torch's or ours, and that change no shape."""
+
+SHAPELESS = ANYWHERE | {"dropout"}
+"""Options whose values are not even read."""
 
 MOST_LAYERS = 1000
 
@@ -32,13 +35,13 @@ class LayerSyntaxError(ValueError):
 def parse(text: str) -> Layer | Cell:
     """The configuration that a constructor call names. Arguments must be literals: nothing is evaluated."""
     name, given = _call(text)
-    unknown = [key for key in given if key not in PARAMETERS[name] and key not in IGNORED]
+    unknown = [key for key in given if key not in PARAMETERS[name] and key not in ANYWHERE]
     if unknown:
         raise LayerSyntaxError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(PARAMETERS[name])}")
     for required in ("input_size", "hidden_size"):
         if required not in given:
             raise LayerSyntaxError(f"{name} needs {required}: for example {name}(5, 6)")
-    options = {key: value for key, value in given.items() if key not in IGNORED}
+    options = {key: value for key, value in given.items() if key not in SHAPELESS}
     for key, value in options.items():
         _check(name, key, value)
     kind = name.removesuffix("Cell")
@@ -92,7 +95,7 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
             raise LayerSyntaxError("** cannot be read; write the options out")
         if keyword.arg in given:
             raise LayerSyntaxError(f"{keyword.arg} is given twice")
-        given[keyword.arg] = None if keyword.arg in IGNORED else _literal(keyword.value)
+        given[keyword.arg] = None if keyword.arg in SHAPELESS else _literal(keyword.value)
     return name, given
 
 
@@ -109,6 +112,9 @@ def _check(name: str, key: str, value: Any) -> None:
         if not isinstance(value, bool):
             hint = f"; position {PARAMETERS[name].index(key) + 1} of {name} is {key}"
             raise LayerSyntaxError(f"{key} must be True or False, got {value!r}{hint}")
+    elif key == "nonlinearity":
+        if value not in ("tanh", "relu"):
+            raise LayerSyntaxError(f"nonlinearity must be 'tanh' or 'relu', got {value!r}")
     elif not isinstance(value, int) or isinstance(value, bool) or value < (0 if key == "proj_size" else 1):
         raise LayerSyntaxError(f"{key} must be a positive whole number, got {value!r}")
     elif key == "num_layers" and value > MOST_LAYERS:
