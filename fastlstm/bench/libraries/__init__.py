@@ -1,0 +1,52 @@
+"""One module per library, named as the library: how it runs a workload. Imported in that library's worker only.
+
+Each module has `version()`, `refuses(workload)` (why it cannot serve, or None) and `build(problem, threads)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Protocol, cast
+
+import numpy as np
+
+from fastlstm.bench.workload import Problem, Workload
+
+NAMES = ("fastlstm", "torch", "onnxruntime", "openvino", "jax")
+NEEDS = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
+"""What must be installed beside the library of that name: the model is written with onnx."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A workload made ready in one library.
+
+    `call` is what is timed. `results` runs it once more and gives output, h_n, c_n, and after training grad_x and
+    grad_<parameter>; of a packed batch, output and grad_x hold one row per token.
+    """
+
+    call: Callable[[], object]
+    results: Callable[[], dict[str, np.ndarray]]
+
+
+class Library(Protocol):
+    """What each module of this package offers."""
+
+    def version(self) -> str: ...
+
+    def refuses(self, workload: Workload) -> str | None: ...
+
+    def build(self, problem: Problem, threads: int) -> Task: ...
+
+
+def missing(name: str) -> list[str]:
+    """What would have to be installed to measure this library."""
+    return [module for module in NEEDS.get(name, (name,)) if find_spec(module) is None]
+
+
+def library(name: str) -> Library:
+    """The module of this package that runs workloads in the library `name`."""
+    return cast(Library, importlib.import_module(f"fastlstm.bench.libraries.{name}"))

@@ -1,0 +1,56 @@
+"""This library's NumPy layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import fastlstm
+from fastlstm.bench.libraries import Task
+from fastlstm.bench.workload import Problem, Workload
+
+
+def version() -> str:
+    return fastlstm.__version__
+
+
+def refuses(workload: Workload) -> str | None:
+    return None
+
+
+def build(problem: Problem, threads: int) -> Task:
+    fastlstm.set_num_threads(threads)
+    work = problem.workload
+    layer = getattr(fastlstm, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
+    layer.load_state_dict(problem.parameters)
+    if not work.training:
+        layer.eval()
+        state = problem.states if work.cell == "LSTM" else problem.states[0]
+        return Task(lambda: layer(problem.x, state), lambda: _named(*layer(problem.x, state)))
+    x: Any = problem.x
+    grad: Any = problem.grad
+    options = {"reset": problem.reset} if work.mode == "reset" else {}
+    if work.mode == "packed":
+        x = fastlstm.pack_padded_sequence(problem.x, problem.lengths)
+        grad = fastlstm.pack_padded_sequence(problem.grad, problem.lengths)
+
+    def step() -> tuple[Any, Any, Any]:
+        layer.zero_grad()
+        output, final = layer(x, **options)
+        grad_x, _ = layer.backward(grad)
+        return output, final, grad_x
+
+    def results() -> dict[str, np.ndarray]:
+        output, final, grad_x = step()
+        packed = work.mode == "packed"
+        named = _named(output.data if packed else output, final)
+        named["grad_x"] = grad_x.data if packed else grad_x
+        return named | {f"grad_{name}": value.copy() for name, value in layer.grad.items()}
+
+    return Task(step, results)
+
+
+def _named(output: np.ndarray, final: Any) -> dict[str, np.ndarray]:
+    states = final if isinstance(final, tuple) else (final,)
+    return {"output": output, **dict(zip(("h_n", "c_n"), states, strict=False))}

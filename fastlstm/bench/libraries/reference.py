@@ -1,0 +1,45 @@
+"""The reference in float64: what every library's results are compared with. Never timed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastlstm.bench.libraries import Task
+from fastlstm.bench.workload import Problem, Workload
+from fastlstm.reference import Reference
+
+
+def version() -> str:
+    return "float64"
+
+
+def refuses(workload: Workload) -> str | None:
+    return None
+
+
+def build(problem: Problem, threads: int) -> Task:
+    return Task(lambda: results(problem), lambda: results(problem))
+
+
+def results(problem: Problem) -> dict[str, np.ndarray]:
+    work = problem.workload
+    reference = Reference(work.layer, np.dtype(np.float64))
+    parameters = {name: value.astype(np.float64) for name, value in problem.parameters.items()}
+    x, grad = problem.x.astype(np.float64), problem.grad.astype(np.float64)
+    packed = work.mode == "packed"
+    output, states, saved = reference.forward(
+        parameters,
+        0,
+        x[problem.rows] if packed else x,
+        None if work.training else tuple(state.astype(np.float64) for state in problem.states),
+        train=work.training,
+        batch_sizes=problem.batch_sizes if packed else None,
+        reset=problem.reset if work.mode == "reset" else None,
+    )
+    named = {"output": output, **dict(zip(("h_n", "c_n"), states, strict=False))}
+    if saved is None:
+        return named
+    grad_x, _, grads = reference.backward(
+        parameters, 0, saved, grad[problem.rows] if packed else grad, (None,) * len(states)
+    )
+    return named | {"grad_x": grad_x} | {f"grad_{name}": value for name, value in grads.items()}

@@ -1,0 +1,138 @@
+"""What is measured: sizes and mode of one row, its arithmetic, and the numbers it is run on."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from fastlstm.contract import GATES, Layer, sizes
+
+MODES = {
+    "infer": "forward, nothing kept",
+    "train": "forward and backward, gradients of input and parameters",
+    "packed": "as train, on a packed batch of unequal lengths",
+    "reset": "as train, the state zeroed where an episode starts",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row. T time steps, B batch, I input_size, H hidden_size, L layers, D directions, all in float32."""
+
+    name: str
+    cell: str
+    mode: str
+    T: int
+    B: int
+    I: int
+    H: int
+    L: int = 1
+    D: int = 1
+    source: str = ""
+    assumed: str = ""
+
+    def __post_init__(self) -> None:
+        if self.cell not in GATES:
+            raise ValueError(f"{self.name}: cell {self.cell!r} is none of {', '.join(GATES)}")
+        if self.mode not in MODES:
+            raise ValueError(f"{self.name}: mode {self.mode!r} is none of {', '.join(MODES)}")
+        for letter in "TBIHLD":
+            if getattr(self, letter) < 1 or (letter == "D" and self.D > 2):
+                raise ValueError(f"{self.name}: {letter}={getattr(self, letter)} is out of range")
+        if self.mode == "reset" and self.D != 1:
+            raise ValueError(f"{self.name}: an episode has one direction")
+
+    @property
+    def layer(self) -> Layer:
+        return Layer(self.cell, self.I, self.H, self.L, bidirectional=self.D == 2)
+
+    @property
+    def training(self) -> bool:
+        return self.mode != "infer"
+
+    @property
+    def tokens(self) -> int:
+        """(time step, sample) pairs that exist."""
+        return int(self.lengths().sum()) if self.mode == "packed" else self.T * self.B
+
+    @property
+    def flop(self) -> int:
+        """Multiplications and additions of the matrix products: a backward pass costs two forward ones."""
+        products = sum(rows.size * columns.size for _, (rows, columns) in self._matrices())
+        return 2 * products * self.tokens * (3 if self.training else 1)
+
+    @property
+    def recurrent_bytes(self) -> int:
+        """Bytes of the recurrent weights that every time step must read, forward pass, all layers and directions."""
+        return sum(4 * rows.size * columns.size for name, (rows, columns) in self._matrices() if "_hh_" in name)
+
+    def _matrices(self) -> list[tuple[str, Any]]:
+        return [(name, shape) for name, shape in self.layer.parameters().items() if len(shape) == 2]
+
+    def lengths(self) -> np.ndarray:
+        """(B,) lengths of the packed batch, longest first: uniform in T/8 .. T, the longest is T."""
+        lengths = np.random.default_rng(0).integers(max(1, self.T // 8), self.T + 1, self.B)
+        lengths[0] = self.T
+        return np.sort(lengths)[::-1].copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def load() -> dict[str, Workload]:
+    """The workloads shipped with the package, by name."""
+    table = tomllib.loads(files("fastlstm.bench").joinpath("workloads.toml").read_text(encoding="utf-8"))
+    rows = [Workload(**row) for row in table["workload"]]
+    return {row.name: row for row in rows}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The numbers of one row: the same in every process, since they come from a seed.
+
+    x (T, B, I); states h_0 and c_0 (L*D, B, H), given in inference, zeros in training; grad (T, B, D*H), what arrives
+    at output; parameters by torch's names; reset (T, B) bool, True where the state is zeroed before the step;
+    lengths (B,). In a packed batch the steps past a length are not used.
+    """
+
+    workload: Workload
+    x: np.ndarray
+    states: tuple[np.ndarray, ...]
+    grad: np.ndarray
+    parameters: dict[str, np.ndarray]
+    reset: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(time step, sample) of each row of the packed batch, time slowest."""
+        T, B = self.workload.T, self.workload.B
+        return np.nonzero(np.arange(T)[:, None] < self.lengths[None, :B])
+
+    @property
+    def batch_sizes(self) -> np.ndarray:
+        """(T,) samples still running at each step of the packed batch."""
+        return (np.arange(self.workload.T)[:, None] < self.lengths).sum(1)
+
+
+def problem(workload: Workload, seed: int = 0) -> Problem:
+    """Inputs of ordinary size and weights as torch initialises them, uniform within 1 / sqrt(H)."""
+    rng = np.random.default_rng(seed)
+    layer, T, B = workload.layer, workload.T, workload.B
+    bound = workload.H**-0.5
+    parameters = {
+        name: rng.uniform(-bound, bound, sizes(shape)).astype(np.float32) for name, shape in layer.parameters().items()
+    }
+    return Problem(
+        workload,
+        rng.standard_normal(sizes(layer.input(T, B)), np.float32),
+        tuple(rng.standard_normal(sizes(shape), np.float32) for shape in layer.states(B).values()),
+        rng.standard_normal(sizes(layer.output(T, B)), np.float32),
+        parameters,
+        rng.random((T, B)) < 0.02,
+        workload.lengths() if workload.mode == "packed" else np.full(B, T),
+    )
