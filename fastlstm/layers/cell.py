@@ -1,0 +1,200 @@
+"""LSTMCell, GRUCell and RNNCell on NumPy arrays: one time step, with torch's constructors and parameter names.
+
+A cell is an engine of one layer called with T = 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..contract import Cell, Layer, sizes
+from . import checks
+from .arrays import float_dtype, require
+from .backend import Engine
+from .checks import States
+from .module import Module, uniform
+
+Seed = int | np.random.Generator | None
+
+
+@dataclass(slots=True)
+class StepTape:
+    """What a step in training mode keeps for its backward. Good for one: `saved` is None afterwards."""
+
+    saved: Any
+    version: int
+    B: int | None
+
+
+class _Step(Module):
+    """The call of a cell; the classes below say how its states look to the user."""
+
+    def __init__(self, config: Cell, dtype: Any, seed: Seed) -> None:
+        rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
+        shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
+        super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
+        self.config, self.dtype = config, dtype
+        self._prepare()
+
+    def _prepare(self) -> None:
+        config = self.config
+        layer = Layer(
+            config.kind, config.input_size, config.hidden_size, bias=config.bias, nonlinearity=config.nonlinearity
+        )
+        self._engine = Engine(layer, self.dtype)
+        self._layer_parameters = {f"{name}_l0": value for name, value in self._parameters.items()}
+
+    def _forward(self, x: Any, states: tuple[Any, ...] | None) -> States:
+        """The states after the step. Right arrays (B, I) and (B, H) take the short way: about 1 us of checks."""
+        B: int | None
+        if (
+            type(x) is ndarray
+            and x.ndim == 2
+            and x.dtype is self.dtype
+            and x.shape[1] == self.config.input_size
+            and x.flags.carray
+            and (states is None or self._fits(states, x.shape[0]))
+        ):
+            B = x.shape[0]
+        else:
+            x, states, B = self._check(x, states)
+        if states is not None:
+            states = tuple([state[None] for state in states])
+        _, after, saved = self._engine.forward(
+            self._layer_parameters, self._version, x[None], states, train=self.training
+        )
+        if self.training:
+            self.tape = StepTape(saved, self._version, B)
+        return tuple([state[0, 0] if B is None else state[0] for state in after])
+
+    def _fits(self, states: tuple[Any, ...], B: int) -> bool:
+        """The states are right as they are."""
+        for state in states:
+            if not (
+                type(state) is ndarray
+                and state.dtype is self.dtype
+                and state.shape == (B, self.config.hidden_size)
+                and state.flags.carray
+            ):
+                return False
+        return True
+
+    def _check(self, x: Any, states: tuple[Any, ...] | None) -> tuple[ndarray, States | None, int | None]:
+        """Any form of input as (B, I) and (B, H), and a diagnosis where it is wrong."""
+        x = require("x", x, self.dtype)
+        B = errors.check_cell_input(self.config, x.shape)
+        if states is not None:
+            states = tuple(
+                self._checked_state(name, state, B, f"{name}_0")
+                for name, state in zip(self.config.state_names, states, strict=True)
+            )
+        return np.atleast_2d(x), states, B
+
+    def _checked_state(self, state: str, value: Any, B: int | None, name: str) -> ndarray:
+        value = require(name, value, self.dtype)
+        errors.check_cell_state(self.config, state, value.shape, B, name)
+        return np.atleast_2d(value)
+
+    def _backward(self, grad_states: tuple[Any, ...], tape: StepTape | None) -> tuple[ndarray, States]:
+        """Gradients of x and of the states before the step; adds those of the parameters to `grad`."""
+        tape = tape or self.tape or StepTape(None, self._version, None)
+        errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
+        if all(grad is None for grad in grad_states):
+            raise ValueError("the gradients of the states are None, expected one at least")
+        given = tuple(
+            None if grad is None else self._checked_state(name, grad, tape.B, f"grad_{name}_1")[None]
+            for name, grad in zip(self.config.state_names, grad_states, strict=True)
+        )
+        grad_x, grad_before, grads = self._engine.backward(
+            self._layer_parameters, self._version, tape.saved, None, given
+        )
+        tape.saved = None
+        self._accumulate({name.removesuffix("_l0"): grad for name, grad in grads.items()})
+        if tape.B is None:
+            return grad_x[0, 0], tuple(grad[0, 0] for grad in grad_before)
+        return grad_x[0], tuple(grad[0] for grad in grad_before)
+
+    def __getstate__(self) -> dict[str, Any]:
+        derived = ("_engine", "_layer_parameters")
+        return {name: value for name, value in super().__getstate__().items() if name not in derived}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
+
+    def __repr__(self) -> str:
+        config = self.config
+        extra = ("" if config.bias else ", bias=False") + (", nonlinearity=relu" * (config.nonlinearity == "relu"))
+        return f"{type(self).__name__}({config.input_size}, {config.hidden_size}{extra})"
+
+
+def _config(kind: str, input_size: int, hidden_size: int, bias: bool, nonlinearity: str = "tanh") -> Cell:
+    """The checked configuration."""
+    return Cell(
+        kind,
+        checks.count("input_size", input_size),
+        checks.count("hidden_size", hidden_size),
+        checks.flag("bias", bias),
+        checks.one_of("nonlinearity", nonlinearity, ("tanh", "relu")),
+    )
+
+
+class LSTMCell(_Step):
+    """One step of an LSTM, as torch.nn.LSTMCell."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32,
+                 seed: Seed = None) -> None:  # fmt: skip
+        super().__init__(_config("LSTM", input_size, hidden_size, bias), dtype, seed)
+
+    def __call__(self, x: ndarray, state: tuple[ndarray, ndarray] | None = None) -> tuple[ndarray, ndarray]:
+        """`h_1, c_1 = cell(x, (h_0, c_0))`; x (B, I), states (B, H), None for zeros; all without B for one sequence."""
+        if state is not None and not (type(state) is tuple and len(state) == 2):
+            state = checks.pair("state", state)
+        return self._forward(x, state)  # type: ignore[return-value]
+
+    def backward(
+        self, grad_state: tuple[ndarray | None, ndarray | None], *, tape: StepTape | None = None
+    ) -> tuple[ndarray, tuple[ndarray, ndarray]]:
+        """`grad_x, (grad_h_0, grad_c_0) = cell.backward((grad_h_1, grad_c_1))`, for the last step.
+
+        To go back through several, keep `cell.tape` after each and hand them in, last first. Adds the parameters'
+        gradients to `grad`. RuntimeError where there is no step to go back through.
+        """
+        return self._backward(checks.pair("grad_state", grad_state), tape)  # type: ignore[return-value]
+
+
+class _SingleStateStep(_Step):
+    """The call of the cells whose state is one array."""
+
+    def __call__(self, x: ndarray, state: ndarray | None = None) -> ndarray:
+        """`h_1 = cell(x, h_0)`; x (B, I), states (B, H), None for zeros; all without B for one sequence."""
+        if type(state) is tuple or type(state) is list:
+            errors.refuse_type("state", state, "numpy array", f"the state of a {type(self).__name__} is one array")
+        (h,) = self._forward(x, None if state is None else (state,))
+        return h
+
+    def backward(self, grad_state: ndarray, *, tape: StepTape | None = None) -> tuple[ndarray, ndarray]:
+        """`grad_x, grad_h_0 = cell.backward(grad_h_1)`, as LSTMCell.backward with one array as the state."""
+        grad_x, (grad_h_0,) = self._backward((grad_state,), tape)
+        return grad_x, grad_h_0
+
+
+class GRUCell(_SingleStateStep):
+    """One step of a GRU, as torch.nn.GRUCell."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32,
+                 seed: Seed = None) -> None:  # fmt: skip
+        super().__init__(_config("GRU", input_size, hidden_size, bias), dtype, seed)
+
+
+class RNNCell(_SingleStateStep):
+    """One step of a plain RNN, as torch.nn.RNNCell, with `nonlinearity` "tanh" or "relu"."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
+                 dtype: Any = np.float32, seed: Seed = None) -> None:  # fmt: skip
+        super().__init__(_config("RNN", input_size, hidden_size, bias, nonlinearity), dtype, seed)

@@ -1,0 +1,148 @@
+"""The careful way into a layer: every form of input there is, checked and brought into the form an engine takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..contract import Layer
+from .arrays import require, require_mask
+from .packing import PackedSequence, check_packed
+
+States = tuple[ndarray, ...]
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        errors.refuse_type(name, value, "int")
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected at least {least}")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool. 0 and 1 are refused: a forgotten argument shifts its neighbours into a flag's place."""
+    if not isinstance(value, bool | np.bool_):
+        errors.refuse_type(name, value, "bool")
+    return bool(value)
+
+
+def probability(name: str, value: Any) -> float:
+    """`value` as a float in 0..1."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        errors.refuse_type(name, value, "float")
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"{name} is {value}, expected 0 to 1")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """`value`, if it is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a call's arrays lie to the user, where that is not how they lie to an engine."""
+
+    config: Layer
+    packed: PackedSequence | None = None  # its indices; the data are those of the input
+
+    def inner(self, array: ndarray) -> ndarray:
+        """A sequence (input, output or a gradient of these) for an engine."""
+        if self.packed is not None:
+            return array
+        return array[None] if self.config.batch_first else array[:, None]
+
+    def outer(self, array: ndarray) -> Any:
+        """A sequence for the user: packed, or without the batch axis."""
+        if self.packed is not None:
+            return self.packed._replace(data=array)
+        return array[0] if self.config.batch_first else array[:, 0]
+
+    def inner_state(self, state: ndarray) -> ndarray:
+        """A state (L*D, B, P or H) for an engine: sequences by length, or with a batch axis."""
+        if self.packed is None:
+            return state[:, None]
+        order = self.packed.sorted_indices
+        return state if order is None else np.ascontiguousarray(state[:, order])
+
+    def outer_state(self, state: ndarray) -> ndarray:
+        """A state for the user: sequences in their own order, or without the batch axis."""
+        if self.packed is None:
+            return state[:, 0]
+        order = self.packed.unsorted_indices
+        return state if order is None else np.ascontiguousarray(state[:, order])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A checked call, as an engine takes it. `form` is None for a dense batch, which lies alike to both."""
+
+    x: ndarray
+    states: States | None
+    batch_sizes: ndarray | None
+    reset: ndarray | None
+    form: Form | None
+    T: int
+    B: int | None
+
+
+def check_call(config: Layer, dtype: np.dtype, x: Any, states: Any, reset: Any) -> Call:
+    """Checks everything about a call and brings it into an engine's form; raises before anything is computed."""
+    packed = x if isinstance(x, PackedSequence) else None
+    if packed is None:
+        x = require("x", x, dtype)
+        T, B = errors.check_input(config, x.shape)
+        form = None if B is not None else Form(config)
+    else:
+        check_packed(packed, config.input_size)
+        x = require("x.data", packed.data, dtype)
+        T, B = len(packed.batch_sizes), int(packed.batch_sizes[0])
+        form = Form(config, packed._replace(data=None))
+    if states is not None:
+        states = check_states(config, dtype, states, T, B, "{}_0")
+    if reset is not None:
+        reset = require_mask("reset", reset)
+        errors.check_reset(reset.shape, T, B)
+    if form is None:
+        return Call(x, states, None, reset, None, T, B)
+    if states is not None:
+        states = tuple(map(form.inner_state, states))
+    if packed is None:
+        return Call(form.inner(x), states, None, None if reset is None else reset[:, None], form, T, B)
+    if reset is not None and packed.sorted_indices is not None:
+        reset = np.ascontiguousarray(reset[:, packed.sorted_indices])
+    batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))
+    return Call(x, states, batch_sizes, reset, form, T, B)
+
+
+def check_states(config: Layer, dtype: np.dtype, states: tuple[Any, ...], T: int, B: int | None, name: str) -> Any:
+    """The initial states, or the gradients of the final ones, of which some may be None.
+
+    `name` makes the argument's name of h and c.
+    """
+    checked = []
+    for state, value in zip(config.state_names, states, strict=True):
+        if value is not None or name == "{}_0":
+            value = require(name.format(state), value, dtype)
+            errors.check_state(config, state, value.shape, T, B, name.format(state))
+        checked.append(value)
+    return tuple(checked)
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """The two states of an LSTM."""
+    if not isinstance(value, tuple | list):
+        errors.refuse_type(name, value, "tuple (h, c)", "an LSTM carries two states")
+    if len(value) != 2:
+        raise ValueError(f"{name} has {len(value)} entries, expected the two of (h, c)")
+    return value[0], value[1]

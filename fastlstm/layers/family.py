@@ -1,0 +1,165 @@
+"""LSTM, GRU and RNN on NumPy arrays, with torch's constructors, shapes and parameter names.
+
+Letters: T time steps, B batch, I input_size, H hidden_size, P proj_size (or H), L num_layers, D directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..contract import Layer
+from ..errors import refuse_type
+from . import checks
+from .packing import PackedSequence
+from .recurrent import Recurrent, Tape
+
+Sequences = ndarray | PackedSequence
+Seed = int | np.random.Generator | None
+
+
+def _config(kind: str, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
+            bidirectional: bool, proj_size: int = 0, nonlinearity: str = "tanh") -> Layer:  # fmt: skip
+    """The checked configuration."""
+    hidden_size, proj_size = checks.count("hidden_size", hidden_size), checks.count("proj_size", proj_size, 0)
+    if proj_size >= hidden_size:
+        raise ValueError(f"proj_size is {proj_size}, expected less than hidden_size = {hidden_size}")
+    return Layer(
+        kind,
+        checks.count("input_size", input_size),
+        hidden_size,
+        checks.count("num_layers", num_layers),
+        checks.flag("bias", bias),
+        checks.flag("batch_first", batch_first),
+        checks.flag("bidirectional", bidirectional),
+        proj_size,
+        checks.one_of("nonlinearity", nonlinearity, ("tanh", "relu")),
+    )
+
+
+class LSTM(Recurrent):
+    """A stack of LSTM layers; the equations are in `fastlstm/reference/lstm.py`.
+
+    The constructor is torch.nn.LSTM's, and `dtype` is float32 or float64. Parameters are uniform in
+    -1/sqrt(H)..1/sqrt(H), drawn from `seed`, as is the dropout: p = `dropout` on the output of every layer but the
+    last, in training mode.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        *,
+        dtype: Any = np.float32,
+        seed: Seed = None,
+    ) -> None:
+        config = _config("LSTM", input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size)
+        super().__init__(config, dropout, dtype, seed)
+
+    def __call__(
+        self, x: Sequences, state: tuple[ndarray, ndarray] | None = None, *, reset: ndarray | None = None
+    ) -> tuple[Any, tuple[ndarray, ndarray]]:
+        """`output, (h_n, c_n) = lstm(x, (h_0, c_0))`.
+
+        x: (T, B, I), or (B, T, I) with batch_first, or (T, I) unbatched, or a PackedSequence with rows (N, I).
+        state: h_0 (L*D, B, P) and c_0 (L*D, B, H), without B for an unbatched x, never batch-first; None for zeros.
+        reset: (T, B) bool, also with batch_first; (T,) unbatched. Where `reset[t, b]`, step t of sequence b begins
+        anew: no state and no gradient passes between steps t - 1 and t, in either direction.
+
+        output: as x, with D*P features, the forward direction's first. h_n, c_n: as h_0, c_0; entry l*D + d belongs
+        to layer l, direction d. In training mode, x and output must stay as they are until `backward`.
+        Raises ValueError or TypeError, naming the argument, where one is wrong.
+        """
+        if state is not None and not (type(state) is tuple and len(state) == 2):
+            state = checks.pair("state", state)
+        return self._forward(x, state, reset)  # type: ignore[return-value]
+
+    def backward(
+        self,
+        grad_output: Sequences | None,
+        grad_state: tuple[ndarray | None, ndarray | None] | None = None,
+        *,
+        tape: Tape | None = None,
+    ) -> tuple[Any, tuple[ndarray, ndarray]]:
+        """`grad_x, (grad_h_0, grad_c_0) = lstm.backward(grad_output, (grad_h_n, grad_c_n))`.
+
+        Goes back through the last forward, once, or through the one whose `lstm.tape` is given. Every gradient has the
+        shape of its value; None stands for zeros. Adds the parameters' gradients to `grad`.
+        RuntimeError where there is no forward to go back through, or the parameters have changed since.
+        """
+        states = None if grad_state is None else checks.pair("grad_state", grad_state)
+        return self._backward(grad_output, states, tape)  # type: ignore[return-value]
+
+
+class _SingleState(Recurrent):
+    """The call of the layers whose state is one array."""
+
+    def __call__(
+        self, x: Sequences, state: ndarray | None = None, *, reset: ndarray | None = None
+    ) -> tuple[Any, ndarray]:
+        """`output, h_n = layer(x, h_0)`. Arguments and results as for LSTM, but the state is one array, (L*D, B, H)."""
+        if type(state) is tuple or type(state) is list:
+            refuse_type("state", state, "numpy array", f"the state of a {self.config.kind} is one array, h_0")
+        output, (h_n,) = self._forward(x, None if state is None else (state,), reset)
+        return output, h_n
+
+    def backward(
+        self, grad_output: Sequences | None, grad_state: ndarray | None = None, *, tape: Tape | None = None
+    ) -> tuple[Any, ndarray]:
+        """`grad_x, grad_h_0 = layer.backward(grad_output, grad_h_n)`, as LSTM.backward with one array as the state."""
+        if type(grad_state) is tuple or type(grad_state) is list:
+            refuse_type("grad_state", grad_state, "numpy array", f"the state of a {self.config.kind} is one array")
+        grad_x, (grad_h_0,) = self._backward(grad_output, (grad_state,), tape)
+        return grad_x, grad_h_0
+
+
+class GRU(_SingleState):
+    """A stack of GRU layers; the equations are in `fastlstm/reference/gru.py`. Arguments as for LSTM."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: Any = np.float32,
+        seed: Seed = None,
+    ) -> None:
+        config = _config("GRU", input_size, hidden_size, num_layers, bias, batch_first, bidirectional)
+        super().__init__(config, dropout, dtype, seed)
+
+
+class RNN(_SingleState):
+    """A stack of plain RNN layers with `nonlinearity` "tanh" or "relu"; the equation is in `fastlstm/reference/rnn.py`.
+
+    Arguments as for LSTM; as in torch, `nonlinearity` comes fourth.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: Any = np.float32,
+        seed: Seed = None,
+    ) -> None:
+        config = _config("RNN", input_size, hidden_size, num_layers, bias, batch_first, bidirectional, 0, nonlinearity)
+        super().__init__(config, dropout, dtype, seed)

@@ -1,0 +1,137 @@
+"""What everything with parameters has in common: names, gradients, train and eval, state_dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import refuse_type
+from .arrays import read_only
+
+
+class Module:
+    """Named parameters and their gradients.
+
+    A parameter is read as an attribute, `lstm.weight_ih_l0`, which gives a read-only view, and changed by assigning to
+    it, by `load_state_dict` or by an optimiser; nothing can change unseen, so a kernel may keep its own copy in its own
+    order. `grad` maps the names to gradients: empty at first and after `zero_grad`, and every `backward` adds to it.
+
+    `training` is True at first: a forward then keeps what `backward` needs (in `tape`). Call `eval()` to run only.
+    A module may be pickled and deep-copied; the tape stays behind.
+    """
+
+    training: bool
+    grad: dict[str, ndarray]
+    tape: Any
+    _parameters: dict[str, ndarray]
+    _version: int  # grows when a parameter changes, and only then
+    _rng: np.random.Generator
+
+    def __init__(self, parameters: Mapping[str, ndarray], seed: int | np.random.Generator | None) -> None:
+        """Takes the arrays of `parameters` as its own. `seed` is for what the module draws itself (dropout)."""
+        fields = vars(self)  # past __setattr__, which looks at _parameters
+        fields["_parameters"] = dict(parameters)
+        fields["_version"] = 0
+        fields["_rng"] = np.random.default_rng(seed)
+        fields["training"] = True
+        fields["grad"] = {}
+        fields["tape"] = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Keep what `backward` needs, and drop out where there is dropout."""
+        self.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Only run. Also forgets the tape."""
+        self.tape = None
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self.grad.clear()
+
+    def state_dict(self, prefix: str = "") -> dict[str, ndarray]:
+        """Copies of the parameters by torch's names, each name after `prefix`."""
+        return {prefix + name: value.copy() for name, value in self._parameters.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], prefix: str = "") -> None:
+        """Copy the parameters in. NumPy arrays or torch tensors of any float dtype, by torch's names after `prefix`.
+
+        With a prefix, names that do not begin with it belong to others. KeyError for a missing or unexpected name,
+        ValueError for a wrong shape or dtype, and then nothing has changed.
+        """
+        given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        missing = [prefix + name for name in self._parameters if name not in given]
+        unexpected = [prefix + name for name in given if name not in self._parameters]
+        if missing or unexpected:
+            lists = (("missing", missing), ("unexpected", unexpected))
+            found = "; ".join(f"{word} {', '.join(names)}" for word, names in lists if names)
+            raise KeyError(f"state_dict of another layer than {self!r}: {found}")
+        values = {name: self._checked(prefix + name, value, mine) for name, value, mine in self._matched(given)}
+        for name, value in values.items():
+            self._parameters[name][...] = value
+        self._version += 1
+
+    def _matched(self, given: Mapping[str, Any]) -> Iterable[tuple[str, Any, ndarray]]:
+        return ((name, given[name], mine) for name, mine in self._parameters.items())
+
+    @staticmethod
+    def _checked(name: str, value: Any, mine: ndarray) -> ndarray:
+        """`value` as an array that may be copied into `mine`."""
+        if hasattr(value, "detach"):  # a torch tensor; by double, since NumPy has no bfloat16
+            value = value.detach().cpu().double().numpy()
+        if not isinstance(value, ndarray):
+            refuse_type(name, value, "numpy array or torch tensor")
+        if value.dtype.kind != "f":
+            raise ValueError(f"{name} is {value.dtype}, expected a float dtype")
+        if value.shape != mine.shape:
+            raise ValueError(f"{name} has shape {value.shape}, expected {mine.shape}")
+        return value
+
+    def _edit(self) -> dict[str, ndarray]:
+        """The parameters themselves, for an optimiser to write into; counts as a change of all of them."""
+        self._version += 1
+        return self._parameters
+
+    def _accumulate(self, grads: Mapping[str, ndarray]) -> None:
+        """Add to `grad`; takes the arrays of `grads` as its own."""
+        for name, value in grads.items():
+            if name in self.grad:
+                self.grad[name] += value
+            else:
+                self.grad[name] = value
+
+    def __getattr__(self, name: str) -> ndarray:
+        """A read-only view of a parameter. Python asks here only for what is no ordinary attribute."""
+        parameters = vars(self).get("_parameters", {})
+        if name not in parameters:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}", name=name, obj=self)
+        return read_only(parameters[name])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._parameters:
+            self._parameters[name][...] = self._checked(name, value, self._parameters[name])
+            self._version += 1
+        else:
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._parameters]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"tape": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+def uniform(
+    shapes: Mapping[str, tuple[int, ...]], bound: float, dtype: np.dtype, seed: int | np.random.Generator | None
+) -> dict[str, ndarray]:
+    """Arrays of these names and shapes, uniform in -bound..bound: torch's initialisation, with other random numbers."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes.items()}

@@ -1,0 +1,171 @@
+"""The call of a recurrent layer, forward and backward: what LSTM, GRU and RNN have in common."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..contract import Layer, sizes
+from . import checks
+from .arrays import dropout_mask, float_dtype, require
+from .backend import Engine
+from .checks import Form, States
+from .module import Module, uniform
+from .packing import PackedSequence
+
+
+@dataclass(slots=True)
+class Tape:
+    """What a forward in training mode keeps for its backward. Good for one: `saved` is None afterwards."""
+
+    saved: Any
+    version: int
+    output_shape: tuple[int, ...]  # of its data, where it is packed
+    T: int
+    B: int | None
+    form: Form | None
+
+
+class Recurrent(Module):
+    """A stack of recurrent layers; LSTM, GRU and RNN say how their states look to the user."""
+
+    def __init__(self, config: Layer, dropout: float, dtype: Any, seed: int | np.random.Generator | None) -> None:
+        dropout = checks.probability("dropout", dropout)
+        if dropout and config.num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} does nothing here: it acts between layers, and num_layers is 1", stacklevel=3
+            )
+        rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
+        shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
+        super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
+        self.config, self.dtype, self.dropout = config, dtype, dropout
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What can be derived: the engine, and the numbers that a call compares."""
+        config = self.config
+        self._engine = Engine(config, self.dtype)
+        self._batch_axis = 0 if config.batch_first else 1
+        self._input_size = config.input_size
+        self._state_rows = config.num_layers * config.directions
+        self._widths = tuple(sizes(config.state(name, 1))[-1] for name in config.state_names)
+
+    def _forward(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
+        """Output and final states. A dense batch that is right as it is takes the short way: about 1 us of checks."""
+        batch_axis = self._batch_axis
+        if not (
+            type(x) is ndarray
+            and x.ndim == 3
+            and x.dtype is self.dtype
+            and x.shape[2] == self._input_size
+            and x.shape[1 - batch_axis]
+            and x.flags.carray
+            and reset is None
+            and (states is None or self._fits(states, x.shape[batch_axis]))
+        ):
+            return self._forward_any(x, states, reset)
+        masks = self._masks(x.shape[:2]) if self.training and self.dropout else None
+        output, final, saved = self._engine.forward(
+            self._parameters, self._version, x, states, train=self.training, masks=masks
+        )
+        if self.training:
+            T, B = x.shape[1 - batch_axis], x.shape[batch_axis]
+            self.tape = Tape(saved, self._version, output.shape, T, B, None)
+        return output, final
+
+    def _fits(self, states: tuple[Any, ...], B: int) -> bool:
+        """The initial states are right as they are."""
+        for state, width in zip(states, self._widths, strict=True):
+            if not (
+                type(state) is ndarray
+                and state.dtype is self.dtype
+                and state.shape == (self._state_rows, B, width)
+                and state.flags.carray
+            ):
+                return False
+        return True
+
+    def _forward_any(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
+        """The careful way: any form of input, and a diagnosis where it is wrong."""
+        call = checks.check_call(self.config, self.dtype, x, states, reset)
+        masks = self._masks(call.x.shape[:-1]) if self.training and self.dropout else None
+        output, final, saved = self._engine.forward(
+            self._parameters,
+            self._version,
+            call.x,
+            call.states,
+            train=self.training,
+            batch_sizes=call.batch_sizes,
+            reset=call.reset,
+            masks=masks,
+        )
+        if call.form is not None:
+            output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
+        if self.training:
+            shape = output.data.shape if isinstance(output, PackedSequence) else output.shape
+            self.tape = Tape(saved, self._version, shape, call.T, call.B, call.form)
+        return output, final
+
+    def _masks(self, lead: tuple[int, ...]) -> list[ndarray]:
+        """Dropout masks of all layers but the last; `lead` is the shape of the output without its features."""
+        shape = (*lead, self.config.directions * self.config.output_size)
+        return [dropout_mask(self._rng, shape, self.dropout, self.dtype) for _ in range(self.config.num_layers - 1)]
+
+    def _backward(self, grad_output: Any, grad_states: tuple[Any, ...] | None, tape: Tape | None) -> tuple[Any, States]:
+        """Gradients of x and of the initial states; adds those of the parameters to `grad`."""
+        tape = tape or self.tape or Tape(None, self._version, (), 0, None, None)
+        errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
+        if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
+            raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
+        if grad_output is not None:
+            grad_output = self._checked_grad_output(grad_output, tape)
+        states = (None,) * len(self._widths) if grad_states is None else grad_states
+        states = checks.check_states(self.config, self.dtype, states, tape.T, tape.B, "grad_{}_n")
+        if tape.form is not None:
+            states = tuple(None if grad is None else tape.form.inner_state(grad) for grad in states)
+        grad_x, grad_initial, grads = self._engine.backward(
+            self._parameters, self._version, tape.saved, grad_output, states
+        )
+        tape.saved = None
+        if tape is self.tape:
+            self.tape = None
+        self._accumulate(grads)
+        if tape.form is not None:
+            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
+        return grad_x, grad_initial
+
+    def _checked_grad_output(self, grad: Any, tape: Tape) -> ndarray:
+        """The gradient of the output, in the engine's form."""
+        name = "grad_output"
+        packed = tape.form is not None and tape.form.packed is not None
+        if packed != isinstance(grad, PackedSequence):
+            errors.refuse_type(name, grad, "PackedSequence" if packed else "numpy array", "it looks like the output")
+        if packed:
+            grad, name = grad.data, "data of grad_output"
+        grad = require(name, grad, self.dtype)
+        errors.check_grad_output(grad.shape, tape.output_shape, name)
+        return grad if tape.form is None else tape.form.inner(grad)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        del state["_engine"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare()
+
+    def __repr__(self) -> str:
+        config = self.config
+        changed = [
+            f"{field.name}={getattr(config, field.name)}"
+            for field in fields(config)[3:]
+            if getattr(config, field.name) != field.default
+        ]
+        changed += [f"dropout={self.dropout}"] if self.dropout else []
+        return f"{config.kind}({', '.join([str(config.input_size), str(config.hidden_size), *changed])})"
