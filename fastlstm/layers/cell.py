@@ -69,7 +69,7 @@ class _Step(Module):
             self._layer_parameters, self._version, x[None], states, train=self.training
         )
         if self.training:
-            self.tape = StepTape(saved, self._version, B)
+            self._keep(StepTape(saved, self._version, B))
         return tuple([state[0, 0] if B is None else state[0] for state in after])
 
     def _fits(self, states: tuple[Any, ...], B: int) -> bool:

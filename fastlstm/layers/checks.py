@@ -49,7 +49,7 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Form:
     """How a call's arrays lie to the user, where that is not how they lie to an engine."""
 
@@ -83,7 +83,7 @@ class Form:
         return state if order is None else np.ascontiguousarray(state[:, order])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A checked call, as an engine takes it. `form` is None for a dense batch, which lies alike to both."""
 
@@ -92,8 +92,6 @@ class Call:
     batch_sizes: ndarray | None
     reset: ndarray | None
     form: Form | None
-    T: int
-    B: int | None
 
 
 def check_call(config: Layer, dtype: np.dtype, x: Any, states: Any, reset: Any) -> Call:
@@ -114,15 +112,15 @@ def check_call(config: Layer, dtype: np.dtype, x: Any, states: Any, reset: Any) 
         reset = require_mask("reset", reset)
         errors.check_reset(reset.shape, T, B)
     if form is None:
-        return Call(x, states, None, reset, None, T, B)
+        return Call(x, states, None, reset, None)
     if states is not None:
         states = tuple(map(form.inner_state, states))
     if packed is None:
-        return Call(form.inner(x), states, None, None if reset is None else reset[:, None], form, T, B)
+        return Call(form.inner(x), states, None, None if reset is None else reset[:, None], form)
     if reset is not None and packed.sorted_indices is not None:
         reset = np.ascontiguousarray(reset[:, packed.sorted_indices])
     batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))
-    return Call(x, states, batch_sizes, reset, form, T, B)
+    return Call(x, states, batch_sizes, reset, form)
 
 
 def check_states(config: Layer, dtype: np.dtype, states: tuple[Any, ...], T: int, B: int | None, name: str) -> Any:

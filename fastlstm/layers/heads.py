@@ -22,7 +22,7 @@ Seed = int | np.random.Generator | None
 class _Head(Module):
     """Keeps an array from forward to backward."""
 
-    def _keep(self, value: ndarray, result: ndarray) -> ndarray:
+    def _recorded(self, value: ndarray, result: ndarray) -> ndarray:
         if self.training:
             self.tape = value, result.shape, self._version
         return result
@@ -58,7 +58,7 @@ class Linear(_Head):
         y = x @ self._parameters["weight"].T
         if "bias" in self._parameters:
             y += self._parameters["bias"]
-        return self._keep(x, y)
+        return self._recorded(x, y)
 
     def backward(self, grad_output: ndarray) -> ndarray:
         """Gradient of x (..., in_features), given that of y (..., out_features)."""
@@ -93,7 +93,7 @@ class Embedding(_Head):
             raise ValueError(
                 f"tokens run from {tokens.min()} to {tokens.max()}, expected 0 to {self.num_embeddings - 1}"
             )
-        return self._keep(tokens, self._parameters["weight"][tokens])
+        return self._recorded(tokens, self._parameters["weight"][tokens])
 
     def backward(self, grad_output: ndarray) -> None:
         """Takes the gradient of the vectors; token numbers have none themselves."""
@@ -122,7 +122,7 @@ class Dropout(_Head):
         if not self.training:
             return x
         mask = dropout_mask(self._rng, x.shape, self.p, float_dtype(x.dtype))
-        return self._keep(mask, x * mask)
+        return self._recorded(mask, x * mask)
 
     def backward(self, grad_output: ndarray) -> ndarray:
         """Gradient of x, given that of the result."""

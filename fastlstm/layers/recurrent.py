@@ -26,8 +26,6 @@ class Tape:
     saved: Any
     version: int
     output_shape: tuple[int, ...]  # of its data, where it is packed
-    T: int
-    B: int | None
     form: Form | None
 
 
@@ -65,30 +63,35 @@ class Recurrent(Module):
             and x.shape[2] == self._input_size
             and x.shape[1 - batch_axis]
             and x.flags.carray
-            and reset is None
             and (states is None or self._fits(states, x.shape[batch_axis]))
+            and (reset is None or self._fits_reset(reset, x.shape))
         ):
             return self._forward_any(x, states, reset)
         masks = self._masks(x.shape[:2]) if self.training and self.dropout else None
         output, final, saved = self._engine.forward(
-            self._parameters, self._version, x, states, train=self.training, masks=masks
+            self._parameters, self._version, x, states, train=self.training, reset=reset, masks=masks
         )
         if self.training:
-            T, B = x.shape[1 - batch_axis], x.shape[batch_axis]
-            self.tape = Tape(saved, self._version, output.shape, T, B, None)
+            self._keep(Tape(saved, self._version, output.shape, None))
         return output, final
 
     def _fits(self, states: tuple[Any, ...], B: int) -> bool:
         """The initial states are right as they are."""
-        for state, width in zip(states, self._widths, strict=True):
+        rows, dtype = self._state_rows, self.dtype
+        for state, width in zip(states, self._widths):  # noqa: B905  strict= costs 0.1 us
             if not (
                 type(state) is ndarray
-                and state.dtype is self.dtype
-                and state.shape == (self._state_rows, B, width)
+                and state.shape == (rows, B, width)
+                and state.dtype is dtype
                 and state.flags.carray
             ):
                 return False
         return True
+
+    def _fits_reset(self, reset: Any, shape: tuple[int, ...]) -> bool:
+        """The reset mask is right as it is."""
+        T, B = shape[1 - self._batch_axis], shape[self._batch_axis]
+        return type(reset) is ndarray and reset.dtype == np.bool_ and reset.shape == (T, B) and reset.flags.carray
 
     def _forward_any(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
         """The careful way: any form of input, and a diagnosis where it is wrong."""
@@ -108,7 +111,7 @@ class Recurrent(Module):
             output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
         if self.training:
             shape = output.data.shape if isinstance(output, PackedSequence) else output.shape
-            self.tape = Tape(saved, self._version, shape, call.T, call.B, call.form)
+            self._keep(Tape(saved, self._version, shape, call.form))
         return output, final
 
     def _masks(self, lead: tuple[int, ...]) -> list[ndarray]:
@@ -118,14 +121,15 @@ class Recurrent(Module):
 
     def _backward(self, grad_output: Any, grad_states: tuple[Any, ...] | None, tape: Tape | None) -> tuple[Any, States]:
         """Gradients of x and of the initial states; adds those of the parameters to `grad`."""
-        tape = tape or self.tape or Tape(None, self._version, (), 0, None, None)
+        tape = tape or self.tape or Tape(None, self._version, (), None)
         errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
         if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
             raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
         if grad_output is not None:
             grad_output = self._checked_grad_output(grad_output, tape)
         states = (None,) * len(self._widths) if grad_states is None else grad_states
-        states = checks.check_states(self.config, self.dtype, states, tape.T, tape.B, "grad_{}_n")
+        T, B = self._sizes(tape)
+        states = checks.check_states(self.config, self.dtype, states, T, B, "grad_{}_n")
         if tape.form is not None:
             states = tuple(None if grad is None else tape.form.inner_state(grad) for grad in states)
         grad_x, grad_initial, grads = self._engine.backward(
@@ -138,6 +142,14 @@ class Recurrent(Module):
         if tape.form is not None:
             grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
         return grad_x, grad_initial
+
+    def _sizes(self, tape: Tape) -> tuple[int, int | None]:
+        """T and B of the forward; B is None where it was unbatched."""
+        if tape.form is None:
+            shape = tape.output_shape
+            return shape[1 - self._batch_axis], shape[self._batch_axis]
+        packed = tape.form.packed
+        return (tape.output_shape[0], None) if packed is None else (len(packed.batch_sizes), int(packed.batch_sizes[0]))
 
     def _checked_grad_output(self, grad: Any, tape: Tape) -> ndarray:
         """The gradient of the output, in the engine's form."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import fastlstm
 import numpy as np
 import pytest
 import torch
 from torch.nn.utils import rnn
+
+import fastlstm
 
 TOLERANCE = {np.float32: 3e-4, np.float64: 1e-8}
 SIZES = [1, 2, 5, 15, 17, 33, 100]
