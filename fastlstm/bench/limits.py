@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
+from fastlstm.bench.result import Limits
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.vector import Emitter, Vector
 
@@ -59,7 +60,7 @@ def accumulators() -> int:
 
 
 @intrinsic
-def _multiply_add(typing_context: Any, data: types.Array, count: types.Integer):  # type: ignore[no-untyped-def]
+def _multiply_add(typing_context: Any, data: types.Array, count: types.Integer):
     """`count` rounds of one fused multiply-add per accumulator; factors and result at `data`."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -84,7 +85,7 @@ READS = 8
 
 
 @intrinsic
-def _read(typing_context: Any, data: types.Array, count: types.Integer):  # type: ignore[no-untyped-def]
+def _read(typing_context: Any, data: types.Array, count: types.Integer):
     """Read `count` groups of READS vectors from `data` on, and leave their sums in its first group."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -109,11 +110,11 @@ def _read(typing_context: Any, data: types.Array, count: types.Integer):  # type
 
 @cache
 def _compiled() -> tuple[Callable[[np.ndarray, int], None], Callable[[np.ndarray, int, int], None]]:
-    @numba.njit("(float32[::1], int64)", nogil=True)  # type: ignore[untyped-decorator]
+    @numba.njit("(float32[::1], int64)", nogil=True)
     def multiply_add(data: np.ndarray, count: int) -> None:
         _multiply_add(data, count)
 
-    @numba.njit("(float32[::1], int64, int64)", nogil=True)  # type: ignore[untyped-decorator]
+    @numba.njit("(float32[::1], int64, int64)", nogil=True)
     def read(data: np.ndarray, groups: int, times: int) -> None:
         for _ in range(times):
             _read(data, groups)
@@ -141,7 +142,7 @@ def caches() -> Caches:
     return Caches(found.get(1, 32 << 10), found.get(2, 256 << 10), found.get(3, 4 << 20))
 
 
-def measure(threads: int, seconds: float) -> dict[str, float]:
+def measure(threads: int, seconds: float) -> Limits:
     """Best of a few goes within about `seconds`, all threads together.
 
     `fma`: float32 operations per second, from registers. `l2`, `l3`: bytes per second read from a working set of half
@@ -163,11 +164,13 @@ def measure(threads: int, seconds: float) -> dict[str, float]:
         return lambda: read(data, groups, times) or 4.0 * times * data.size
 
     share = seconds / 3
-    return {
-        "fma": _best([fma(200_000) for _ in range(threads)], share),
-        "l2": _best([reading(size.l2 // 2) for _ in range(threads)], share),
-        "l3": _best([reading(min(4 * size.l2, size.l3 // 2)) for _ in range(threads)], share),
-    }
+    return Limits(
+        fma=_best([fma(200_000) for _ in range(threads)], share),
+        l2=_best([reading(size.l2 // 2) for _ in range(threads)], share),
+        l3=_best([reading(min(4 * size.l2, size.l3 // 2)) for _ in range(threads)], share),
+        l1_bytes=size.l1,
+        l2_bytes=size.l2,
+    )
 
 
 def _best(works: list[Callable[[], float]], seconds: float) -> float:

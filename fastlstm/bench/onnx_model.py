@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -39,7 +41,7 @@ def model(problem: Problem) -> bytes:
         constants += [_constant(name, value) for name, value in zip(weights, _stacked(problem, layer), strict=True)]
         initial = [f"{state}_0_{layer}" for state in states]
         final = [f"{state}_n_{layer}" for state in states]
-        options: dict[str, object] = {"hidden_size": work.H, "direction": "bidirectional" if work.D == 2 else "forward"}
+        options: dict[str, Any] = {"hidden_size": work.H, "direction": "bidirectional" if work.D == 2 else "forward"}
         if work.cell == "GRU":
             options["linear_before_reset"] = 1  # torch's equations
         if work.cell == "RNN":
@@ -58,7 +60,7 @@ def model(problem: Problem) -> bytes:
     # opset 18 brought Split's num_outputs; IR version 8 goes with it
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(made)
-    return made.SerializeToString()  # type: ignore[no-any-return]
+    return made.SerializeToString()
 
 
 def _stacked(problem: Problem, layer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ class Process:
             process.send_signal(signal.SIGSTOP)
         else:
             sleep(SETTLE_SECONDS)
-        return json.loads(line)  # type: ignore[no-any-return]
+        return json.loads(line)
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

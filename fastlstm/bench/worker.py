@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from time import perf_counter
 from typing import Any
 
@@ -57,7 +58,8 @@ class Worker:
 
     def truth(self, workload: dict[str, Any], path: str) -> dict[str, Any]:
         """Write a workload's results to a file for the others' comparison."""
-        np.savez(path, **library(self.name).build(problem(Workload(**workload)), 1).results())
+        results: dict[str, Any] = library(self.name).build(problem(Workload(**workload)), 1).results()
+        np.savez(path, **results)
         return {}
 
     def release(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Worker:
     def limits(self, threads: int, seconds: float) -> dict[str, Any]:
         from fastlstm.bench.limits import measure
 
-        return measure(threads, seconds)
+        return asdict(measure(threads, seconds))
 
 
 def main() -> None:

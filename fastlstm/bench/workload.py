@@ -74,8 +74,8 @@ class Workload:
         return [(name, shape) for name, shape in self.layer.parameters().items() if len(shape) == 2]
 
     def lengths(self) -> np.ndarray:
-        """(B,) lengths of the packed batch, longest first: uniform in T/8 .. T, the longest is T."""
-        lengths = np.random.default_rng(0).integers(max(1, self.T // 8), self.T + 1, self.B)
+        """(B,) lengths of the packed batch, longest first: uniform in T/8 .. T, the longest T itself."""
+        lengths = np.random.default_rng(0).integers(-(-self.T // 8), self.T + 1, self.B)
         lengths[0] = self.T
         return np.sort(lengths)[::-1].copy()
 
@@ -110,8 +110,8 @@ class Problem:
     @property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """(time step, sample) of each row of the packed batch, time slowest."""
-        T, B = self.workload.T, self.workload.B
-        return np.nonzero(np.arange(T)[:, None] < self.lengths[None, :B])
+        steps, samples = np.nonzero(np.arange(self.workload.T)[:, None] < self.lengths)
+        return steps, samples
 
     @property
     def batch_sizes(self) -> np.ndarray:

@@ -26,6 +26,6 @@ def build(problem: Problem, threads: int) -> Task:
     inputs = feeds(problem)
 
     def call() -> list[np.ndarray]:
-        return session.run(None, inputs)  # type: ignore[no-any-return]
+        return session.run(None, inputs)
 
     return Task(call, lambda: named(call()))

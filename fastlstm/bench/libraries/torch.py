@@ -59,13 +59,13 @@ def _training(problem: Problem, module: torch.nn.RNNBase) -> Task:
             return packed.data, final
         if work.mode == "reset":
             return _step_by_step(module, x, keep)
-        return module(x)  # type: ignore[no-any-return]
+        return module(x)
 
     def step() -> tuple[torch.Tensor, Any]:
         module.zero_grad(set_to_none=True)
         x.grad = None
         output, final = forward()
-        output.backward(grad)  # type: ignore[no-untyped-call]
+        output.backward(grad)
         return output, final
 
     def results() -> dict[str, np.ndarray]:

@@ -1,0 +1,102 @@
+"""Runs the workloads: every library made ready and checked first, then timed by turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fastlstm import info
+from fastlstm.bench.libraries import missing
+from fastlstm.bench.process import Process, WorkerDied, processes
+from fastlstm.bench.result import Limits, Result, Row, Timing
+from fastlstm.bench.workload import Workload
+
+Step = Callable[[str], object]
+"""Told what has just been done, once for each of `steps`."""
+
+LIMIT_SECONDS = 0.6
+
+
+def steps(workloads: Sequence[Workload], libraries: Sequence[str], rounds: int) -> int:
+    """How often `run` will tell that something has been done."""
+    return len(workloads) * (2 + len(libraries) * (1 + rounds))
+
+
+def run(
+    workloads: Sequence[Workload],
+    libraries: Sequence[str],
+    threads: int,
+    rounds: int,
+    seconds: float,
+    done: Step = lambda what: None,
+) -> Result:
+    """Time every workload in every library: best of `rounds` turns of about `seconds` each."""
+    lacking = {name: missing(name) for name in libraries}
+    present = [name for name in libraries if not lacking[name]]
+    result = Result(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine={"cpu": info.cpu_name(), "cpus": info.usable_cpus(), "features": info.cpu_features()},
+        threads=threads,
+        versions={},
+        rows=[],
+        missing={name: f"pip install {' '.join(names)}" for name, names in lacking.items() if names},
+    )
+    with processes([*present, "reference"]) as workers, TemporaryDirectory() as folder:
+        for name in present:
+            try:
+                result.versions[name] = workers[name].ask("version")["version"]
+            except WorkerDied as death:
+                result.missing[name] = str(death)
+        names = list(result.versions)
+        for workload in workloads:
+            row = _Bench(workers, Path(folder) / "truth.npz", threads, done).row(workload, names, rounds, seconds)
+            result.rows.append(row)
+            measured = Limits(**workers["reference"].ask("limits", threads=threads, seconds=LIMIT_SECONDS))
+            result.limits = measured if result.limits is None else result.limits.best(measured)
+            done("limits")
+    return result
+
+
+class _Bench:
+    """The making of one row."""
+
+    def __init__(self, workers: dict[str, Process], truth: Path, threads: int, done: Step) -> None:
+        self.workers, self.truth, self.threads, self.done = workers, truth, threads, done
+
+    def row(self, workload: Workload, libraries: Sequence[str], rounds: int, seconds: float) -> Row:
+        row = Row(workload)
+        given = workload.to_dict()
+        self.workers["reference"].ask("truth", workload=given, path=str(self.truth))
+        self.done(f"{workload.name}: reference")
+        for name in libraries:
+            reply = self._ask(row, name, "prepare", workload=given, threads=self.threads, truth=str(self.truth))
+            if reply is not None and "refused" in reply:
+                row.refused[name] = reply["refused"]
+            elif reply is not None:
+                row.timings[name] = Timing([], reply["first_call"], max(reply["errors"].values()))
+            self.done(f"{workload.name}: {name} ready")
+        for turn in range(rounds):
+            # whoever comes first finds the machine as the row before left it: a new one each time
+            for name in [*libraries[turn % len(libraries) :], *libraries[: turn % len(libraries)]]:
+                if name in row.timings:
+                    reply = self._ask(row, name, "time", seconds=seconds)
+                    if reply is not None:
+                        row.timings[name].rounds.append(min(reply["times"]))
+                self.done(f"{workload.name}: {name}")
+        for name in row.timings:
+            self._ask(row, name, "release")
+        return row
+
+    def _ask(self, row: Row, name: str, do: str, **arguments: Any) -> dict[str, Any] | None:
+        """The reply; None where the worker has died, which is noted in the row, and a new worker started."""
+        try:
+            return self.workers[name].ask(do, **arguments)
+        except WorkerDied as death:
+            row.timings.pop(name, None)
+            row.refused[name] = f"crashed: {death}"
+            self.workers[name].close()
+            self.workers[name] = Process(name)
+            return None

@@ -1,0 +1,71 @@
+"""What a new process waits for: `python -m fastlstm.bench.startup torch` times its import and first calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from fastlstm.bench.result import OURS, StartUp
+
+# A small layer: the time is the compiler's and the importer's, not the arithmetic's.
+SIZES = {"T": 20, "B": 4, "I": 16, "H": 32}
+
+
+def measure(library: str, cold: bool = False) -> StartUp:
+    """Times of one new process. `cold`: with an empty folder for Numba's cache, so that everything is compiled."""
+    with TemporaryDirectory() as folder:
+        environment = {**os.environ, **({"NUMBA_CACHE_DIR": folder} if cold else {})}
+        begun = perf_counter()
+        command = [sys.executable, "-P", "-m", "fastlstm.bench.startup", library]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        whole = perf_counter() - begun
+    cache = ("cold cache" if cold else "warm cache") if library == OURS else "as installed"
+    return StartUp(library, cache, process=whole, **json.loads(done.stdout.splitlines()[-1]))
+
+
+def _first_calls(library: str) -> dict[str, float]:
+    """In this process: seconds of the import, the first forward, and the first forward with backward."""
+    start = perf_counter()
+    forward, train = {"fastlstm": _fastlstm, "torch": _torch}[library]()
+    imported = perf_counter()
+    forward()
+    ran = perf_counter()
+    train()
+    return {"imported": imported - start, "forward": ran - imported, "training": perf_counter() - ran}
+
+
+def _fastlstm() -> Any:
+    import numpy as np
+
+    import fastlstm
+
+    x = np.ones((SIZES["T"], SIZES["B"], SIZES["I"]), np.float32)
+    layer = fastlstm.LSTM(SIZES["I"], SIZES["H"])
+
+    def train() -> None:
+        output, _ = layer(x)
+        layer.backward(output)
+
+    return lambda: layer(x), train
+
+
+def _torch() -> Any:
+    import torch
+
+    x = torch.ones(SIZES["T"], SIZES["B"], SIZES["I"])
+    layer = torch.nn.LSTM(SIZES["I"], SIZES["H"])
+
+    def forward() -> None:
+        with torch.inference_mode():
+            layer(x)
+
+    return forward, lambda: layer(x)[0].sum().backward()
+
+
+if __name__ == "__main__":
+    print(json.dumps(_first_calls(sys.argv[1])))

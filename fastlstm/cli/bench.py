@@ -1,0 +1,157 @@
+"""`fastlstm bench`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fastlstm.bench.result import Result
+    from fastlstm.bench.workload import Workload
+
+A_FEW = ("vad-stream", "rl-rollout", "ocr-line", "speaker-embed", "forecast-small", "word-lm")
+"""What runs when nothing is named: about a minute."""
+
+
+class Percent(click.ParamType):
+    """A share written as `10%` or `0.1`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(str(value).removesuffix("%")) / (100 if str(value).endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is not a share such as 10%", param, ctx)
+        if not 0 <= number < float("inf"):
+            self.fail(f"{value!r} is out of range", param, ctx)
+        return number
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]... | all")
+@click.option("--cell", type=click.Choice(["LSTM", "GRU", "RNN"]), default="LSTM", help="Of your own sizes.")
+@click.option("--mode", type=click.Choice(["infer", "train", "packed", "reset"]), default="infer", help="The same.")
+@click.option("--steps", "T", type=click.IntRange(1), help="T, time steps. With this one, your own sizes are run.")
+@click.option("--batch", "B", type=click.IntRange(1), default=1, show_default=True, help="B.")
+@click.option("--input", "I", type=click.IntRange(1), default=128, show_default=True, help="I, input_size.")
+@click.option("--hidden", "H", type=click.IntRange(1), default=128, show_default=True, help="H, hidden_size.")
+@click.option("--layers", "L", type=click.IntRange(1), default=1, show_default=True, help="L.")
+@click.option("--bidirectional", is_flag=True, help="Both directions.")
+@click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
+@click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
+@click.option("--seconds", type=click.FloatRange(0), default=0.15, show_default=True, help="Length of a turn, roughly.")
+@click.option("--start-up/--no-start-up", default=True, help="Also time new processes, with a cold and a warm cache.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), help="Store it.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it: FILE.svg or FILE.png.")
+@click.option("--compare", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An older --json file.")
+@click.option("--fail-if-slower", type=Percent(), help="With --compare: exit 1 if a row is slower by more, e.g. 10%.")
+@click.option("--list", "listed", is_flag=True, help="List the workloads and where their sizes come from.")
+def bench(
+    names: tuple[str, ...],
+    cell: str,
+    mode: str,
+    T: int | None,
+    B: int,
+    I: int,
+    H: int,
+    L: int,
+    bidirectional: bool,
+    libraries: tuple[str, ...],
+    threads: int | None,
+    rounds: int,
+    seconds: float,
+    start_up: bool,
+    json_file: Path | None,
+    plot: Path | None,
+    compare: Path | None,
+    fail_if_slower: float | None,
+    listed: bool,
+) -> None:
+    """Time fastlstm beside torch, onnxruntime, openvino and jax, whichever are installed.
+
+    NAME is a workload of --list, or all; without a name a few are run, and with --steps your own sizes. Each library
+    runs in its own process, by turns, and only after its results have been checked against the reference.
+    """
+    from fastlstm import info
+    from fastlstm.bench import driver, result, startup, table, workload
+    from fastlstm.bench.libraries import NAMES
+
+    known = workload.load()
+    if listed:
+        for entry in known.values():
+            assumed = f" (assumed: {entry.assumed})" if entry.assumed else ""
+            click.echo(f"{entry.name:<16}{entry.mode:<8}{table.sizes(entry):<30}{entry.source}{assumed}")
+        return
+    for name in libraries:
+        if name not in NAMES:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}", param_hint="--library")
+    if fail_if_slower is not None and compare is None:
+        raise click.UsageError("--fail-if-slower needs --compare")
+    chosen = _chosen(names, known, T is not None)
+    if T is not None:
+        try:
+            own = workload.Workload("own sizes", cell, mode, T, B, I, H, L, 2 if bidirectional else 1)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        chosen.append(own)
+    wanted = [name for name in NAMES if not libraries or name in libraries or name == result.OURS]
+    try:
+        old = result.load(compare) if compare else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--compare") from None
+
+    count = driver.steps(chosen, wanted, rounds)
+    with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
+        found = driver.run(
+            chosen, wanted, threads or info.usable_cpus(), rounds, seconds, lambda what: bar.update(1, what)
+        )
+    if start_up:
+        found.start_up = [startup.measure("fastlstm", cold=True), startup.measure("fastlstm")]
+        found.start_up += [startup.measure("torch")] if "torch" in found.versions else []
+    _show(found, json_file, plot)
+    if old is not None and _slower(old, found, fail_if_slower):
+        raise SystemExit(1)
+
+
+def _chosen(names: tuple[str, ...], known: dict[str, Workload], has_own: bool) -> list[Workload]:
+    if names == ("all",):
+        return list(known.values())
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is no workload; fastlstm bench --list shows them", param_hint="NAME")
+    return [known[name] for name in names or (() if has_own else A_FEW)]
+
+
+def _show(found: Result, json_file: Path | None, plot: Path | None) -> None:
+    from fastlstm.bench import table
+
+    if json_file is not None and str(json_file) == "-":
+        click.echo(found.to_json(), nl=False)
+    else:
+        click.echo(table.render(found))
+        if json_file is not None:
+            json_file.write_text(found.to_json(), encoding="utf-8")
+    if plot is not None:
+        from fastlstm.bench.plot import draw
+
+        draw(found, plot)
+
+
+def _slower(old: Result, new: Result, allowed: float | None) -> bool:
+    """Say what changed; whether a row became slower by more than `allowed`."""
+    from fastlstm.bench.compare import changes, differences
+
+    for difference in differences(old, new):
+        click.echo(f"Beware: the older run was {difference}", err=True)
+    found = changes(old, new)
+    if not found:
+        raise click.UsageError("the older run holds none of these rows")
+    too_slow = [change for change in found if allowed is not None and change.relative > allowed]
+    for change in found:
+        click.echo(f"{'SLOWER ' if change in too_slow else ''}{change}", err=True)
+    return bool(too_slow)

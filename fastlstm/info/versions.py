@@ -1,0 +1,35 @@
+"""Versions, read from the installed metadata: nothing is imported for them."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+NEEDED = ("numpy", "numba", "llvmlite", "libcst", "click", "safetensors")
+OPTIONAL = {
+    "torch": "fastlstm.torch, and the peer of fastlstm bench",
+    "numba-cuda": "the CUDA kernels",
+    "scikit-learn": "the digits of fastlstm demo",
+    "onnxruntime": "a peer of fastlstm bench",
+    "openvino": "a peer of fastlstm bench",
+    "jax": "a peer of fastlstm bench",
+    "matplotlib": "fastlstm bench --plot",
+}
+"""What is used where it is installed, and for what."""
+
+
+def versions() -> dict[str, str]:
+    """Version by distribution name, of everything needed or optional that is installed."""
+    found = {name: _version(name) for name in ("fastlstm", *NEEDED, *OPTIONAL)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def missing() -> dict[str, str]:
+    """What is not installed, and what it would be used for."""
+    return {name: use for name, use in OPTIONAL.items() if _version(name) is None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
