@@ -63,8 +63,10 @@ LINT = Tower(
     "fastlstm_lint",
     ROOT / "lint" / "fastlstm_lint",
     (
-        rooms("dims"),
+        rooms("dims finding"),
         rooms("values"),
+        rooms("layers"),
+        rooms("facts"),
         rooms("signatures"),
         rooms("interpreter"),
         rooms("rules"),
@@ -75,7 +77,7 @@ LINT = Tower(
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("dims", "values", "signatures", "interpreter", "rules", "report", "engine"), BRIDGE),
+    outside=dict.fromkeys(("layers", "signatures", "interpreter", "rules"), BRIDGE),
 )
 
 HEAVY = {
