@@ -77,7 +77,7 @@ LINT = Tower(
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("layers", "signatures", "interpreter", "rules"), BRIDGE),
+    outside=dict.fromkeys(("values", "layers", "facts", "signatures", "interpreter", "rules"), BRIDGE),
 )
 
 HEAVY = {
