@@ -73,14 +73,14 @@ class Form:
         if self.packed is None:
             return state[:, None]
         order = self.packed.sorted_indices
-        return state if order is None else np.ascontiguousarray(state[:, order])
+        return state if order is None else state.take(order, axis=1)
 
     def outer_state(self, state: ndarray) -> ndarray:
         """A state for the user: sequences in their own order, or without the batch axis."""
         if self.packed is None:
             return state[:, 0]
         order = self.packed.unsorted_indices
-        return state if order is None else np.ascontiguousarray(state[:, order])
+        return state if order is None else state.take(order, axis=1)
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def check_call(config: Layer, dtype: np.dtype, x: Any, states: Any, reset: Any) 
     if packed is None:
         return Call(form.inner(x), states, None, None if reset is None else reset[:, None], form)
     if reset is not None and packed.sorted_indices is not None:
-        reset = np.ascontiguousarray(reset[:, packed.sorted_indices])
+        reset = reset.take(packed.sorted_indices, axis=1)
     batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))
     return Call(x, states, batch_sizes, reset, form)
 

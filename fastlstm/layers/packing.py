@@ -50,13 +50,14 @@ def pack_padded_sequence(
     order = None
     if not enforce_sorted:
         order = np.argsort(-lengths, kind="stable")
-        lengths, by_time = lengths[order], by_time[:, order]
+        lengths = lengths[order]
     elif np.any(np.diff(lengths) > 0):
         raise ValueError(
             f"lengths are {lengths.tolist()}, expected longest first: sort the batch, or pass enforce_sorted=False"
         )
     valid = np.arange(lengths[0])[:, None] < lengths
-    rows = by_time[: lengths[0]][valid]
+    steps, sequences = np.nonzero(valid)
+    rows = by_time[steps, sequences if order is None else order[sequences]]
     return PackedSequence(rows, valid.sum(axis=1), order, None if order is None else np.argsort(order))
 
 
@@ -74,12 +75,14 @@ def pad_packed_sequence(
     if longest > T:
         raise ValueError(f"total_length is {T}, expected at least {longest}, the longest sequence")
     valid = np.arange(B) < batch_sizes[:, None]
-    padded = np.full((T, B, *data.shape[1:]), padding_value, data.dtype)
-    padded[:longest][valid] = data
+    steps, sequences = np.nonzero(valid)
     lengths = valid.sum(axis=0)
-    if sequence.unsorted_indices is not None:
-        padded, lengths = padded[:, sequence.unsorted_indices], lengths[sequence.unsorted_indices]
-    return np.ascontiguousarray(padded.swapaxes(0, 1)) if batch_first else padded, lengths
+    if sequence.sorted_indices is not None:
+        sequences, lengths = sequence.sorted_indices[sequences], lengths[sequence.unsorted_indices]
+    lead, at = ((B, T), (sequences, steps)) if batch_first else ((T, B), (steps, sequences))
+    padded = np.full((*lead, *data.shape[1:]), padding_value, data.dtype)
+    padded[at] = data
+    return padded, lengths
 
 
 def pad_sequence(sequences: Sequence[ndarray], batch_first: bool = False, padding_value: float = 0.0) -> ndarray:
