@@ -129,8 +129,10 @@ class Layer:
         return STATES[self.kind]
 
     @property
-    def directions(self) -> int:
-        return 2 if self.bidirectional else 1
+    def directions(self) -> Size:
+        if isinstance(self.bidirectional, (bool, int)):
+            return 2 if self.bidirectional else 1
+        return self.bidirectional
 
     @property
     def projected(self) -> bool:
@@ -149,7 +151,7 @@ class Layer:
         """Shape of the output: as the input, with D*P features, the forward direction's P first."""
         letter = "P" if self.projected else "H"
         if self.bidirectional:
-            return self._sequence(T, B, Axis(2 * self.output_size, f"D*{letter}", (DIRECTION, FEATURE)))
+            return self._sequence(T, B, Axis(self.directions * self.output_size, f"D*{letter}", (DIRECTION, FEATURE)))
         return self._sequence(T, B, Axis(self.output_size, letter, (FEATURE,)))
 
     def state(self, name: str, B: Size | None) -> Shape:
@@ -159,7 +161,7 @@ class Layer:
         direction d.
         """
         if self.bidirectional:
-            first = Axis(self.num_layers * 2, "L*D", (LAYER, DIRECTION))
+            first = Axis(self.num_layers * self.directions, "L*D", (LAYER, DIRECTION))
         else:
             first = Axis(self.num_layers, "L", (LAYER,))
         width, letter = (self.hidden_size, "H") if name == "c" else (self.output_size, "P" if self.projected else "H")

@@ -1,0 +1,140 @@
+"""Settings: the defaults, `[tool.fastlstm.lint]` of the nearest pyproject.toml, then the command line."""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+OWN_CODES = {
+    "FL900": ("unused-suppression", "a noqa comment names a code that was not found on its line"),
+    "FL901": ("unreadable-file", "a file cannot be decoded or parsed"),
+    "FL902": ("internal-error", "the linter itself failed on a file"),
+}
+"""Diagnostics of the engine, beside those of the rules."""
+
+KEYS = {"select", "ignore", "extend-select", "per-file-ignores", "exclude", "cache-dir"}
+
+
+class ConfigError(Exception):
+    """A setting that means nothing; the command line turns it into exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to look for. Codes may be prefixes: `FL2` is every rule of the two hundreds."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    exclude: tuple[str, ...] = ()
+    root: Path = field(default_factory=Path)
+
+    def enabled(self) -> frozenset[str]:
+        """The codes that are on."""
+        from .rules import load_rules
+
+        rules = load_rules()
+        everything = [rule.code for rule in rules] + list(OWN_CODES)
+        standard = {rule.code for rule in rules if rule.default} | set(OWN_CODES)
+        chosen = standard if not self.select else {code for code in everything if _named(code, self.select)}
+        chosen |= {code for code in everything if _named(code, self.extend_select)}
+        return frozenset(code for code in chosen if not _named(code, self.ignore))
+
+    def enabled_for(self, path: str) -> frozenset[str]:
+        """The codes that are on for one file."""
+        codes = self.enabled()
+        for pattern, ignored in self.per_file_ignores:
+            if matches(path, pattern, self.root):
+                codes = frozenset(code for code in codes if not _named(code, ignored))
+        return codes
+
+    def validate(self) -> None:
+        """Refuse codes that no rule begins with."""
+        from .rules import load_rules
+
+        known = [rule.code for rule in load_rules()] + list(OWN_CODES)
+        given = [
+            *self.select,
+            *self.ignore,
+            *self.extend_select,
+            *(c for _, codes in self.per_file_ignores for c in codes),
+        ]
+        for prefix in given:
+            if prefix != "ALL" and not any(code.startswith(prefix) for code in known):
+                raise ConfigError(f"no rule has the code or prefix {prefix!r}")
+
+
+def _named(code: str, prefixes: tuple[str, ...]) -> bool:
+    return any(prefix == "ALL" or code.startswith(prefix) for prefix in prefixes)
+
+
+def matches(path: str, pattern: str, root: Path) -> bool:
+    """Whether a path fits a pattern: by file name, or by its path below `root`."""
+    whole = Path(path)
+    try:
+        relative = whole.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        relative = whole.as_posix()
+    if fnmatch.fnmatch(whole.name, pattern) or fnmatch.fnmatch(relative, pattern):
+        return True
+    return pattern.rstrip("/") in Path(relative).parts or fnmatch.fnmatch(relative, pattern.rstrip("/") + "/*")
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest pyproject.toml with a `[tool.fastlstm.lint]` table, from `start` upwards."""
+    folder = start.resolve()
+    for place in (folder, *folder.parents):
+        candidate = place / "pyproject.toml"
+        if candidate.is_file() and read_table(candidate) is not None:
+            return candidate
+    return None
+
+
+def read_table(path: Path) -> dict[str, Any] | None:
+    """The `[tool.fastlstm.lint]` table of a file; None when it has none."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    table = data.get("tool", {}).get("fastlstm", {}).get("lint")
+    return table if isinstance(table, dict) else None
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The settings of a configuration file, or the defaults."""
+    if path is None:
+        return Settings(root=Path.cwd())
+    table = read_table(path) or {}
+    unknown = set(table) - KEYS
+    if unknown:
+        raise ConfigError(f"{path}: unknown setting {sorted(unknown)[0]!r} in [tool.fastlstm.lint]")
+    per_file = table.get("per-file-ignores", {})
+    if not isinstance(per_file, dict):
+        raise ConfigError(f"{path}: per-file-ignores must be a table")
+    return Settings(
+        select=_codes(path, table, "select"),
+        ignore=_codes(path, table, "ignore"),
+        extend_select=_codes(path, table, "extend-select"),
+        per_file_ignores=tuple((pattern, _strings(path, pattern, codes)) for pattern, codes in per_file.items()),
+        exclude=_codes(path, table, "exclude"),
+        root=path.parent,
+    )
+
+
+def _codes(path: Path, table: dict[str, Any], key: str) -> tuple[str, ...]:
+    return _strings(path, key, table.get(key, []))
+
+
+def _strings(path: Path, key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ConfigError(f"{path}: {key} must be a list of strings")
+    return tuple(value)
+
+
+def override(settings: Settings, **given: tuple[str, ...]) -> Settings:
+    """Settings with those of the command line, where given, in place of the file's."""
+    return replace(settings, **{key: value for key, value in given.items() if value})

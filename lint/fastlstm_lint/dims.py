@@ -1,0 +1,195 @@
+"""Symbolic sizes: polynomials with integer coefficients over named symbols.
+
+A size is a `Dim`. Its form is canonical, so that `2*hidden` written in two ways compares equal, and a division is exact
+or unknown. Every symbol stands for a positive integer, which is what makes `H` and `2*H` provably different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+
+
+class Symbol:
+    """One unknown positive integer. Two symbols are equal only when they are the same object.
+
+    `name` says where it comes from, `alias` is the variable that holds it; `default` is the value of a default argument; `meaning` is the axis it measures
+    (batch, time ...), learnt at most once from the data flow.
+    """
+
+    __slots__ = ("alias", "default", "meaning", "name")
+
+    def __init__(self, name: str, default: int | None = None, meaning: str | None = None) -> None:
+        self.name = name
+        self.default = default
+        self.meaning = meaning
+        self.alias: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name!r})"
+
+
+Monomial = tuple[Symbol, ...]  # sorted by identity; () is the constant term
+
+
+class Dim:
+    """A size: `int` and `Dim` operands may be mixed with `+ - *`; `exact_div` and `floor_div` divide."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = {monomial: count for monomial, count in terms.items() if count}
+        self._hash: int | None = None
+
+    @staticmethod
+    def of(value: int | Symbol | Dim) -> Dim:
+        """The size of an int, a symbol or another size."""
+        if isinstance(value, Dim):
+            return value
+        if isinstance(value, Symbol):
+            return Dim({(value,): 1})
+        return Dim({(): int(value)})
+
+    @property
+    def value(self) -> int | None:
+        """The number, where the size is one."""
+        if not self.terms:
+            return 0
+        if len(self.terms) == 1 and () in self.terms:
+            return self.terms[()]
+        return None
+
+    @property
+    def symbol(self) -> Symbol | None:
+        """The symbol, where the size is exactly one symbol."""
+        if len(self.terms) == 1:
+            (monomial, count), *_ = self.terms.items()
+            if count == 1 and len(monomial) == 1:
+                return monomial[0]
+        return None
+
+    def symbols(self) -> set[Symbol]:
+        """Every symbol that occurs."""
+        return {symbol for monomial in self.terms for symbol in monomial}
+
+    def default(self) -> int | None:
+        """The number under the default arguments of the program, where all symbols have one."""
+        total = 0
+        for monomial, count in self.terms.items():
+            for symbol in monomial:
+                if symbol.default is None:
+                    return None
+                count *= symbol.default
+            total += count
+        return total
+
+    def __add__(self, other: int | Dim) -> Dim:
+        terms = dict(self.terms)
+        for monomial, count in Dim.of(other).terms.items():
+            terms[monomial] = terms.get(monomial, 0) + count
+        return Dim(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dim:
+        return Dim({monomial: -count for monomial, count in self.terms.items()})
+
+    def __sub__(self, other: int | Dim) -> Dim:
+        return self + -Dim.of(other)
+
+    def __rsub__(self, other: int | Dim) -> Dim:
+        return Dim.of(other) - self
+
+    def __mul__(self, other: int | Dim) -> Dim:
+        terms: dict[Monomial, int] = {}
+        for left, a in self.terms.items():
+            for right, b in Dim.of(other).terms.items():
+                monomial = tuple(sorted(left + right, key=id))
+                terms[monomial] = terms.get(monomial, 0) + a * b
+        return Dim(terms)
+
+    __rmul__ = __mul__
+
+    def exact_div(self, other: int | Dim) -> Dim | None:
+        """The quotient where the division leaves nothing, else None."""
+        divisor = Dim.of(other)
+        if self == divisor and divisor.terms:
+            return Dim.of(1)
+        if len(divisor.terms) != 1:
+            return None
+        ((below, by),) = divisor.terms.items()
+        terms: dict[Monomial, int] = {}
+        for monomial, count in self.terms.items():
+            rest = list(monomial)
+            for symbol in below:
+                if symbol not in rest:
+                    return None
+                rest.remove(symbol)
+            if count % by:
+                return None
+            terms[tuple(rest)] = count // by
+        return Dim(terms)
+
+    def floor_div(self, other: int | Dim) -> Dim | None:
+        """Python's `//`: exact where it can be, the number where both are numbers, else None."""
+        exact = self.exact_div(other)
+        if exact is not None:
+            return exact
+        a, b = self.value, Dim.of(other).value
+        return Dim.of(a // b) if a is not None and b else None
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int):
+            return self.value == other
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self.terms.items()))
+        return self._hash
+
+    def __str__(self) -> str:
+        if not self.terms:
+            return "0"
+        ordered = sorted(self.terms.items(), key=lambda term: (not term[0], [symbol.name for symbol in term[0]]))
+        text = " + ".join(_term(monomial, count) for monomial, count in ordered)
+        return text.replace("+ -", "- ")
+
+    __repr__ = __str__
+
+
+def _term(monomial: Monomial, count: int) -> str:
+    names = sorted(symbol.name for symbol in monomial)
+    if count != 1 or not names:
+        names.insert(0, str(count))
+    return "*".join(names)
+
+
+ONE = Dim.of(1)
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The product of sizes; 1 for none."""
+    return reduce(lambda a, b: a * b, dims, ONE)
+
+
+def never_equal(a: Dim, b: Dim) -> bool:
+    """Whether the two sizes differ whatever positive values the symbols take."""
+    counts = (a - b).terms.values()
+    return bool(counts) and (all(count > 0 for count in counts) or all(count < 0 for count in counts))
+
+
+def more_than_one(size: Dim) -> bool | None:
+    """Whether a size is above 1: True, False, or None where it cannot be told. Default arguments count."""
+    number = size.value if size.value is not None else size.default()
+    if number is not None:
+        return number > 1
+    # With symbols of at least 1, the smallest value is the sum of the coefficients if none is negative.
+    if all(count > 0 for count in size.terms.values()) and sum(size.terms.values()) > 1:
+        return True
+    return None
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, for tables of names."""
+    return tuple(text.split())

@@ -1,0 +1,130 @@
+"""What the interpreter tells the rules: one class per thing a linted program does with a tensor.
+
+A rule names the facts it wants; each fact carries the node, the values before and after, and where it happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from .dims import Dim
+from .layers import Recurrent
+from .values import Module, Tensor, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place of a fact: the function it is in, and the loops around it, outermost first."""
+
+    function: str
+    loops: tuple[Any, ...] = ()
+    in_class: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Base of all facts."""
+
+    node: cst.CSTNode
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Fact):
+    """A module was constructed. `nodes` are the argument expressions by parameter name."""
+
+    module: Recurrent | Module
+    arguments: dict[str, Value]
+    nodes: dict[str, cst.BaseExpression]
+    call: cst.Call
+    positional: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCalled(Fact):
+    """A recurrent layer or cell was called. `state` is the value given for h_0 or (h_0, c_0); None when not given."""
+
+    call: cst.Call
+    layer: Recurrent
+    input: Value
+    state: Value | None
+    input_node: cst.BaseExpression | None
+    state_node: cst.BaseExpression | None
+    batch: Dim | None
+    time: Dim | None
+    packed: bool
+    meanings: tuple[str | None, ...]  # of the input's axes as they were known before the call
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCalled(Fact):
+    """Another module of torch.nn was called."""
+
+    call: cst.Call
+    module: Module
+    input: Value
+    result: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed(Fact):
+    """view, reshape, flatten or unflatten. `target` holds the sizes asked for, -1 worked out where possible."""
+
+    call: cst.Call
+    method: str
+    source: Tensor
+    target: tuple[Dim | None, ...]
+    result: Value
+    receiver: cst.BaseExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed(Fact):
+    """A tensor was indexed. `items` has one entry per index written: an int, a slice, None, Ellipsis or a value."""
+
+    source: Tensor
+    items: tuple[Value, ...]
+    result: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Applied(Fact):
+    """A function or method of the library was applied: `name` is its short name, `arguments` are bound by name."""
+
+    call: cst.Call
+    name: str
+    arguments: dict[str, Value]
+    nodes: dict[str, cst.BaseExpression]
+    result: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked(Fact):
+    """A value was unpacked into `targets` names; nested targets are tuples."""
+
+    value: Value
+    target: cst.BaseExpression
+    source: cst.BaseExpression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded(Fact):
+    """An expression statement: the result of a call is thrown away."""
+
+    call: cst.Call
+    method: str
+    source: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Misused(Fact):
+    """A packed sequence, or the tuple that a layer returns, was used as if it were a tensor."""
+
+    value: Value
+    use: str
+
+
+AnyFact = Fact

@@ -1,0 +1,70 @@
+"""A finding: what a rule said, where, and how to change it. Plain data, without libcst, so that reports stay light."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+URL = "https://fastlstm.readthedocs.io/rules/"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line and a column, both counted from 1."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the text from `start` to `end` by `content`."""
+
+    start: Place
+    end: Place
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes a finding. `safe` ones do not change what a working program computes."""
+
+    message: str
+    safe: bool
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One message of the linter."""
+
+    code: str
+    name: str
+    message: str
+    path: str
+    start: Place
+    end: Place
+    fix: Fix | None = None
+    made: int | None = None  # the line on which the layer was made
+    cell: int | None = None  # the notebook cell, counted from 1
+
+    @property
+    def url(self) -> str:
+        return f"{URL}{self.code}"
+
+    @property
+    def sort_key(self) -> tuple[Any, ...]:
+        return (self.path, self.cell or 0, self.start, self.code)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for a cache or another process; `from_json` reads it back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Finding:
+        fix = data["fix"]
+        if fix is not None:
+            edits = tuple(Edit(Place(**e["start"]), Place(**e["end"]), e["content"]) for e in fix["edits"])
+            fix = Fix(fix["message"], fix["safe"], edits)
+        plain = {**data, "fix": fix, "start": Place(**data["start"]), "end": Place(**data["end"])}
+        return Finding(**plain)

@@ -1,0 +1,79 @@
+"""Assignment to names, attributes, tuples and subscripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..values import Instance, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def assign(vm: Machine, target: cst.CSTNode, value: Value) -> None:
+    """Bind `value` to an assignment target."""
+    if isinstance(target, cst.Name):
+        scope = vm.frame.scope
+        if target.value in scope.globals:
+            scope = scope.top
+        scope.names[target.value] = _named(value, target.value)
+    elif isinstance(target, (cst.Tuple, cst.List)):
+        _unpack(vm, target, value)
+    elif isinstance(target, cst.Attribute):
+        base = vm.evaluate(target.value)
+        if isinstance(base, Instance):
+            base.attributes[target.attr.value] = _named(value, target.attr.value)
+    elif isinstance(target, cst.StarredElement):
+        assign(vm, target.value, Opaque("rest"))
+    elif isinstance(target, cst.Subscript):
+        vm.evaluate(target.value)
+
+
+def delete(vm: Machine, target: cst.BaseExpression) -> None:
+    """`del name`."""
+    if isinstance(target, cst.Name):
+        vm.frame.scope.names.pop(target.value, None)
+
+
+def _named(value: Value, name: str) -> Value:
+    """An unknown takes the name it is first given, for messages; nothing about it has been said yet."""
+    if isinstance(value, Opaque) and value.name == "?":
+        value.name = name
+    elif isinstance(value, Num) and (symbol := value.dim.symbol) is not None and symbol.alias is None:
+        symbol.alias = name
+    return value
+
+
+def _unpack(vm: Machine, target: cst.Tuple | cst.List, value: Value) -> None:
+    elements = target.elements
+    starred = [i for i, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
+    value = resolve(value)
+    names = [element.value.value if isinstance(element.value, cst.Name) else None for element in elements]
+    items: list[Value] | None = None
+    if isinstance(value, Tup):
+        if starred and len(value.items) >= len(elements) - 1:
+            first, extra = starred[0], len(value.items) - len(elements) + 1
+            items = list(value.items[:first])
+            items.append(Tup(value.items[first : first + extra], True))
+            items += value.items[first + extra :]
+        elif len(value.items) == len(elements):
+            items = list(value.items)
+    elif isinstance(value, SizesOf) and not starred:
+        tensor = value.base.as_tensor(len(elements), names)
+        if tensor is not None:
+            items = [Num(size) for size in tensor.sizes]
+    elif isinstance(value, Tensor) and value.rank and not starred:
+        row = value.replaced(value.axes[1:])
+        items = [row] * len(elements)
+    elif isinstance(value, Opaque) and not starred:
+        items = [value.attribute(f"[{i}]") for i in range(len(elements))]
+        for item, name in zip(items, names, strict=True):
+            if isinstance(item, Opaque) and name is not None and name != "_":
+                item.name = name
+            if isinstance(item, Opaque) and value.meanings:
+                item.meanings = dict(value.meanings)
+    for i, element in enumerate(elements):
+        found = items[i] if items is not None else Opaque(names[i] or "?")
+        assign(vm, element.value, found)

@@ -1,0 +1,65 @@
+"""Python's own functions, as far as they carry sizes and modules around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..dims import Dim
+from ..values import Const, Flag, Many, Num, Opaque, Range, Tup, Value, dim_of, int_of, resolve
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def call_builtin(
+    vm: Machine, node: cst.Call, name: str, arguments: Sequence[Value], nodes: Sequence[cst.BaseExpression]
+) -> Value | None:
+    """The value of a call of a built-in function; None where nothing is known."""
+    from .expressions import length_of
+
+    first = resolve(arguments[0]) if arguments else None
+    if first is None:
+        return None
+    if name == "len":
+        length = length_of(first)
+        return None if length is None else Num(length)
+    if name == "int":
+        if isinstance(first, Const) and isinstance(first.value, (bool, float)):
+            return Num(Dim.of(int(first.value)))
+        return Num(first.count - 1) if isinstance(first, Flag) else first
+    if name == "bool":
+        return first if isinstance(first, (Flag, Opaque)) else None
+    if name in ("tuple", "list"):
+        return Tup(first.items, name == "list") if isinstance(first, Tup) else first
+    if name == "range":
+        return _range(arguments)
+    if name == "enumerate":
+        return Many(Tup((Opaque("i"), vm.item_of(first, nodes[0]))), length_of(first))
+    if name == "zip":
+        return Many(Tup(tuple(vm.item_of(value, at) for value, at in zip(arguments, nodes, strict=False))))
+    if name in ("reversed", "sorted", "iter"):
+        return Many(vm.item_of(first, nodes[0]), length_of(first))
+    if name == "next":
+        return vm.item_of(first, nodes[0])
+    if name in ("max", "min") and len(arguments) > 1:
+        numbers = [int_of(value) for value in arguments]
+        if all(number is not None for number in numbers):
+            found = [number for number in numbers if number is not None]
+            return Num(Dim.of(max(found) if name == "max" else min(found)))
+        return None
+    if name == "getattr" and len(arguments) > 1 and isinstance(arguments[1], Const):
+        from .expressions import attribute
+
+        word = arguments[1].value
+        return attribute(vm, node, first, word) if isinstance(word, str) and word.isidentifier() else None
+    return None
+
+
+def _range(arguments: Sequence[Value]) -> Value:
+    given = [Num(dim) if (dim := dim_of(resolve(value))) is not None else None for value in arguments]
+    if len(given) == 1:
+        return Range(None, given[0], None, is_slice=False)
+    return Range(given[0], given[1], given[2] if len(given) > 2 else None, is_slice=False)

@@ -1,0 +1,301 @@
+"""Statements: each is walked once, on every path that can be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from ..facts import Discarded, Unpacked
+from ..values import NONE, Class, Function, Opaque, Value
+from .assign import assign, delete
+from .imports import import_from, import_plain
+from .join import join
+from .scope import Frame, Scope, Snapshot
+from .truth import by_flag, tested_for_none, truth
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def run_body(vm: Machine, body: Sequence[cst.CSTNode]) -> None:
+    """Run statements until the path ends."""
+    frame = vm.frame
+    for statement in body:
+        if not frame.alive or not vm.spend():
+            return
+        handler = HANDLERS.get(type(statement))
+        if handler is not None:
+            handler(vm, statement)
+
+
+def run_block(vm: Machine, block: cst.BaseSuite) -> None:
+    run_body(vm, block.body)
+
+
+def _simple_line(vm: Machine, line: cst.SimpleStatementLine) -> None:
+    run_body(vm, line.body)
+
+
+def _expression(vm: Machine, statement: cst.Expr) -> None:
+    node = statement.value
+    vm.evaluate(node)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        source = vm.receivers.pop(id(node), None)
+        if source is not None:
+            vm.emit(Discarded(node, vm.where(), node, node.func.attr.value, source))
+
+
+def _assign(vm: Machine, statement: cst.Assign) -> None:
+    value = vm.evaluate(statement.value)
+    for target in statement.targets:
+        if isinstance(target.target, (cst.Tuple, cst.List)):
+            vm.emit(Unpacked(statement, vm.where(), value, target.target, statement.value))
+        assign(vm, target.target, value)
+
+
+def _ann_assign(vm: Machine, statement: cst.AnnAssign) -> None:
+    if statement.value is not None:
+        assign(vm, statement.target, vm.evaluate(statement.value))
+
+
+def _aug_assign(vm: Machine, statement: cst.AugAssign) -> None:
+    from .expressions import binary
+
+    left = vm.evaluate(statement.target)
+    right = vm.evaluate(statement.value)
+    assign(vm, statement.target, binary(vm, statement, type(statement.operator).__name__, left, right))
+
+
+def _return(vm: Machine, statement: cst.Return) -> None:
+    value = NONE if statement.value is None else vm.evaluate(statement.value)
+    vm.frame.returns.append(value)
+    vm.frame.alive = False
+
+
+def _stop(vm: Machine, statement: cst.CSTNode) -> None:
+    vm.frame.alive = False
+
+
+def _raise(vm: Machine, statement: cst.Raise) -> None:
+    vm.frame.alive = False
+
+
+def _if(vm: Machine, statement: cst.If) -> None:
+    frame = vm.frame
+    test = vm.evaluate(statement.test)
+    decided = truth(test)
+    if decided is True:
+        run_block(vm, statement.body)
+        return
+    if decided is False:
+        _else(vm, statement.orelse)
+        return
+    before = frame.snapshot()
+    run_block(vm, statement.body)
+    taken = frame.snapshot()
+    frame.restore(before)
+    _else(vm, statement.orelse)
+    merge(vm, taken, statement.test, test)
+
+
+def _else(vm: Machine, orelse: cst.If | cst.Else | None) -> None:
+    if isinstance(orelse, cst.If):
+        _if(vm, orelse)
+    elif orelse is not None:
+        run_block(vm, orelse.body)
+
+
+def merge(vm: Machine, other: Snapshot, test: cst.BaseExpression | None = None, tested: Value = NONE) -> None:
+    """Join the frame's present state with `other`, the state at the end of the path that `test` led to."""
+    frame = vm.frame
+    if not other.alive:
+        return
+    if not frame.alive:
+        frame.restore(other)
+        return
+    filled = None if test is None else tested_for_none(test)
+    name = filled[0].value if filled is not None and isinstance(filled[0], cst.Name) else None
+    _merge_names(frame.scope.names, other.names, tested, name, filled is not None and filled[1])
+    if frame.instance is not None and other.attributes is not None:
+        _merge_names(frame.instance.attributes, other.attributes, tested, None, False)
+
+
+def _merge_names(
+    mine: dict[str, Value], theirs: dict[str, Value], tested: Value, filled: str | None, from_theirs: bool
+) -> None:
+    for name, value in theirs.items():
+        present = mine.get(name)
+        if present is None:
+            mine[name] = value
+        elif present is not value:
+            if name == filled and isinstance(present if from_theirs else value, Opaque):
+                # `if h is None: h = zeros(...)`: what is passed must fit where the zeros fit.
+                mine[name] = value if from_theirs else present
+            elif (chosen := by_flag(tested, value, present)) is not None:
+                mine[name] = chosen
+            else:
+                mine[name] = join(present, value, name)
+
+
+def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
+    """The first turn of a loop, as it happens; then what holds after any number of turns."""
+    frame = vm.frame
+    outer = frame.loops
+    frame.loops = (*outer, statement)
+    run_block(vm, statement.body)
+    frame.loops = outer
+    frame.alive = before.alive
+    after = frame.snapshot()
+    frame.restore(before)
+    merge(vm, after)
+    if statement.orelse is not None:
+        run_block(vm, statement.orelse.body)
+
+
+def _for(vm: Machine, statement: cst.For) -> None:
+    iterable = vm.evaluate(statement.iter)
+    before = vm.frame.snapshot()
+    item = vm.item_of(iterable, statement.iter)
+    if isinstance(statement.target, (cst.Tuple, cst.List)):
+        vm.emit(Unpacked(statement.target, vm.where(), item, statement.target, None))
+    assign(vm, statement.target, item)
+    _loop(vm, statement, before)
+
+
+def _while(vm: Machine, statement: cst.While) -> None:
+    before = vm.frame.snapshot()
+    test = vm.evaluate(statement.test)
+    if truth(test) is False:
+        if statement.orelse is not None:
+            run_block(vm, statement.orelse.body)
+        return
+    _loop(vm, statement, before)
+
+
+def _with(vm: Machine, statement: cst.With) -> None:
+    for item in statement.items:
+        vm.evaluate(item.item)
+        if item.asname is not None and isinstance(item.asname.name, (cst.Name, cst.Tuple, cst.List, cst.Attribute)):
+            assign(vm, item.asname.name, Opaque("context"))
+    run_block(vm, statement.body)
+
+
+def _try(vm: Machine, statement: cst.Try | cst.TryStar) -> None:
+    frame = vm.frame
+    before = frame.snapshot()
+    run_block(vm, statement.body)
+    if statement.orelse is not None and frame.alive:
+        run_block(vm, statement.orelse.body)
+    for handler in statement.handlers:
+        done = frame.snapshot()
+        frame.restore(before)
+        if handler.name is not None and isinstance(handler.name.name, cst.Name):
+            frame.scope.names[handler.name.name.value] = Opaque("error")
+        run_block(vm, handler.body)
+        merge(vm, done)
+    if statement.finalbody is not None:
+        run_block(vm, statement.finalbody.body)
+
+
+def _match(vm: Machine, statement: cst.Match) -> None:
+    frame = vm.frame
+    vm.evaluate(statement.subject)
+    before = frame.snapshot()
+    for case in statement.cases:
+        done = frame.snapshot()
+        frame.restore(before)
+        for name in _captured(case.pattern):
+            frame.scope.names[name] = Opaque(name)
+        run_block(vm, case.body)
+        merge(vm, done)
+
+
+def _captured(pattern: Any) -> list[str]:
+    """The names that a match pattern binds."""
+    found: list[str] = []
+    stack = [pattern]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (cst.MatchAs, cst.MatchStar)) and isinstance(node.name, cst.Name):
+            found.append(node.name.value)
+        if isinstance(node, cst.MatchMapping) and isinstance(node.rest, cst.Name):
+            found.append(node.rest.value)
+        stack.extend(getattr(node, "children", ()))
+    return found
+
+
+def _function(vm: Machine, statement: cst.FunctionDef) -> None:
+    frame = vm.frame
+    name = statement.name.value
+    function = Function(statement, frame.scope, name=name)
+    value: Value = function
+    vm.defined.append(function)
+    for decorator in statement.decorators:
+        label = decorator.decorator
+        word = (
+            label.value if isinstance(label, cst.Name) else label.attr.value if isinstance(label, cst.Attribute) else ""
+        )
+        if word in ("property", "cached_property", "staticmethod", "classmethod"):
+            function.decorator = "property" if word == "cached_property" else word
+        elif word not in ("no_grad", "override", "abstractmethod", "typechecked", "script_method") and word:
+            value = Opaque(name)
+            break
+    frame.scope.names[name] = value
+
+
+def _class(vm: Machine, statement: cst.ClassDef) -> None:
+    frame = vm.frame
+    bases = tuple(vm.evaluate(argument.value) for argument in statement.bases if argument.star == "")
+    cls = Class(statement, frame.scope, statement.name.value, bases)
+    inner = Frame(Scope(frame.scope), statement.name.value, node=statement)
+    vm.frames.append(inner)
+    run_block(vm, statement.body)
+    vm.frames.pop()
+    cls.body = inner.scope.names
+    for value in cls.body.values():
+        if isinstance(value, Function):
+            value.scope = frame.scope
+            value.owner = cls
+    vm.classes.append(cls)
+    frame.scope.names[statement.name.value] = cls
+
+
+def _del(vm: Machine, statement: cst.Del) -> None:
+    delete(vm, statement.target)
+
+
+def _global(vm: Machine, statement: cst.Global) -> None:
+    vm.frame.scope.globals |= {item.name.value for item in statement.names}
+
+
+def _assert(vm: Machine, statement: cst.Assert) -> None:
+    vm.evaluate(statement.test)
+
+
+HANDLERS: dict[type, Callable[[Any, Any], None]] = {
+    cst.SimpleStatementLine: _simple_line,
+    cst.Expr: _expression,
+    cst.Assign: _assign,
+    cst.AnnAssign: _ann_assign,
+    cst.AugAssign: _aug_assign,
+    cst.Return: _return,
+    cst.Raise: _raise,
+    cst.Break: _stop,
+    cst.Continue: _stop,
+    cst.If: _if,
+    cst.For: _for,
+    cst.While: _while,
+    cst.With: _with,
+    cst.Try: _try,
+    cst.TryStar: _try,
+    cst.Match: _match,
+    cst.FunctionDef: _function,
+    cst.ClassDef: _class,
+    cst.Del: _del,
+    cst.Global: _global,
+    cst.Assert: _assert,
+    cst.Import: import_plain,
+    cst.ImportFrom: import_from,
+}

@@ -1,0 +1,112 @@
+"""Conditions: what a test says for certain, and which names it says something about."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from ..values import (
+    NONE,
+    Class,
+    Const,
+    Flag,
+    Function,
+    Instance,
+    Module,
+    Name,
+    Num,
+    Opaque,
+    Packed,
+    Range,
+    Tensor,
+    Tup,
+    Value,
+    int_of,
+)
+
+
+def truth(value: Value) -> bool | None:
+    """Whether a value counts as true; None where it cannot be told."""
+    if isinstance(value, Const):
+        return bool(value.value) if value.value is not Ellipsis else True
+    if isinstance(value, Num):
+        number = value.dim.value
+        return None if number is None else number != 0
+    if isinstance(value, Tup):
+        return bool(value.items)
+    if isinstance(value, (Module, Function, Class, Name, Range)):
+        return None if isinstance(value, Name) else True
+    return None
+
+
+def is_none(value: Value) -> bool | None:
+    """Whether a value is None; None where it cannot be told."""
+    if value == NONE:
+        return True
+    if isinstance(value, Opaque):
+        return None
+    if isinstance(value, (Tensor, Tup, Num, Module, Instance, Function, Class, Packed, Const)):
+        return False
+    return None
+
+
+def flag_of(value: Value) -> Flag | None:
+    """A truth value that is not known, as a flag: an argument, or an unknown used as one."""
+    if isinstance(value, Opaque) and value.settled is None:
+        return Flag(value.name, value.attribute("directions").number)
+    return value if isinstance(value, Flag) else None
+
+
+def by_flag(test: Value, taken: Value, other: Value) -> Num | None:
+    """`taken if test else other` where both are known integers: a size in terms of the flag's symbol."""
+    flag, a, b = flag_of(test), int_of(taken), int_of(other)
+    if flag is None or a is None or b is None:
+        return None
+    return Num((flag.count - 1) * (a - b) + b)
+
+
+def tested_for_none(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool] | None:
+    """For `x is None` and `not x`: x and True; for `x is not None`: x and False; else None."""
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        target = test.comparisons[0]
+        if isinstance(target.comparator, cst.Name) and target.comparator.value == "None":
+            if isinstance(target.operator, (cst.Is, cst.Equal)):
+                return test.left, True
+            if isinstance(target.operator, (cst.IsNot, cst.NotEqual)):
+                return test.left, False
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        if isinstance(test.expression, (cst.Name, cst.Attribute)):
+            return test.expression, True
+        inner = tested_for_none(test.expression)
+        return None if inner is None else (inner[0], not inner[1])
+    return None
+
+
+def compare(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
+    """A comparison of two values; None where it cannot be told."""
+    if isinstance(operator, (cst.Is, cst.IsNot)):
+        for a, b in ((left, right), (right, left)):
+            if b == NONE and (answer := is_none(a)) is not None:
+                return answer == isinstance(operator, cst.Is)
+        if isinstance(left, Const) and isinstance(right, Const):
+            return (left == right) == isinstance(operator, cst.Is)
+        return None
+    if isinstance(left, Const) and isinstance(right, Const):
+        if isinstance(operator, cst.Equal):
+            return bool(left.value == right.value)
+        if isinstance(operator, cst.NotEqual):
+            return bool(left.value != right.value)
+        return None
+    if isinstance(left, Num) and isinstance(right, Num):
+        a, b = left.dim.value, right.dim.value
+        if a is None or b is None:
+            return None
+        answers: dict[type[cst.BaseCompOp], bool] = {
+            cst.Equal: a == b,
+            cst.NotEqual: a != b,
+            cst.LessThan: a < b,
+            cst.LessThanEqual: a <= b,
+            cst.GreaterThan: a > b,
+            cst.GreaterThanEqual: a >= b,
+        }
+        return answers.get(type(operator))
+    return None

@@ -1,0 +1,93 @@
+"""What a rule is made of.
+
+A rule file holds one `Rule`: its code, name and explanation, a wrong and a right example, cases that must and must not
+be found, and the checks. Tests and the pages in `docs/rules` are generated from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import libcst as cst
+
+from ..facts import Fact
+from ..layers import Recurrent
+
+Proof = Literal["crash", "mixes", "differs", "warns"]
+"""How a case is shown to be wrong by running it: it raises; a sample's output depends on another sample's input; it
+computes something else than the right program; torch warns."""
+
+HEADER = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+"""What every case and example begins with, unless it has imports of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A program with the mistake. The line that is reported ends with `# FLxxx`.
+
+    It defines `Model`, which the tests call on an input of the sizes in `input` ("B=4 T=7 I=5"; "tokens=9" makes the
+    input integers below 9). `fixed` is the right program for the proof "differs"; None takes what the fix makes of it.
+    """
+
+    code: str
+    proof: Proof
+    input: str = "B=4 T=7 I=5"
+    fixed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A program that must stay silent, and runs."""
+
+    code: str
+    input: str = "B=4 T=7 I=5"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a check found. `layer` is the layer it is about, if any; `edits` replace nodes by text."""
+
+    node: cst.CSTNode
+    message: str
+    layer: Recurrent | None = None
+    edits: tuple[tuple[cst.CSTNode, str], ...] = ()
+    fix: str = ""
+    safe: bool = False
+
+
+Check = Callable[[Any], Iterator[Problem]]
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule. `torch` says what torch does with the mistake: silent, crash or warns."""
+
+    code: str
+    name: str
+    summary: str
+    explanation: str
+    torch: str
+    wrong: str
+    right: str
+    invalid: tuple[Wrong, ...]
+    valid: tuple[Right, ...]
+    fixable: Literal["", "safe", "unsafe"] = ""
+    default: bool = True
+    likely: bool = False
+    checks: list[tuple[type[Fact], Check]] = field(default_factory=list)
+
+    def on(self, fact: type[Fact]) -> Callable[[Check], Check]:
+        """Register a check for one kind of fact."""
+
+        def register(check: Check) -> Check:
+            self.checks.append((fact, check))
+            return check
+
+        return register
+
+
+def code_of(node: cst.CSTNode) -> str:
+    """The text of a node."""
+    return cst.Module([]).code_for_node(node)

@@ -1,0 +1,130 @@
+"""FL102: the first size of an initial state is not layers * directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..dims import Dim, never_equal
+from ..facts import LayerCalled
+from ..signatures.recurrent import given_states
+from ..values import Tensor
+from .base import Problem, Right, Rule, Wrong
+
+RULE = Rule(
+    code="FL102",
+    name="state-layers-or-directions",
+    summary="first size of an initial state is not num_layers * directions",
+    torch="crash",
+    explanation="""
+A stack of L layers in D directions carries L*D states, one row each: h_0 and c_0 are (L*D, batch, hidden). A
+bidirectional layer needs twice as many rows as layers, a stack needs one per layer.
+""",
+    wrong="""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, num_layers=2, bidirectional=True)
+
+    def forward(self, x):
+        h_0 = torch.zeros(2, x.size(1), 6)
+        return self.gru(x, h_0)[0]  # FL102
+""",
+    right="""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, num_layers=2, bidirectional=True)
+
+    def forward(self, x):
+        h_0 = torch.zeros(2 * 2, x.size(1), 6)
+        return self.gru(x, h_0)[0]
+""",
+    invalid=(
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self, hidden=6, layers=2):
+        super().__init__()
+        self.hidden, self.layers = hidden, layers
+        self.lstm = nn.LSTM(5, hidden, layers, batch_first=True, bidirectional=True)
+
+    def forward(self, x):
+        h_0 = torch.zeros(self.layers, x.size(0), self.hidden)
+        c_0 = torch.zeros(self.layers, x.size(0), self.hidden)
+        output, _ = self.lstm(x, (h_0, c_0))  # FL102
+        return output
+""",
+            "crash",
+        ),
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self, num_layers=2):
+        super().__init__()
+        self.rnn = nn.RNN(5, 6, num_layers)
+
+    def forward(self, x):
+        return self.rnn(x, torch.zeros(1, x.size(1), 6))[0]  # FL102
+""",
+            "crash",
+        ),
+    ),
+    valid=(
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self, num_layers=2, bidirectional=True):
+        super().__init__()
+        self.num_layers = num_layers
+        self.num_directions = 2 if bidirectional else 1
+        self.rnn = nn.RNN(5, 6, num_layers, bidirectional=bidirectional)
+
+    def forward(self, x):
+        h_0 = torch.zeros(self.num_layers * self.num_directions, x.size(1), 6)
+        return self.rnn(x, h_0)[0]
+"""
+        ),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self, num_layers=1, bidirectional=False):
+        super().__init__()
+        self.rows = num_layers
+        if bidirectional:
+            self.rows *= 2
+        self.rnn = nn.RNN(5, 6, num_layers, bidirectional=bidirectional)
+
+    def forward(self, x):
+        return self.rnn(x, torch.zeros(self.rows, x.size(1), 6))[0]
+"""
+        ),
+    ),
+)
+
+
+@RULE.on(LayerCalled)
+def check(fact: LayerCalled) -> Iterator[Problem]:
+    layer = fact.layer
+    if layer.is_cell:
+        return
+    for name, state in given_states(layer, fact.state):
+        if not isinstance(state, Tensor) or state.rank != 3:
+            continue
+        rows, second, _ = state.sizes
+        if _differ(rows, layer.rows) and second != layer.rows:
+            factors = f"num_layers * directions = {layer.num_layers} * {layer.directions}"
+            yield Problem(
+                fact.node,
+                f"the first size of {name} is {rows}, but this {layer.label} needs {factors} rows; "
+                f"{name} is {state}, expected {layer.state(name[0], fact.batch)}",
+                layer,
+            )
+            return
+
+
+def _differ(a: Dim, b: Dim) -> bool:
+    """Whether two sizes differ for all values of their symbols, or under the default arguments."""
+    if never_equal(a, b):
+        return True
+    left, right = a.default(), b.default()
+    return left is not None and right is not None and left != right

@@ -1,0 +1,123 @@
+"""FL310: dropout on a layer stack of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import Made
+from ..layers import Recurrent
+from ..values import Const, Num, Value
+from .base import Problem, Right, Rule, Wrong, code_of
+
+RULE = Rule(
+    code="FL310",
+    name="single-layer-dropout",
+    summary="dropout on a recurrent layer with num_layers=1 does nothing",
+    torch="warns",
+    explanation="""
+`dropout=` of a recurrent layer acts between stacked layers, never after the last one. With one layer there is no
+place for it: torch warns and drops nothing. Delete the argument, or put an `nn.Dropout` on the output if dropout was
+meant there. Deleting it changes no result, so the fix is safe.
+""",
+    wrong="""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, batch_first=True, dropout=0.5)  # FL310
+
+    def forward(self, x):
+        return self.lstm(x)[0]
+""",
+    right="""
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, batch_first=True)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.dropout(self.lstm(x)[0])
+""",
+    invalid=(
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(  # FL310
+            input_size=5,
+            hidden_size=6,
+            num_layers=1,
+            dropout=0.3,
+        )
+
+    def forward(self, x):
+        return self.gru(x)[0]
+""",
+            "warns",
+        ),
+    ),
+    valid=(
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self, num_layers=1, p=0.5):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, num_layers, dropout=p if num_layers > 1 else 0)
+
+    def forward(self, x):
+        return self.lstm(x)[0]
+"""
+        ),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, 1, dropout=0.0)
+        self.stack = nn.LSTM(6, 6, 2, dropout=0.5)
+
+    def forward(self, x):
+        return self.stack(self.lstm(x)[0])[0]
+"""
+        ),
+    ),
+    fixable="safe",
+)
+
+
+@RULE.on(Made)
+def check(fact: Made) -> Iterator[Problem]:
+    layer = fact.module
+    if not isinstance(layer, Recurrent) or layer.is_cell or layer.num_layers != 1:
+        return
+    node = fact.nodes.get("dropout")
+    if node is None or not _positive(fact.arguments.get("dropout")):
+        return
+    edits = _without(fact.call, node)
+    yield Problem(
+        fact.node,
+        f"dropout={code_of(node)} does nothing: dropout acts between stacked layers, and this {layer.label} has one",
+        edits=edits,
+        fix="Remove the dropout argument",
+        safe=True,
+    )
+
+
+def _positive(value: Value | None) -> bool:
+    if isinstance(value, Const):
+        return isinstance(value.value, float) and value.value > 0
+    return isinstance(value, Num) and (value.dim.value or 0) > 0
+
+
+def _without(call: cst.Call, node: cst.BaseExpression) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The call without the argument, where it was given by keyword."""
+    at = next((i for i, argument in enumerate(call.args) if argument.value is node), None)
+    if at is None or call.args[at].keyword is None:
+        return ()
+    rest = [argument for i, argument in enumerate(call.args) if i != at]
+    if at == len(call.args) - 1 and rest:
+        rest[-1] = rest[-1].with_changes(comma=call.args[at].comma)
+    return ((call, code_of(call.with_changes(args=rest))),)

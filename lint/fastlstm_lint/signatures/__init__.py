@@ -1,0 +1,78 @@
+"""The shape laws of torch and fastlstm, one file per family.
+
+The interpreter asks here what a library call gives. What no file knows is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ..dims import words
+from ..facts import Misused
+from ..layers import Recurrent
+from ..values import Module, Opaque, Packed, Tensor, Tup, Value, resolve
+from . import (
+    broadcast,
+    creation,
+    einops,
+    index,
+    joining,
+    linalg,
+    losses,
+    modules,
+    packing,
+    recurrent,
+    reductions,
+    same,
+    views,
+)
+from .recurrent import RECURRENT
+from .registry import CONSTRUCTORS, FUNCTIONS, METHODS, Site, invoke
+
+FAMILIES = (broadcast, creation, einops, index, joining, linalg, losses, packing, reductions, same, views)
+"""Importing these fills the tables of `registry`."""
+
+CHAINED = frozenset(words("to cuda cpu eval train float double half bfloat16 apply requires_grad_ xpu"))
+"""Methods of a module that return the module."""
+
+TENSOR_ONLY = frozenset(words("view reshape permute transpose squeeze unsqueeze size dim contiguous flatten"))
+
+
+def call_function(vm: Any, node: cst.Call, name: str, arguments: Any) -> Value | None:
+    """What a library function or constructor gives, by its full name."""
+    signature = FUNCTIONS.get(name) or CONSTRUCTORS.get(name)
+    if signature is None:
+        if name.startswith("torch.nn.") and name.count(".") == 2:
+            return modules.unknown_module(Site(vm, node, name), arguments)
+        return None
+    return invoke(signature, Site(vm, node, name.rpartition(".")[2]), arguments)
+
+
+def call_method(vm: Any, node: cst.Call, base: Value, name: str, arguments: Any) -> Value | None:
+    """What a method of a tensor (or of an unknown that may be one) gives."""
+    if isinstance(base, Packed):
+        if name in TENSOR_ONLY:
+            vm.emit(Misused(node, vm.where(), base, f".{name}()"))
+        return base if name in CHAINED else None
+    if isinstance(base, Tup) and base.kind == "layer" and name in TENSOR_ONLY:
+        vm.emit(Misused(node, vm.where(), base, f".{name}()"))
+    if isinstance(base, (Tensor, Opaque)):
+        signature = METHODS.get(name)
+        if signature is not None:
+            return invoke(signature, Site(vm, node, name), arguments, base)
+    return None
+
+
+def call_module(vm: Any, node: cst.Call, module: Recurrent | Module, arguments: Any) -> Value | None:
+    """What calling a module gives."""
+    site = Site(vm, node, "forward")
+    if isinstance(module, Recurrent):
+        return recurrent.call(site, module, arguments)
+    given = arguments.positional[0] if arguments.positional else arguments.keywords.get("input")
+    value = Opaque("?") if given is None else resolve(given)
+    return modules.call(site, module, value, arguments)
+
+
+__all__ = ["CHAINED", "FAMILIES", "RECURRENT", "broadcast", "call_function", "call_method", "call_module", "index"]

@@ -1,0 +1,62 @@
+"""Arithmetic between tensors, with broadcasting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ..values import Opaque, Tensor, Value, resolve
+from .registry import Site, tensor_op
+
+
+def operator(vm: Any, node: cst.CSTNode, name: str, left: Value, right: Value) -> Value:
+    """`left name right` where at least one is a tensor; `name` is libcst's name of the operator."""
+    if name == "MatrixMultiply":
+        from .linalg import matmul_shape
+
+        result = matmul_shape(left, right)
+        return Opaque("?") if result is None else result
+    return combine(left, right)
+
+
+def combine(left: Value, right: Value) -> Value:
+    """The broadcast of two values; an unknown beside a tensor may be of any shape."""
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        return _broadcast(left, right)
+    tensor, other = (left, right) if isinstance(left, Tensor) else (right, left)
+    if isinstance(tensor, Tensor) and not isinstance(other, (Tensor, Opaque)):
+        return tensor
+    if isinstance(tensor, Tensor) and isinstance(other, Opaque) and tensor.rank >= 3:
+        # A mask, a scale or a bias: it cannot make the tensor smaller, and hardly ever makes it larger.
+        return tensor.replaced(tensor.axes)
+    return Opaque("?")
+
+
+def _broadcast(left: Tensor, right: Tensor) -> Value:
+    long, short = (left, right) if left.rank >= right.rank else (right, left)
+    lead = long.rank - short.rank
+    axes = list(long.axes[:lead])
+    for a, b in zip(long.axes[lead:], short.axes, strict=True):
+        if a.size == 1:
+            axes.append(b)
+        elif b.size == 1 or a.size != b.size:
+            axes.append(a)
+        else:
+            axes.append(a if any(word is not None for word in a.meaning) else b)
+    return Tensor(tuple(axes), None, left.traits & right.traits)
+
+
+@tensor_op("add", "sub", "mul", "div", "maximum", "minimum", "add_", "sub_", "mul_", "div_", "eq", "ne", "gt", "lt")
+def arithmetic(site: Site, input: Value, other: Value) -> Value | None:
+    return combine(resolve(input), resolve(other))
+
+
+@tensor_op("where")
+def where(site: Site, condition: Value, input: Value | None = None, other: Value | None = None) -> Value | None:
+    if input is None or other is None:
+        return None
+    a, b = resolve(input), resolve(other)
+    if isinstance(a, Tensor) and isinstance(b, Tensor) and a.rank == b.rank:
+        return _broadcast(a, b)
+    return None

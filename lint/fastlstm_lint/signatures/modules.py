@@ -1,0 +1,145 @@
+"""Modules of torch.nn other than the recurrent ones: what their constructors keep and what a call gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastlstm.contract import FEATURE
+
+from ..dims import Dim, words
+from ..facts import Made, ModuleCalled
+from ..layers import Recurrent
+from ..values import Axis, Function, Instance, Many, Module, Num, Opaque, Rows, Tensor, Tup, Value, dim_of, resolve
+from .losses import LOSS_MODULES
+from .registry import CONSTRUCTORS, Signature, Site, function, unknown_size
+from .same import with_trait
+from .views import flatten
+
+PARAMETERS = {
+    "Linear": "in_features out_features bias",
+    "LazyLinear": "out_features bias",
+    "Embedding": "num_embeddings embedding_dim padding_idx",
+    "BatchNorm1d": "num_features",
+    "LayerNorm": "normalized_shape",
+    "Conv1d": "in_channels out_channels kernel_size stride padding dilation",
+    "MaxPool1d": "kernel_size stride padding",
+    "AvgPool1d": "kernel_size stride padding",
+    "AdaptiveAvgPool1d": "output_size",
+    "AdaptiveMaxPool1d": "output_size",
+    "Dropout": "p inplace",
+    "Softmax": "dim",
+    "LogSoftmax": "dim",
+    "Flatten": "start_dim end_dim",
+}
+"""Constructor parameters by position, for the modules whose arguments matter."""
+
+POINTWISE = words(
+    "Dropout Dropout1d AlphaDropout ReLU Tanh Sigmoid GELU ELU LeakyReLU SELU SiLU Softplus Identity LayerNorm "
+    "Hardtanh ReLU6 LogSigmoid"
+)
+
+
+def _maker(kind: str) -> Signature:
+    def handler(site: Site, **bound: Value) -> Value:
+        return make(site, kind, bound)
+
+    return Signature(handler, False, PARAMETERS.get(kind, "").split() or ["reduction"])
+
+
+for _kind in (*PARAMETERS, *POINTWISE, *LOSS_MODULES):
+    CONSTRUCTORS.setdefault(f"torch.nn.{_kind}", _maker(_kind))
+CONSTRUCTORS["torch.utils.data.DataLoader"] = Signature(
+    lambda site, **bound: make(site, "DataLoader", bound), False, ["dataset", "batch_size"]
+)
+CONSTRUCTORS["fastlstm.Linear"] = _maker("Linear")
+CONSTRUCTORS["fastlstm.Embedding"] = _maker("Embedding")
+CONSTRUCTORS["fastlstm.Dropout"] = _maker("Dropout")
+
+
+def make(site: Site, kind: str, bound: dict[str, Value], items: tuple[Value, ...] = ()) -> Module:
+    """The module that a constructor call makes."""
+    module = Module(kind, {name: resolve(value) for name, value in bound.items()}, site.node, items)
+    site.emit(Made, site.node, module, module.config, site.nodes, site.node, site.positional)
+    return module
+
+
+def unknown_module(site: Site, arguments: Any) -> Value | None:
+    """A module of torch.nn without a signature: made, but its calls are unknown."""
+    kind = site.name.rpartition(".")[2]
+    return make(site, kind, {}) if kind[:1].isupper() else None
+
+
+@function("torch.nn.Sequential", variadic=True)
+def sequential(site: Site, modules: Value) -> Value | None:
+    given = modules.items if isinstance(modules, Tup) else ()
+    return make(site, "Sequential", {}, tuple(resolve(item) for item in given))
+
+
+@function("torch.nn.ModuleList")
+def module_list(site: Site, modules: Value | None = None) -> Value | None:
+    given = None if modules is None else resolve(modules)
+    if isinstance(given, Many):
+        return given
+    return Module("ModuleList", {}, site.node, given.items) if isinstance(given, Tup) else None
+
+
+@function("torch.jit.script", "torch.compile", "torch.nn.DataParallel")
+def wrapper(site: Site, module: Value) -> Value | None:
+    return resolve(module)
+
+
+def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
+    """What a module gives for `value`."""
+    result = _result(site, module, value, arguments)
+    known = Opaque("?") if result is None else result
+    site.emit(ModuleCalled, site.node, site.node, module, value, known)
+    return known
+
+
+def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
+    kind = module.kind
+    if kind in POINTWISE:
+        return value
+    if kind == "Sequential":
+        for item in module.items:
+            if not isinstance(item, (Module, Recurrent, Instance, Function)):
+                return None
+            value = site.vm.apply_values(site.node, item, [value])
+        return value
+    if kind == "Linear":
+        return with_last(value, _feature(module, "out_features"), same_rank=True)
+    if kind == "Embedding":
+        return with_last(value, _feature(module, "embedding_dim"), same_rank=False)
+    if kind in ("Softmax", "LogSoftmax"):
+        return with_trait(value, "softmax" if kind == "Softmax" else "log_softmax")
+    if kind in LOSS_MODULES:
+        return Tensor(()) if "reduction" not in module.config else None
+    if kind == "Flatten" and isinstance(value, Tensor):
+        start, end = module.config.get("start_dim"), module.config.get("end_dim")
+        return flatten(site, value, start or Num(Dim.of(1)), end)
+    if kind == "BatchNorm1d":
+        return value
+    if kind in ("Conv1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "MaxPool1d", "AvgPool1d"):
+        if isinstance(value, Tensor) and value.rank == 3:
+            channels = Axis.of(_size(module, "out_channels")) if kind == "Conv1d" else value.axes[1]
+            return Tensor((value.axes[0], channels, Axis.of(unknown_size("length"))))
+        return None
+    return None
+
+
+def _size(module: Module, name: str) -> Dim:
+    found = dim_of(module.config.get(name))
+    return unknown_size(name) if found is None else found
+
+
+def _feature(module: Module, name: str) -> Axis:
+    return Axis.of(_size(module, name), FEATURE)
+
+
+def with_last(value: Value, last: Axis, same_rank: bool) -> Value | None:
+    """The value with its last axis replaced (`same_rank`) or with one more axis."""
+    if isinstance(value, Tensor):
+        if same_rank:
+            return Tensor((*value.axes[:-1], last), None, value.traits - {"created", "random"}) if value.rank else None
+        return Tensor((*value.axes, last))
+    return Rows(value, last, same_rank) if isinstance(value, Opaque) else None

@@ -1,0 +1,200 @@
+"""torch.nn.LSTM, GRU, RNN and their cells. Every shape comes from `fastlstm.contract`, through `layers.Recurrent`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastlstm.contract import BATCH, TIME
+
+from ..dims import Dim
+from ..facts import LayerCalled, Made, Misused
+from ..layers import Recurrent
+from ..values import (
+    NONE,
+    Axis,
+    Const,
+    Flag,
+    Opaque,
+    Origin,
+    Packed,
+    Tensor,
+    Tup,
+    Value,
+    dim_of,
+    resolve,
+)
+from .registry import CONSTRUCTORS, FUNCTIONS, Signature, Site, flag_value, unknown_size
+
+RECURRENT = {
+    "LSTM": "input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size",
+    "GRU": "input_size hidden_size num_layers bias batch_first dropout bidirectional",
+    "RNN": "input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional",
+    "LSTMCell": "input_size hidden_size bias",
+    "GRUCell": "input_size hidden_size bias",
+    "RNNCell": "input_size hidden_size bias nonlinearity",
+}
+"""The parameters of each constructor, in the order in which torch takes them by position."""
+
+
+def _make(library: str, kind: str) -> Signature:
+    def handler(site: Site, **bound: Value) -> Value:
+        return make(site, library, kind, bound)
+
+    names = RECURRENT[kind].split()
+    names += [
+        name for name in ("proj_size", "batch_first", "num_layers", "bidirectional", "dropout") if name not in names
+    ]
+    return Signature(handler, False, names)
+
+
+for _kind in RECURRENT:
+    CONSTRUCTORS[f"torch.nn.{_kind}"] = _make("torch.nn", _kind)
+    FUNCTIONS[f"fastlstm.{_kind}"] = _make("fastlstm", _kind)
+
+
+def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Recurrent:
+    """The module that a constructor call makes. After `**kwargs`, what is not written is not known."""
+    bound = {name: resolve(value) for name, value in bound.items()}
+
+    def size(name: str, default: int | None = None) -> Dim:
+        if name not in bound and default is not None and site.complete:
+            return Dim.of(default)
+        dim = dim_of(bound.get(name))
+        return unknown_size(name) if dim is None else dim
+
+    is_cell = kind.endswith("Cell")
+    layer = Recurrent(
+        kinds=(kind.removesuffix("Cell"),),
+        is_cell=is_cell,
+        input_size=size("input_size"),
+        hidden_size=size("hidden_size"),
+        num_layers=Dim.of(1) if is_cell else size("num_layers", 1),
+        directions=Dim.of(1) if is_cell else _directions(site, bound.get("bidirectional")),
+        batch_first=False if is_cell else _batch_first(site, bound.get("batch_first")),
+        proj_size=Dim.of(0) if is_cell or kind != "LSTM" else size("proj_size", 0),
+        library=library,
+        node=site.node,
+        arguments=bound,
+    )
+    site.emit(Made, site.node, layer, bound, site.nodes, site.node, site.positional)
+    return layer
+
+
+def _batch_first(site: Site, value: Value | None) -> bool | None:
+    return None if value is None and not site.complete else flag_value(value, False)
+
+
+def _directions(site: Site, value: Value | None) -> Dim:
+    known = None if value is None and not site.complete else flag_value(value, False)
+    if known is not None:
+        return Dim.of(2 if known else 1)
+    if isinstance(value, Flag):
+        return value.count
+    return value.attribute("directions").number if isinstance(value, Opaque) else unknown_size("directions")
+
+
+def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
+    """`layer(x)`, `layer(x, h_0)`, `layer(x, (h_0, c_0))`."""
+    given = arguments.positional[0] if arguments.positional else arguments.keywords.get("input")
+    if given is None:
+        return None
+    value = resolve(given)
+    state = arguments.positional[1] if len(arguments.positional) > 1 else arguments.keywords.get("hx")
+    state = None if state is None or state == NONE else state
+    nodes = arguments.nodes
+    input_node = nodes[0] if nodes else arguments.keyword_nodes.get("input")
+    state_node = nodes[1] if len(nodes) > 1 else arguments.keyword_nodes.get("hx")
+    if isinstance(value, Tup) and value.kind == "layer":
+        site.emit(Misused, site.node, value, "the input of a layer")
+        return None
+    if isinstance(value, Opaque):
+        settled = value.as_tensor(2 if layer.is_cell else 3)
+        value = value if settled is None else settled
+    batch: Dim | None = None
+    time: Dim | None = None
+    meanings: tuple[str | None, ...] = ()
+    packed = isinstance(value, Packed)
+    if isinstance(value, Packed):
+        batch, time = value.batch, value.time
+    elif isinstance(value, Tensor):
+        meanings = tuple(axis.meaning[0] if len(axis.meaning) == 1 else None for axis in value.axes)
+        batch, time = _sample_sizes(layer, value)
+    origin_nodes = site.node
+    site.emit(
+        LayerCalled, site.node, site.node, layer, value, state, input_node, state_node, batch, time, packed, meanings
+    )
+    confused = _learn(layer, value, meanings)
+    if layer.subclass:
+        return None
+    return _result(layer, value, batch, time, origin_nodes, confused)
+
+
+def _sample_sizes(layer: Recurrent, value: Tensor) -> tuple[Dim | None, Dim | None]:
+    """The batch and time sizes as this layer reads its input; batch is None for unbatched input."""
+    sizes = value.sizes
+    if layer.is_cell:
+        return (sizes[0] if value.rank == 2 else None), None
+    if value.rank != 3:
+        return None, sizes[0] if value.rank == 2 else None
+    if layer.batch_first is None:
+        return unknown_size("batch"), unknown_size("time")
+    return (sizes[0], sizes[1]) if layer.batch_first else (sizes[1], sizes[0])
+
+
+def _learn(layer: Recurrent, value: Value, meanings: tuple[str | None, ...]) -> bool:
+    """Sizes learn from the layer which axis they measure. True where they were known to measure another one."""
+    if not isinstance(value, Tensor) or layer.batch_first is None or value.rank != (2 if layer.is_cell else 3):
+        return False
+    expected = (BATCH,) if layer.is_cell else (BATCH, TIME) if layer.batch_first else (TIME, BATCH)
+    confused = any(
+        known in (BATCH, TIME) and known != wanted for known, wanted in zip(meanings, expected, strict=False)
+    )
+    if not confused:
+        for axis, word in zip(value.axes, expected, strict=False):
+            symbol = axis.size.symbol
+            if symbol is not None and symbol.meaning is None:
+                symbol.meaning = word
+    return confused
+
+
+def _result(
+    layer: Recurrent, value: Value, batch: Dim | None, time: Dim | None, node: Any, confused: bool
+) -> Value | None:
+    unbatched = isinstance(value, Tensor) and value.rank == (1 if layer.is_cell else 2)
+    if batch is None and not unbatched:
+        if isinstance(value, Tensor):
+            return None
+        batch = unknown_size("batch")
+
+    def origin(role: str) -> Origin:
+        return Origin(role, layer, node, isinstance(value, Packed))
+
+    if layer.is_cell:
+        h = layer.state("h", batch, origin("h"))
+        if layer.has_cell_state is None:
+            return None
+        return Tup((h, layer.state("c", batch, origin("c")))) if layer.has_cell_state else h
+    time = unknown_size("time") if time is None else time
+    output: Value = layer.output(time, batch, origin("output"))
+    assert isinstance(output, Tensor)
+    if confused:
+        output = Tensor((Axis.of(time), Axis.of(batch or time), output.axes[-1]))
+    if isinstance(value, Packed):
+        output = Packed(value.batch, value.time, output.axes[-1], origin("output"), value.enforce_sorted, value.node)
+    elif layer.batch_first is None and isinstance(value, Tensor) and value.rank == 3:
+        output = Tensor((*value.axes[:2], output.axes[-1]), origin("output"))
+    h_n = layer.state("h", batch, None if confused else origin("h_n"))
+    if layer.has_cell_state is None:
+        return Tup((output, Opaque("state")), kind="layer")
+    states: Value = Tup((h_n, layer.state("c", batch, origin("c_n")))) if layer.has_cell_state else h_n
+    return Tup((output, states), kind="layer")
+
+
+def given_states(layer: Recurrent, state: Value | None) -> list[tuple[str, Value]]:
+    """The states passed to a call by name: [("h_0", value)] or [("h_0", ...), ("c_0", ...)]."""
+    if state is None or isinstance(state, Const):
+        return []
+    value = resolve(state)
+    if isinstance(value, Tup):
+        return [(name, resolve(item)) for name, item in zip(("h_0", "c_0"), value.items, strict=False)]
+    return [("h_0", value)]

@@ -1,0 +1,172 @@
+"""The tables that signature files fill, and the binding of arguments to a signature's names.
+
+A signature is a plain function: its first parameter is the `Site` of the call, the others are named as torch names
+them, and it returns the value of the call or None for unknown.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from ..dims import Dim, Symbol
+from ..facts import Applied, Fact
+from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, int_of, resolve, tensor_of
+
+Handler = Callable[..., Value | None]
+
+
+@dataclass(slots=True)
+class Site:
+    """One call: where it stands, and the nodes of its arguments by name."""
+
+    vm: Any
+    node: cst.Call
+    name: str = ""
+    nodes: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    positional: int = 0
+    complete: bool = True
+
+    def emit(self, fact: type[Fact], node: cst.CSTNode, *values: Any) -> None:
+        """Tell the rules; `node` is where a message points."""
+        self.vm.emit(fact(node, self.vm.where(), *values))
+
+    def applied(self, arguments: dict[str, Value], result: Value | None) -> Value | None:
+        """Tell the rules of a call of a function or method, and return its result."""
+        value = Opaque("?") if result is None else result
+        self.emit(Applied, self.node, self.node, self.name, arguments, self.nodes, value)
+        return value
+
+
+@dataclass(slots=True)
+class Signature:
+    """A handler and how arguments are bound to it; the last parameter takes all the rest when `variadic`."""
+
+    handler: Handler
+    variadic: bool
+    names: list[str] | None = None
+    required: frozenset[str] = frozenset()
+
+    def parameters(self) -> list[str]:
+        if self.names is None:
+            found = list(inspect.signature(self.handler).parameters.values())[1:]
+            self.names = [each.name for each in found]
+            self.required = frozenset(each.name for each in found if each.default is each.empty)
+        return self.names
+
+
+FUNCTIONS: dict[str, Signature] = {}
+METHODS: dict[str, Signature] = {}
+CONSTRUCTORS: dict[str, Signature] = {}
+
+
+def function(*names: str, variadic: bool = False) -> Callable[[Handler], Handler]:
+    """Register a library function by its full names."""
+    return _register(FUNCTIONS, names, variadic)
+
+
+def method(*names: str, variadic: bool = False) -> Callable[[Handler], Handler]:
+    """Register a tensor method."""
+    return _register(METHODS, names, variadic)
+
+
+def tensor_op(*names: str, variadic: bool = False) -> Callable[[Handler], Handler]:
+    """Register both `torch.name(x, ...)` and `x.name(...)`."""
+
+    def register(handler: Handler) -> Handler:
+        _register(METHODS, names, variadic)(handler)
+        return _register(FUNCTIONS, tuple(f"torch.{name}" for name in names), variadic)(handler)
+
+    return register
+
+
+def _register(table: dict[str, Signature], names: tuple[str, ...], variadic: bool) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        signature = Signature(handler, variadic)
+        for name in names:
+            table[name] = signature
+        return handler
+
+    return register
+
+
+def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | None = None) -> Value | None:
+    """Bind arguments by name and call the handler; arguments it does not name (device, dtype) are dropped."""
+    names = signature.parameters()
+    values = list(arguments.positional)
+    nodes = list(arguments.nodes)
+    if receiver is not None:
+        values.insert(0, receiver)
+        func = site.node.func
+        nodes.insert(0, func.value if isinstance(func, cst.Attribute) else func)
+    bound: dict[str, Value] = {}
+    site.complete = arguments.complete
+    site.positional = len(arguments.positional)
+    fixed = names[:-1] if signature.variadic else names
+    for name, value, node in zip(fixed, values, nodes, strict=False):
+        bound[name] = value
+        site.nodes[name] = node
+    for name, value in arguments.keywords.items():
+        if name in names:
+            bound[name] = value
+            site.nodes[name] = arguments.keyword_nodes.get(name, site.node)
+    if signature.variadic:
+        last = names[-1]
+        rest = values[len(fixed) :]
+        if last not in bound:
+            if not arguments.complete:
+                return None
+            bound[last] = _rest(rest)
+    if not signature.required <= bound.keys():
+        return None
+    return signature.handler(site, **bound)
+
+
+def _rest(values: list[Value]) -> Value:
+    """`view(2, 3)` and `view((2, 3))` alike."""
+    if len(values) == 1:
+        only = resolve(values[0])
+        if isinstance(only, (Tup, SizesOf)):
+            return only
+    return Tup(tuple(values))
+
+
+def dims_of(value: Value | None) -> list[Dim | None] | None:
+    """A shape argument as sizes; None for an entry that is not known at all."""
+    value = None if value is None else resolve(value)
+    if isinstance(value, Tup):
+        return [dim_of(resolve(item)) for item in value.items]
+    single = dim_of(value)
+    return None if single is None else [single]
+
+
+def unknown_size(name: str = "?") -> Dim:
+    return Dim.of(Symbol(name))
+
+
+def axis_number(value: Value | None, rank: int) -> int | None:
+    """A `dim` argument counted from the front; None when not known or out of range."""
+    number = int_of(value)
+    if number is None or not -rank <= number < rank:
+        return None
+    return number % rank
+
+
+def flag_value(value: Value | None, default: bool) -> bool | None:
+    """A boolean argument: its value, the default when not given, None when not known."""
+    if value is None:
+        return default
+    if isinstance(value, Const):
+        return bool(value.value)
+    if isinstance(value, Num) and value.dim.value is not None:
+        return bool(value.dim.value)
+    return None
+
+
+def as_tensor(value: Value | None) -> Tensor | None:
+    """The tensor, if it is one of known rank."""
+    return tensor_of(None if value is None else resolve(value))

@@ -1,0 +1,70 @@
+"""Operations that keep the shape and the meaning of every axis: activations, dropout, copies, devices, types."""
+
+from __future__ import annotations
+
+from ..dims import words
+from ..values import Opaque, Tensor, Value, resolve
+from .registry import Site, function, method, tensor_op
+
+COPIES = words(
+    "contiguous clone detach to cuda cpu float double half bfloat16 long int bool type requires_grad_ "
+    "pin_memory detach_ type_as retain_grad"
+)
+
+POINTWISE = words(
+    "relu tanh sigmoid exp log abs neg sqrt rsqrt sin cos clamp clamp_min clamp_max round floor ceil erf "
+    "square sign reciprocal log1p expm1 nan_to_num relu_ tanh_ sigmoid_ masked_fill masked_fill_ fill_ zero_ "
+    "normal_ uniform_ pow cumsum flip"
+)
+
+FUNCTIONAL = words(
+    "relu tanh sigmoid gelu elu leaky_relu selu silu hardtanh softplus dropout alpha_dropout layer_norm "
+    "normalize logsigmoid feature_dropout"
+)
+
+
+@method(*COPIES)
+def copies(site: Site, input: Value) -> Value | None:
+    return resolve(input)
+
+
+@tensor_op(*POINTWISE)
+def pointwise(site: Site, input: Value) -> Value | None:
+    return resolve(input)
+
+
+@function(*(f"torch.nn.functional.{name}" for name in FUNCTIONAL), "torch.autograd.Variable", "torch.nn.Parameter")
+def functional(site: Site, input: Value) -> Value | None:
+    return resolve(input)
+
+
+@function("torch.autograd.variable.Variable", "torch.clone", "torch.detach")
+def wrapped(site: Site, input: Value) -> Value | None:
+    return resolve(input)
+
+
+@tensor_op("softmax", "log_softmax")
+def softmax(site: Site, input: Value, dim: Value | None = None) -> Value | None:
+    return _softmax(site, input, dim)
+
+
+@function("torch.nn.functional.softmax", "torch.nn.functional.log_softmax", "torch.nn.functional.softmin")
+def softmax_function(
+    site: Site, input: Value, dim: Value | None = None, _stacklevel: Value | None = None
+) -> Value | None:
+    return _softmax(site, input, dim)
+
+
+def _softmax(site: Site, input: Value, dim: Value | None) -> Value | None:
+    source = resolve(input)
+    arguments = {"input": source} if dim is None else {"input": source, "dim": dim}
+    return site.applied(arguments, with_trait(source, site.name))
+
+
+def with_trait(source: Value, trait: str) -> Value:
+    """The same value, marked; an unknown gets a twin that shares nothing but its name."""
+    if isinstance(source, Tensor):
+        return Tensor(source.axes, source.origin, source.traits | {trait})
+    twin = Opaque(source.name if isinstance(source, Opaque) else "?")
+    twin.traits = frozenset({trait})
+    return twin
