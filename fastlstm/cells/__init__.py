@@ -1,0 +1,22 @@
+"""The cells: each file states one cell's equations, forward and backward, once, for every kernel.
+
+A cell is a module with
+
+* `GATES`: how many gates, in torch's order;
+* `CARRIES_CELL`: whether a second state c is carried beside h;
+* `SPLITS_GATES`: whether the gradient of the recurrent product differs from that of the input product;
+* `PASSES_STATE`: whether the previous h enters the new one past the gates;
+* `forward(math, x, u, h, c) -> (saved, h, c)`: x[g] is the input product of gate g with its bias, u[g] the recurrent one
+  with its bias, h and c the previous state; `saved` are G values that replace x for the backward pass;
+* `backward(math, saved, u, h, c, dh, dc) -> (dx, du, dh, dc)`: the gradients of x[g] and u[g], of the previous h past the
+  gates (None where PASSES_STATE is false) and of the previous c.
+
+The values are whatever kernels bring: vector registers, CUDA scalars or arrays with `+ - * /`; `math` brings `sigmoid`,
+`tanh`, `relu` and `where_greater(a, b, then, otherwise)`. c and dc are None for cells without it.
+"""
+
+from types import ModuleType
+
+from fastlstm.cells import gru, lstm, rnn_relu, rnn_tanh
+
+CELLS: dict[str, ModuleType] = {"LSTM": lstm, "GRU": gru, "RNN_TANH": rnn_tanh, "RNN_RELU": rnn_relu}

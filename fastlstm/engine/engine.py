@@ -1,0 +1,218 @@
+"""One layer stack of one dtype, forward and backward, on packed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from fastlstm.contract import Layer
+from fastlstm.engine.launch import ENTRY
+from fastlstm.engine.layout import Layout, cell_name
+from fastlstm.engine.plan import Plan, Sizes
+from fastlstm.engine.pool import POOL, get_num_threads
+from fastlstm.engine.weights import Weights, parts
+from fastlstm.kernels.backward import backward
+from fastlstm.kernels.forward import forward
+from fastlstm.kernels.gradient import gradients
+from fastlstm.kernels.jit import compile_kernel, job_type
+from fastlstm.kernels.job import SLOTS
+from fastlstm.kernels.pack import pack, pack_transposed
+from fastlstm.kernels.product import multiply, multiply_signature
+
+_KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed)}
+
+# Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
+IDLE_PLANS = 4
+
+
+@cache
+def kernel_address(name: str, cell: str, dtype: str) -> int:
+    """The address of a kernel, compiled or loaded from the cache on its first use."""
+    job = job_type(cell, np.dtype(dtype))
+    return compile_kernel(_KERNELS[name], (job, types.int64))
+
+
+@cache
+def multiply_address(dtype: str) -> int:
+    """The address of the matrix product, the same for all cells."""
+    return compile_kernel(multiply, multiply_signature(job_type("any", np.dtype(dtype))))
+
+
+class Saved:
+    """What a forward pass in training mode keeps for its backward pass. Gives its memory back when it is dropped."""
+
+    __slots__ = ("_engine", "masks", "plan", "reset", "x_shape")
+
+    def __init__(self, engine: Engine, plan: Plan, x_shape: tuple[int, ...], reset: Any, masks: Any) -> None:
+        self._engine, self.plan, self.x_shape, self.reset, self.masks = engine, plan, x_shape, reset, masks
+
+    def release(self) -> None:
+        """Give the plan back to the engine."""
+        plan, self.plan = self.plan, None
+        if plan is not None:
+            self._engine._give_back(plan)
+
+    def __del__(self) -> None:
+        self.release()
+
+
+class Engine:
+    """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check."""
+
+    def __init__(self, config: Layer, dtype: Any) -> None:
+        self.config, self.dtype = config, np.dtype(dtype)
+        self.layout = Layout(config, self.dtype)
+        self._cell = cell_name(config)
+        self._weights = Weights(self.layout)
+        self._idle: dict[Sizes, list[Plan]] = {}
+        self._addresses: dict[str, int] = {}
+
+    def forward(
+        self,
+        parameters: Mapping[str, np.ndarray],
+        version: Any,
+        x: np.ndarray,
+        states: tuple[np.ndarray, ...] | None,
+        *,
+        train: bool,
+        batch_sizes: np.ndarray | None = None,
+        reset: np.ndarray | None = None,
+        masks: Sequence[np.ndarray] | None = None,
+        split: str | None = None,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...], Saved | None]:
+        """Output, final states, and what `backward` needs (None unless `train`).
+
+        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
+        C-contiguous, native, of the engine's dtype. states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros.
+        reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter does.
+        `split` forces the planner's choice.
+        """
+        config = self.config
+        threads = get_num_threads()
+        if batch_sizes is None:
+            first, second, _ = x.shape
+            T, B = (second, first) if config.batch_first else (first, second)
+            sizes = Sizes(T, B, train, threads, None, split)
+            shape: tuple[int, ...] = (first, second, config.directions * config.output_size)
+        else:
+            B = int(batch_sizes[0])
+            sizes = Sizes(len(batch_sizes), B, train, threads, tuple(batch_sizes.tolist()), split)
+            shape = (1, len(x), config.directions * config.output_size)
+        if self._weights.stale("pack", version):
+            self._pack("pack", parameters, version)
+        idle = self._idle.get(sizes)
+        plan = idle.pop() if idle else self._plan(sizes)
+
+        out = np.empty(shape, self.dtype)
+        count = config.num_layers * config.directions
+        hn = np.empty((count, B, config.output_size), self.dtype)
+        cn = np.empty((count, B, config.hidden_size), self.dtype) if config.kind == "LSTM" else hn
+        if states is None:
+            h0, c0 = hn, cn
+        else:
+            h0, c0 = states[0], states[-1]
+            if not (h0.flags.writeable and c0.flags.writeable):
+                h0, c0 = h0.copy(), c0.copy()
+        if not x.flags.writeable:  # the compiled entry takes writable arrays only
+            x = x.copy()
+        reset_address = self._set_extras(plan, reset, masks)
+        POOL.start(plan.threads)
+        ENTRY.run_forward(
+            POOL.control, self._address("forward"), plan.blocks, plan.tasks, plan.threads, states is not None,
+            reset_address, x if batch_sizes is None else x[None], h0, c0, out, hn, cn,
+        )  # fmt: skip
+        saved = None
+        if train:
+            saved = Saved(self, plan, x.shape, reset, masks)
+        else:
+            self._give_back(plan)
+        return out if batch_sizes is None else out[0], (hn, cn) if config.kind == "LSTM" else (hn,), saved
+
+    def backward(
+        self,
+        parameters: Mapping[str, np.ndarray],
+        version: Any,
+        saved: Saved,
+        grad_output: np.ndarray | None,
+        grad_states: tuple[np.ndarray | None, ...] | None,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
+        """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
+        config, plan = self.config, saved.plan
+        if self._weights.stale("pack_transposed", version):
+            self._pack("pack_transposed", parameters, version)
+        B, count = plan.sizes.B, config.num_layers * config.directions
+        grad_x = np.empty(saved.x_shape if len(saved.x_shape) == 3 else (1, *saved.x_shape), self.dtype)
+        grad_h0 = np.empty((count, B, config.output_size), self.dtype)
+        grad_c0 = np.empty((count, B, config.hidden_size), self.dtype) if config.kind == "LSTM" else grad_h0
+        has_state = grad_states is not None and any(state is not None for state in grad_states)
+        given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
+        if has_state:
+            given = [
+                zero if state is None else np.require(state, self.dtype, ["C", "W"])
+                for state, zero in zip(grad_states, given, strict=False)
+            ]
+        out_shape = (*grad_x.shape[:2], config.directions * config.output_size)
+        if grad_output is None:
+            out = np.empty((0, 0, 0), self.dtype)
+        else:
+            out = np.require(grad_output, self.dtype, ["C", "W"]).reshape(out_shape)
+        gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
+        self._point_gradients(plan, gradients)
+        POOL.start(plan.threads)
+        ENTRY.run_backward(
+            POOL.control, self._address("backward"), self._address("gradients"), plan.blocks, plan.tasks, plan.threads,
+            grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
+        )  # fmt: skip
+        saved.release()
+        states = (grad_h0, grad_c0) if config.kind == "LSTM" else (grad_h0,)
+        return grad_x.reshape(saved.x_shape), states, gradients
+
+    def _address(self, kernel: str) -> int:
+        address = self._addresses.get(kernel)
+        if address is None:
+            address = self._addresses[kernel] = kernel_address(kernel, self._cell, self.dtype.name)
+        return address
+
+    def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any) -> None:
+        weights = self._weights
+        with weights.lock:
+            if weights.stale(kernel, version):
+                kept = weights.point_to(parameters)
+                threads = get_num_threads() if sum(array.size for array in kept) > 100_000 else 1
+                POOL.start(threads)
+                ENTRY.run_each(POOL.control, self._address(kernel), weights.blocks, threads)
+                weights.packed(kernel, version)
+
+    def _plan(self, sizes: Sizes) -> Plan:
+        return Plan(self.layout, self._weights, sizes, multiply_address(self.dtype.name))
+
+    def _give_back(self, plan: Plan) -> None:
+        idle = self._idle
+        idle.setdefault(plan.sizes, []).append(plan)
+        while len(idle) > IDLE_PLANS:
+            idle.pop(next(iter(idle)), None)
+
+    def _set_extras(self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None) -> int:
+        """Dropout masks and the reset mask into the blocks; returns the latter's address."""
+        blocks, tasks = plan.blocks, plan.tasks
+        blocks[:, SLOTS["masked"]] = 0
+        blocks[:, SLOTS["resets"]] = reset is not None
+        if masks is not None:
+            for layer, mask in enumerate(masks):
+                rows = blocks[layer * tasks : (layer + 1) * tasks]
+                rows[:, SLOTS["masked"]] = 1
+                rows[:, SLOTS["mask"]] = mask.ctypes.data + rows[:, SLOTS["out_offset"]] * self.dtype.itemsize
+        return 0 if reset is None else reset.ctypes.data
+
+    def _point_gradients(self, plan: Plan, gradients: Mapping[str, np.ndarray]) -> None:
+        names = {"weight_ih": "grad_w_ih", "weight_hh": "grad_w_hh", "weight_hr": "grad_w_hr"}
+        names |= {"bias_ih": "grad_b_ih", "bias_hh": "grad_b_hh"}
+        for layer, direction, suffix in parts(self.config):
+            for name, slot in names.items():
+                if name + suffix in gradients:
+                    row = layer * plan.tasks + direction
+                    plan.blocks[row, SLOTS[slot]] = gradients[name + suffix].ctypes.data

@@ -1,0 +1,286 @@
+"""Compiled entry points: they fill in a call's addresses and run a kernel on the pool's threads.
+
+The control block is int64 words: a lock, the barrier's two words, a count of workers that are done, and a mailbox for
+each worker. A word that several threads write has a cache line (8 words) of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from typing import Any
+
+from numba import njit, types
+
+from fastlstm.kernels.jit import OPTIONS, digest, inner
+from fastlstm.kernels.job import SLOTS
+from fastlstm.kernels.sync import (
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    call_kernel,
+    compare_exchange,
+    pause,
+    wait_while,
+    words_at,
+)
+
+LINE = 8
+BUSY, BARRIER, DONE, MAIL = 0, LINE, 2 * LINE, 3 * LINE
+# One mailbox: how many jobs were posted, the last one's kernel and block, its thread number; whether the worker sleeps;
+# its semaphore (sem_t: 32 bytes on 64-bit Linux).
+POSTED, KERNEL, BLOCK, THREAD, ASLEEP, SEMAPHORE, MAILBOX = 0, 1, 2, 3, LINE, 2 * LINE, 3 * LINE
+
+IDLE_SPINS = 4000  # about 100 us: longer than a training loop's Python between two calls, too short to be noticed
+STOP = -1  # as a thread number: the worker ends
+
+if sys.platform.startswith("linux"):
+    _sem_init = types.ExternalFunction("sem_init", types.int32(types.intp, types.int32, types.uint32))
+    _sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
+    _sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
+
+    @inner
+    def _prepare(address):
+        _sem_init(address, 0, 0)
+
+    @inner
+    def _sleep(address):
+        """Until woken; a signal ends it early, which the caller's loop tolerates."""
+        _sem_wait(address)
+
+    @inner
+    def _wake(address):
+        _sem_post(address)
+
+else:
+    # macOS has no unnamed semaphores and Windows no sem_t: a sleeping worker looks for work every millisecond.
+    _nap = types.ExternalFunction("Sleep" if sys.platform == "win32" else "usleep", types.int32(types.uint32))
+    _MILLISECOND = 1 if sys.platform == "win32" else 1000
+
+    @inner
+    def _prepare(address):
+        pass
+
+    @inner
+    def _sleep(address):
+        _nap(_MILLISECOND)
+
+    @inner
+    def _wake(address):
+        pass
+
+
+_WORDS = types.int64[::1]
+_BLOCKS = types.int64[:, ::1]
+
+
+@inner
+def _post(words, address, worker, kernel, block, thread):
+    mail = MAIL + worker * MAILBOX
+    words[mail + KERNEL] = kernel
+    words[mail + BLOCK] = block
+    words[mail + THREAD] = thread
+    atomic_add(words, mail + POSTED, 1)
+    if compare_exchange(words, mail + ASLEEP, 1, 0):
+        _wake(address + (mail + SEMAPHORE) * 8)
+
+
+@inner
+def _run(control, kernel, blocks, first, count, threads):
+    """Run `kernel` on the blocks first..first+count-1 with up to `threads` threads; alone if the pool is taken."""
+    words = words_at(control.ctypes.data)
+    mine = threads > 1 and compare_exchange(words, BUSY, 0, 1)
+    if not mine:
+        threads = 1
+    for i in range(first, first + count):
+        blocks[i, _THREADS] = threads
+        blocks[i, _TASKS] = count
+        blocks[i, _BARRIER] = control.ctypes.data + BARRIER * 8
+    block = blocks[first:].ctypes.data
+    if mine:
+        atomic_store(words, DONE, 0)
+        for worker in range(threads - 1):
+            _post(words, control.ctypes.data, worker, kernel, block, worker + 1)
+    call_kernel(kernel, words_at(block), 0)
+    if mine:
+        for done in range(threads - 1):
+            wait_while(words, DONE, done)
+        atomic_store(words, BUSY, 0)
+
+
+_THREADS, _TASKS, _BARRIER = SLOTS["threads"], SLOTS["tasks"], SLOTS["barrier"]
+_X, _OUT, _H0, _C0, _HN, _CN = (SLOTS[name] for name in ("x", "out", "h0", "c0", "hn", "cn"))
+_X_OFFSET, _OUT_OFFSET, _H_OFFSET, _C_OFFSET = (
+    SLOTS[name] for name in ("x_offset", "out_offset", "h_offset", "c_offset")
+)
+_RESET, _RESET_OFFSET, _HAS_STATE = SLOTS["reset"], SLOTS["reset_offset"], SLOTS["has_state"]
+_GRAD_OUT, _GRAD_HN, _GRAD_CN = SLOTS["grad_out"], SLOTS["grad_hn"], SLOTS["grad_cn"]
+_GRAD_X, _GRAD_H0, _GRAD_C0 = SLOTS["grad_x"], SLOTS["grad_h0"], SLOTS["grad_c0"]
+_HAS_GRAD_OUT, _HAS_GRAD_STATE = SLOTS["has_grad_out"], SLOTS["has_grad_state"]
+
+
+def _signatures(*kinds: str) -> list[types.Type]:
+    """One signature for float32 and one for float64; `a` stands for a three-dimensional C-contiguous array."""
+    plain = {"words": _WORDS, "blocks": _BLOCKS, "n": types.int64}
+    return [
+        types.void(*[plain.get(kind, real[:, :, ::1]) for kind in kinds]) for real in (types.float32, types.float64)
+    ]
+
+
+class EntryPoints:
+    """The compiled functions that Python calls, compiled or loaded from the cache on their first use.
+
+    Numba's cache sees a change of this file, not of those it imports. What a function closes over is part of the cache's
+    key, hence `digest`.
+    """
+
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
+
+    @cached_property
+    def work(self) -> Any:
+        """The life of one worker: wait for a job in its mailbox, run it, count itself done; until told to stop."""
+        digest = self._digest
+
+        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        def work(control, worker):
+            _ = digest
+            words = words_at(control.ctypes.data)
+            mail = MAIL + worker * MAILBOX
+            semaphore = control.ctypes.data + (mail + SEMAPHORE) * 8
+            seen = 0
+            while True:
+                spins = 0
+                while atomic_load(words, mail + POSTED) == seen:
+                    spins += 1
+                    if spins < IDLE_SPINS:
+                        pause()
+                        continue
+                    atomic_store(words, mail + ASLEEP, 1)
+                    # Posted since the last look: if nobody has taken the flag down yet, no wake-up is coming.
+                    if atomic_load(words, mail + POSTED) == seen or not compare_exchange(words, mail + ASLEEP, 1, 0):
+                        _sleep(semaphore)
+                        compare_exchange(words, mail + ASLEEP, 1, 0)
+                seen += 1
+                thread = words[mail + THREAD]
+                if thread == STOP:
+                    return
+                call_kernel(words[mail + KERNEL], words_at(words[mail + BLOCK]), thread)
+                atomic_add(words, DONE, 1)
+
+        return work
+
+    @cached_property
+    def prepare_mailbox(self) -> Any:
+        """Make a worker's semaphore."""
+        digest = self._digest
+
+        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        def prepare_mailbox(control, worker):
+            _ = digest
+            _prepare(control.ctypes.data + (MAIL + worker * MAILBOX + SEMAPHORE) * 8)
+
+        return prepare_mailbox
+
+    @cached_property
+    def stop_worker(self) -> Any:
+        """Tell a worker to end."""
+        digest = self._digest
+
+        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        def stop_worker(control, worker):
+            _ = digest
+            _post(words_at(control.ctypes.data), control.ctypes.data, worker, 0, 0, STOP)
+
+        return stop_worker
+
+    @cached_property
+    def run_forward(self) -> Any:
+        """All layers forward. blocks: `tasks` rows for each layer; reset: address of the mask, or 0."""
+        digest = self._digest
+
+        @njit(
+            _signatures("words", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"), cache=True, **OPTIONS
+        )
+        def run_forward(control, kernel, blocks, tasks, threads, has_state, reset, x, h0, c0, out, hn, cn):
+            _ = digest
+            size = x.itemsize
+            rows = len(blocks)
+            for i in range(rows):
+                blocks[i, _HAS_STATE] = has_state
+                blocks[i, _H0] = h0.ctypes.data + blocks[i, _H_OFFSET] * size
+                blocks[i, _C0] = c0.ctypes.data + blocks[i, _C_OFFSET] * size
+                blocks[i, _HN] = hn.ctypes.data + blocks[i, _H_OFFSET] * size
+                blocks[i, _CN] = cn.ctypes.data + blocks[i, _C_OFFSET] * size
+                blocks[i, _RESET] = reset + blocks[i, _RESET_OFFSET]
+                if i < tasks:
+                    blocks[i, _X] = x.ctypes.data + blocks[i, _X_OFFSET] * size
+                if i >= rows - tasks:
+                    blocks[i, _OUT] = out.ctypes.data + blocks[i, _OUT_OFFSET] * size
+            for first in range(0, rows, tasks):
+                _run(control, kernel, blocks, first, tasks, threads)
+
+        return run_forward
+
+    @cached_property
+    def run_backward(self) -> Any:
+        """All layers backward, the last first. steps, weights: the addresses of the kernels `backward` and `gradients`."""
+        digest = self._digest
+
+        @njit(
+            _signatures("words", "n", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"),
+            cache=True,
+            **OPTIONS,
+        )
+        def run_backward(
+            control,
+            steps,
+            weights,
+            blocks,
+            tasks,
+            threads,
+            has_out,
+            has_state,
+            grad_out,
+            grad_hn,
+            grad_cn,
+            grad_x,
+            grad_h0,
+            grad_c0,
+        ):
+            _ = digest
+            size = grad_x.itemsize
+            rows = len(blocks)
+            for i in range(rows):
+                blocks[i, _HAS_GRAD_OUT] = 1
+                blocks[i, _HAS_GRAD_STATE] = has_state
+                blocks[i, _GRAD_HN] = grad_hn.ctypes.data + blocks[i, _H_OFFSET] * size
+                blocks[i, _GRAD_CN] = grad_cn.ctypes.data + blocks[i, _C_OFFSET] * size
+                blocks[i, _GRAD_H0] = grad_h0.ctypes.data + blocks[i, _H_OFFSET] * size
+                blocks[i, _GRAD_C0] = grad_c0.ctypes.data + blocks[i, _C_OFFSET] * size
+                if i < tasks:
+                    blocks[i, _GRAD_X] = grad_x.ctypes.data + blocks[i, _X_OFFSET] * size
+                if i >= rows - tasks:
+                    blocks[i, _HAS_GRAD_OUT] = has_out
+                    blocks[i, _GRAD_OUT] = grad_out.ctypes.data + blocks[i, _OUT_OFFSET] * size
+            for first in range(rows - tasks, -1, -tasks):
+                _run(control, steps, blocks, first, tasks, threads)
+                _run(control, weights, blocks, first, tasks, threads)
+
+        return run_backward
+
+    @cached_property
+    def run_each(self) -> Any:
+        """Run a kernel on every block by itself."""
+        digest = self._digest
+
+        @njit(types.void(_WORDS, types.int64, _BLOCKS, types.int64), cache=True, **OPTIONS)
+        def run_each(control, kernel, blocks, threads):
+            _ = digest
+            for i in range(len(blocks)):
+                _run(control, kernel, blocks, i, 1, threads)
+
+        return run_each
+
+
+ENTRY = EntryPoints(digest())

@@ -1,0 +1,247 @@
+"""A plan: how one call of given sizes is split, and all memory it works in, as job blocks ready to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fastlstm.engine.layout import Layout, Memory
+from fastlstm.engine.weights import Weights, parts
+from fastlstm.kernels.gradient import BLOCK_LD, ROWS
+from fastlstm.kernels.job import SLOTS, blank
+from fastlstm.kernels.product import DEPTH
+
+# Rows of z that one chunk of time fills: half of a 512 KB second-level cache; and the fewest rows for which a panel of
+# input weights is worth fetching.
+CHUNK_BYTES, CHUNK_ROWS = 256 * 1024, 48
+# Below about 5 us of arithmetic a second thread costs more than it gives.
+SMALL_FLOPS = 400_000
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a plan is made for. `batch_sizes` is None for sequences of equal length."""
+
+    T: int
+    B: int
+    train: bool
+    threads: int
+    batch_sizes: tuple[int, ...] | None = None
+    split: str | None = None  # to force one: "batch" or "units"
+
+
+class Plan:
+    """Job blocks, a row for each task, layer by layer; within a layer slice by slice, direction by direction."""
+
+    def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int) -> None:
+        self.layout, self.sizes, self.multiply = layout, sizes, multiply
+        self.split, self.threads, slices, self.reason = choose(layout, sizes)
+        config = layout.config
+        D, P = config.directions, config.output_size
+        self.tasks = D * slices
+        self.blocks = blank(config.num_layers * self.tasks)
+        self._tables: list[np.ndarray] = []
+        bounds = self._bounds(slices)
+        rows_before = self._packed_rows
+        memory = Memory(layout.dtype)
+        pointers: list[tuple[int, str]] = []
+        shared: dict[str, int] = {}
+        count = sum(sizes.batch_sizes) if sizes.batch_sizes is not None else sizes.T * sizes.B
+        between = [memory.add(count * D * P) for _ in range(config.num_layers - 1)]
+
+        for (layer, direction, _), weight_block in zip(parts(config), weights.blocks, strict=True):
+            storage = self._storage(memory, layer, count) if sizes.train else {}
+            done = 0
+            for number, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+                row = layer * self.tasks + number * D + direction
+                block = self.blocks[row]
+                block[:] = weight_block
+                tokens = self._tokens(first, last)
+                fields = self._sizes(layer, direction, first, last, tokens, rows_before)
+                for name, value in fields.items():
+                    block[SLOTS[name]] = value
+                here = {name: offset + done * width for name, (offset, width) in storage.items()}
+                here |= self._scratch(memory, layer, last - first, fields["chunk"], shared)
+                if layer > 0:
+                    here["x"] = between[layer - 1] + fields["x_offset"] * layout.dtype.itemsize
+                    here["grad_x"] = here["x"]
+                if layer < config.num_layers - 1:
+                    here["out"] = between[layer] + fields["out_offset"] * layout.dtype.itemsize
+                    here["grad_out"] = here["out"]
+                for name, offset in here.items():
+                    block[SLOTS[name]] = offset
+                    pointers.append((row, name))
+                done += self._count(tokens, last - first)
+        self.owner, base = memory.allocate()
+        for row, name in pointers:
+            self.blocks[row, SLOTS[name]] += base
+
+    @cached_property
+    def _packed_rows(self) -> int:
+        """Address of the table of the packed data's first row for each step, 0 for equal lengths."""
+        if self.sizes.batch_sizes is None:
+            return 0
+        return self._table(np.concatenate([[0], np.cumsum(self.sizes.batch_sizes)]))
+
+    def _table(self, values: np.ndarray) -> int:
+        table = np.ascontiguousarray(values, np.int64)
+        self._tables.append(table)
+        return table.ctypes.data
+
+    def _bounds(self, slices: int) -> list[int]:
+        """Where the batch is cut, so that slices have as equal a number of tokens as can be."""
+        T, B, batch_sizes = self.sizes.T, self.sizes.B, self.sizes.batch_sizes
+        if batch_sizes is None:
+            return [B * n // slices for n in range(slices + 1)]
+        lengths = np.searchsorted(-np.asarray(batch_sizes), -np.arange(B), side="left")
+        tokens = np.cumsum(lengths)
+        cuts = np.searchsorted(tokens, tokens[-1] * np.arange(1, slices) / slices) + 1
+        return [0, *(int(min(cut, B)) for cut in cuts), B] if T else [0] * slices + [B]
+
+    def _tokens(self, first: int, last: int) -> np.ndarray | None:
+        if self.sizes.batch_sizes is None:
+            return None
+        counts = np.clip(np.asarray(self.sizes.batch_sizes) - first, 0, last - first)
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    def _count(self, tokens: np.ndarray | None, samples: int) -> int:
+        return self.sizes.T * samples if tokens is None else int(tokens[-1])
+
+    def _sizes(
+        self, layer: int, direction: int, first: int, last: int, tokens: np.ndarray | None, packed_rows: int
+    ) -> dict[str, int]:
+        """Every slot that is a number."""
+        layout, sizes = self.layout, self.sizes
+        config = layout.config
+        T, B, D = sizes.T, sizes.B, config.directions
+        I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
+        state = layer * D + direction
+        # Packed rows lie one behind the other; the others as batch_first says.
+        step, batch = (1, 1) if tokens is not None else (1, T) if config.batch_first else (B, 1)
+        z_bytes = max(last - first, 1) * layout.row(layout.gate_rows) * layout.dtype.itemsize
+        chunk = max(CHUNK_BYTES // z_bytes, -(-CHUNK_ROWS // max(last - first, 1)), 1)
+        return {
+            "together": int(self.split == "units"),
+            "multiply": self.multiply,
+            "T": T,
+            "B": last - first,
+            "ragged": int(tokens is not None),
+            "tokens": 0 if tokens is None else self._table(tokens),
+            "rows": packed_rows,
+            "backwards": direction,
+            "direction": direction,
+            "train": int(sizes.train),
+            "chunk": max(min(chunk, T), 1),
+            "x_step": step * I,
+            "x_batch": batch * I,
+            "x_offset": first * batch * I,
+            "out_step": step * D * P,
+            "out_batch": batch * D * P,
+            "out_offset": first * batch * D * P + direction * P,
+            "h_offset": (state * B + first) * P,
+            "c_offset": (state * B + first) * H,
+            "reset_offset": first,
+            "reset_step": B,
+            "xs_ld": layout.row(I + 1),
+            "z_ld": layout.row(layout.gate_rows),
+            "h_ld": layout.row(P),
+            "c_ld": layout.row(H),
+            "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
+            "sums_ld": self._sums_row(layer),
+        }
+
+    def _sums_row(self, layer: int) -> int:
+        config, layout = self.layout.config, self.layout
+        x_panels = layout.panels(config.layer_input_size(layer) + 1)
+        return layout.row((x_panels + 1 + layout.panels(config.output_size)) * layout.W)
+
+    def _widths(self, layer: int) -> dict[str, int]:
+        layout, config = self.layout, self.layout.config
+        z = layout.row(layout.gate_rows)
+        h, c = layout.row(config.output_size), layout.row(config.hidden_size)
+        return {
+            "xs": layout.row(config.layer_input_size(layer) + 1),
+            "z": z,
+            "u": z,
+            "hin": h,
+            "cin": c,
+            "m": c,
+            "dp": h,
+        }
+
+    def _storage(self, memory: Memory, layer: int, tokens: int) -> dict[str, tuple[int, int]]:
+        """What training keeps: rows for every token of a direction. name -> (offset, bytes of a row)."""
+        config, size = self.layout.config, self.layout.dtype.itemsize
+        names = ["xs", "z", "hin"]
+        names += ["cin"] if config.kind == "LSTM" else []
+        names += ["u"] if config.kind == "GRU" else []
+        names += ["m", "dp"] if config.projected else []
+        widths = self._widths(layer)
+        return {name: (memory.add(tokens * widths[name]), widths[name] * size) for name in names}
+
+    def _scratch(self, memory: Memory, layer: int, B: int, chunk: int, shared: dict[str, int]) -> dict[str, int]:
+        """What a task works in and nobody reads afterwards. name -> offset."""
+        layout, config = self.layout, self.layout.config
+        widths = self._widths(layer)
+        sizes = {"h_end": B * widths["hin"], "c_end": B * widths["cin"]}
+        if not (self.sizes.train and config.kind == "GRU"):
+            sizes["u"] = B * widths["u"]
+        if not self.sizes.train:
+            sizes |= {"xs": chunk * B * widths["xs"], "z": chunk * B * widths["z"]}
+            sizes |= {"hin": 2 * B * widths["hin"], "cin": 2 * B * widths["cin"]}
+            sizes |= {"m": B * widths["m"]} if config.projected else {}
+        else:
+            sizes |= {"dh": B * widths["hin"], "dc": B * widths["cin"], "dm": B * widths["cin"]}
+        offsets = {name: memory.add(size) for name, size in sizes.items()}
+        if self.sizes.train:
+            offsets |= self._gradient_scratch(memory, shared)
+        return offsets
+
+    def _gradient_scratch(self, memory: Memory, shared: dict[str, int]) -> dict[str, int]:
+        """Scratch of the weight gradients, one for all layers, which run one after another."""
+        if not shared:
+            layout, config = self.layout, self.layout.config
+            inputs = max(config.layer_input_size(layer) for layer in range(config.num_layers))
+            columns = (
+                layout.panels(inputs + 1)
+                + 1
+                + max(layout.panels(config.output_size), layout.panels(config.hidden_size))
+            )
+            product = (columns * layout.W + BLOCK_LD) * DEPTH + BLOCK_LD
+            thread = max(product, (ROWS + self.sizes.B) * layout.panels(inputs) * layout.W)
+            rows = layout.gate_rows + (config.output_size if config.projected else 0)
+            widest = max(self._sums_row(layer) for layer in range(config.num_layers))
+            widest = max(widest, layout.row(config.hidden_size))
+            shared["scratch"] = memory.add(self.threads * thread)
+            shared["sums"] = memory.add(rows * widest)
+            self._scratch_thread = thread
+        self.blocks[:, SLOTS["scratch_thread"]] = self._scratch_thread
+        return dict(shared)
+
+
+def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
+    """(split, threads, slices, reason): "batch" cuts the batch (and takes directions apart), with no barrier; "units" has
+    all threads do each step together, each some of the hidden units."""
+    config = layout.config
+    T, B, D = sizes.T, max(sizes.B, 1), config.directions
+    threads = sizes.threads
+    width = config.layer_input_size(0) + config.output_size
+    flops = 2 * layout.gates * config.hidden_size * width * B * T * config.num_layers * D
+    if sizes.split == "units" and not config.projected:
+        return "units", threads, 1, "asked for"
+    if threads == 1:
+        return "batch", 1, 1, "one thread"
+    if flops < SMALL_FLOPS and sizes.split is None:
+        return "batch", 1, 1, f"{flops} flop: less than a second thread costs"
+    if D == 2 and threads == 2:
+        return "batch", 2, 1, "one direction for each thread, no barrier"
+    granules = layout.blocks * layout.lanes // layout.W
+    if B * D >= threads and (B >= 2 * threads or granules < threads or config.projected):
+        slices = min(-(-threads // D), B)
+        return "batch", min(threads, slices * D), slices, f"{slices} slices of the batch, no barrier"
+    if granules < threads or config.projected:
+        slices = min(B, threads)
+        return "batch", min(threads, slices * D), slices, "too few units to share"
+    return "units", threads, 1, "few samples: units shared, one barrier for each step"

@@ -1,0 +1,74 @@
+"""Weights packed in panels, once for each version of the parameters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastlstm.contract import Layer
+from fastlstm.engine.layout import Layout, Memory
+from fastlstm.kernels.job import SLOTS, blank
+
+_NAMES = {"w_ih": "weight_ih", "w_hh": "weight_hh", "w_hr": "weight_hr", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+
+
+def parts(config: Layer) -> list[tuple[int, int, str]]:
+    """(layer, direction, suffix of torch's parameter names), in torch's order."""
+    return [
+        (layer, direction, f"_l{layer}" + ("_reverse" if direction else ""))
+        for layer in range(config.num_layers)
+        for direction in range(config.directions)
+    ]
+
+
+class Weights:
+    """The panels of all layers and directions. `blocks` has a row for each, ready for the packing kernels."""
+
+    def __init__(self, layout: Layout) -> None:
+        config = layout.config
+        self._layout = layout
+        self.blocks = blank(len(parts(config)))
+        self.lock = threading.Lock()
+        self._version: dict[str, Any] = {"pack": None, "pack_transposed": None}
+        memory = Memory(layout.dtype)
+        for block, (layer, _, _) in zip(self.blocks, parts(config), strict=True):
+            I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
+            projected = int(config.projected)
+            sizes = {
+                "wx": layout.gate_rows * (1 + I),
+                "wh": layout.gate_rows * (1 + P),
+                "wr": projected * layout.panels(P) * layout.W * (1 + H),
+                "wx_t": layout.panels(I) * layout.W * (1 + layout.gate_rows),
+                "wh_t": layout.panels(P) * layout.W * (1 + layout.gate_rows),
+                "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
+            }
+            plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
+            for name, value in plain.items():
+                block[SLOTS[name]] = value
+            for name, size in sizes.items():
+                block[SLOTS[name]] = memory.add(size)
+        self._owner, base = memory.allocate()
+        for name in ("wx", "wh", "wr", "wx_t", "wh_t", "wr_t"):
+            self.blocks[:, SLOTS[name]] += base
+
+    def stale(self, kernel: str, version: Any) -> bool:
+        """Whether the panels of `pack` or `pack_transposed` are of another version."""
+        return self._version[kernel] != version
+
+    def point_to(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Write the parameters' addresses into the blocks; returns what must live until they are packed."""
+        kept = []
+        for block, (_, _, suffix) in zip(self.blocks, parts(self._layout.config), strict=True):
+            for slot, name in _NAMES.items():
+                if name + suffix in parameters:
+                    array = np.ascontiguousarray(parameters[name + suffix], dtype=self._layout.dtype)
+                    kept.append(array)
+                    block[SLOTS[slot]] = array.ctypes.data
+        return kept
+
+    def packed(self, kernel: str, version: Any) -> None:
+        """Remember what the panels hold now."""
+        self._version[kernel] = version

@@ -1,0 +1,139 @@
+"""Backward through the time steps of one layer: from the gradients of h and c to those of the gates."""
+
+from fastlstm.kernels.forward import blocks_per_panel
+from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
+from fastlstm.kernels.product import panel_width, product
+from fastlstm.kernels.rows import copy, copy_padded, fill
+from fastlstm.kernels.step import step_backward
+from fastlstm.kernels.sync import barrier
+from fastlstm.kernels.tokens import boundary, out_row, samples, samples_at, samples_cut, share, time_of, token
+
+
+def backward(job, thread):
+    """Kernel: z (and u) become the gradients of the gates' products, for this thread's share of the tasks."""
+    if job.together:
+        for number in range(job.tasks):
+            here = task(job, number)
+            first, last = share(here.blocks, blocks_per_panel(here), thread, job.threads)
+            _task(here, job.threads, first, last)
+    else:
+        for number in range(thread, job.tasks, job.threads):
+            here = task(job, number)
+            _task(here, 1, 0, here.blocks)
+
+
+@inner
+def _task(job, threads, block0, block1):
+    lanes = lanes_of(job.z)
+    for n in range(job.T):
+        s = job.T - 1 - n
+        _arrive(job, s, block0 * lanes, block1 * lanes)
+        if job.projected:
+            _unproject(job, s)
+        _step(job, s, block0, block1)
+        if threads > 1:
+            barrier(job.barrier, threads)
+        _recurrent_products(job, s, block0, block1)
+        if job.resets:
+            _cut(job, s, block0 * lanes, block1 * lanes)
+    _leave(job, block0 * lanes, block1 * lanes)
+
+
+@inner
+def _arrive(job, s, first, last):
+    """The gradient of the final state for the samples that end with step s, then that of the output added to dh."""
+    t = time_of(job, s)
+    h_last = min(last, job.h_ld)
+    for b in range(samples_at(job, s + 1), samples(job, t)):
+        _final(job.has_grad_state, job.grad_hn, job.P, at(job.dh, b * job.h_ld), b, first, h_last)
+        if trait(job, "CARRIES_CELL"):
+            _final(job.has_grad_state, job.grad_cn, job.H, at(job.dc, b * job.c_ld), b, first, last)
+    if job.has_grad_out:
+        width = min(job.P, h_last) - first
+        for b in range(samples(job, t)):
+            source = at(out_row(job, job.grad_out, t, b), first)
+            target = at(job.dh, b * job.h_ld + first)
+            if job.masked:
+                factor = at(out_row(job, job.mask, t, b), first)
+                for i in range(width):
+                    target[i] += source[i] * factor[i]
+            else:
+                for i in range(width):
+                    target[i] += source[i]
+
+
+@inner
+def _final(given, gradient, width, target, b, first, last):
+    count = max(min(width, last) - first, 0) if given else 0
+    copy_padded(at(gradient, b * width + first), at(target, first), count, last - first)
+
+
+@inner
+def _unproject(job, s):
+    """dm = dh W_hr, and dh kept for the gradient of W_hr."""
+    W = panel_width(job.z)
+    count = samples_at(job, s)
+    row = token(job, time_of(job, s))
+    for b in range(count):
+        copy(at(job.dh, b * job.h_ld), at(job.dp, (row + b) * job.h_ld), job.h_ld)
+    panel = (1 + job.P) * W
+    product(job, job.dh, job.h_ld, 1, count, job.P, at(job.wr_t, W), panel, 0, (job.H + W - 1) // W, job.wr_t, 0, panel,
+            job.dm, job.c_ld)  # fmt: skip
+
+
+@inner
+def _step(job, s, block0, block1):
+    """The cell's gradient for every sample of step s."""
+    lanes = lanes_of(job.z)
+    gates = trait(job, "GATES") * lanes
+    row = token(job, time_of(job, s))
+    for b in range(samples_at(job, s)):
+        z, u = at(job.z, (row + b) * job.z_ld), at(job.u, (row + b) * job.z_ld)
+        h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
+        direct, dc = at(job.dh, b * job.h_ld), at(job.dc, b * job.c_ld)
+        dh = at(job.dm, b * job.c_ld) if job.projected else direct
+        for block in range(block0, block1):
+            n = block * lanes
+            step_backward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(dh, n), at(direct, n),
+                          at(dc, n), job.H - n)  # fmt: skip
+
+
+@inner
+def _recurrent_products(job, s, block0, block1):
+    """dh of the previous step = du W_hh, added to what passed the gates where the cell lets the state pass."""
+    W = panel_width(job.z)
+    lanes = lanes_of(job.z)
+    K = trait(job, "GATES") * lanes * job.blocks
+    panel = (1 + K) * W
+    du = job.u if trait(job, "SPLITS_GATES") else job.z
+    first, last = block0 * lanes // W, (block1 * lanes + W - 1) // W
+    if job.projected:
+        last = (job.P + W - 1) // W
+    start, start_row, start_panel = job.wh_t, 0, panel
+    if trait(job, "PASSES_STATE"):
+        start, start_row, start_panel = job.dh, job.h_ld, W
+    product(job, at(du, token(job, time_of(job, s)) * job.z_ld), job.z_ld, 1, samples_at(job, s), K, at(job.wh_t, W), panel,
+            first, last, start, start_row, start_panel, job.dh, job.h_ld)  # fmt: skip
+
+
+@inner
+def _cut(job, s, first, last):
+    """Nothing flows into the state that a reset threw away."""
+    for b in range(samples_cut(job, s)):
+        if job.reset[boundary(job, s) * job.reset_step + b]:
+            fill(at(job.dh, b * job.h_ld + first), 0.0, min(last, job.h_ld) - first)
+            if trait(job, "CARRIES_CELL"):
+                fill(at(job.dc, b * job.c_ld + first), 0.0, last - first)
+
+
+@inner
+def _leave(job, first, last):
+    """The gradients of the initial states, columns first..last-1."""
+    for b in range(job.B):
+        copy(
+            at(job.dh, b * job.h_ld + first),
+            at(job.grad_h0, b * job.P + first),
+            min(job.P, min(last, job.h_ld)) - first,
+        )
+        if trait(job, "CARRIES_CELL"):
+            copy(at(job.dc, b * job.c_ld + first), at(job.grad_c0, b * job.H + first), min(job.H, last) - first)

@@ -1,0 +1,183 @@
+"""Forward through one layer: the input products of a chunk of time, then step by step the recurrent product and the cell."""
+
+from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.product import panel_width, product
+from fastlstm.kernels.rows import copy, copy_padded, fill, multiply
+from fastlstm.kernels.step import step_forward
+from fastlstm.kernels.sync import barrier
+from fastlstm.kernels.tokens import (
+    boundary,
+    out_row,
+    samples,
+    samples_at,
+    samples_cut,
+    share,
+    state_row,
+    time_of,
+    token,
+    x_row,
+)
+
+
+def forward(job, thread):
+    """Kernel: the whole sequence through one layer, this thread's share of the tasks."""
+    if job.together:
+        for number in range(job.tasks):
+            here = task(job, number)
+            first, last = share(here.blocks, blocks_per_panel(here), thread, job.threads)
+            _task(here, thread, job.threads, first, last)
+    else:
+        for number in range(thread, job.tasks, job.threads):
+            here = task(job, number)
+            _task(here, 0, 1, 0, here.blocks)
+
+
+@inner
+def blocks_per_panel(job):
+    """Threads share units in these portions: they fill whole panels, forward and backward."""
+    return panel_width(job.z) // lanes_of(job.z)
+
+
+@inner
+def _task(job, thread, threads, block0, block1):
+    """One direction, the units of blocks block0..block1-1; `threads` of these run together."""
+    lanes = lanes_of(job.z)
+    start = 0
+    while start < job.T:
+        stop = min(start + job.chunk, job.T)
+        t0 = job.T - stop if job.backwards else start
+        t1 = t0 + stop - start
+        origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
+        _gather(job, thread, threads, t0, t1, origin)
+        if threads > 1:
+            barrier(job.barrier, threads)
+        _input_products(job, t0, t1, origin, block0, block1)
+        for s in range(start, stop):
+            _enter(job, s, block0 * lanes, block1 * lanes)
+            if threads > 1:
+                barrier(job.barrier, threads)
+            _recurrent_products(job, s, block0, block1)
+            _step(job, s, origin, block0, block1)
+        start = stop
+    _leave(job, block0 * lanes, block1 * lanes)
+
+
+@inner
+def _gather(job, thread, threads, t0, t1, origin):
+    """xs = the rows of x of steps t0..t1-1, a 1 behind the last column (the bias' input in backward), zeros behind it."""
+    width = (job.I // panel_width(job.x) + 1) * panel_width(job.x)
+    first, last = share(t1 - t0, 1, thread, threads)
+    for t in range(t0 + first, t0 + last):
+        row = token(job, t) - origin
+        for b in range(samples(job, t)):
+            target = at(job.xs, (row + b) * job.xs_ld)
+            copy_padded(x_row(job, job.x, t, b), target, job.I, width)
+            put(target, job.I, 1.0)
+
+
+@inner
+def _input_products(job, t0, t1, origin, block0, block1):
+    """z = x W_ih' + b_ih for all tokens of the steps t0..t1-1."""
+    W = panel_width(job.z)
+    gates = trait(job, "GATES") * lanes_of(job.z)
+    row = token(job, t0) - origin
+    panel = (1 + job.I) * W
+    product(job, at(job.xs, row * job.xs_ld), job.xs_ld, 1, token(job, t1) - token(job, t0), job.I, at(job.wx, W), panel,
+            block0 * gates // W, block1 * gates // W, job.wx, 0, panel, at(job.z, row * job.z_ld), job.z_ld)  # fmt: skip
+
+
+@inner
+def _enter(job, s, first, last):
+    """Before step s: the initial state of the samples that begin here, zeros for those that are reset."""
+    t = time_of(job, s)
+    row = state_row(job, s)
+    for b in range(samples_at(job, s - 1), samples(job, t)):
+        _initial(job.has_state, job.h0, job.P, at(job.hin, (row + b) * job.h_ld), b, first, min(last, job.h_ld))
+        if trait(job, "CARRIES_CELL"):
+            _initial(job.has_state, job.c0, job.H, at(job.cin, (row + b) * job.c_ld), b, first, last)
+    if job.resets:
+        for b in range(samples_cut(job, s)):
+            if job.reset[boundary(job, s) * job.reset_step + b]:
+                fill(at(job.hin, (row + b) * job.h_ld + first), 0.0, min(last, job.h_ld) - first)
+                if trait(job, "CARRIES_CELL"):
+                    fill(at(job.cin, (row + b) * job.c_ld + first), 0.0, last - first)
+
+
+@inner
+def _initial(given, state, width, target, b, first, last):
+    """Columns first..last-1 of sample b's initial state, zeros behind `width`."""
+    count = max(min(width, last) - first, 0) if given else 0
+    copy_padded(at(state, b * width + first), at(target, first), count, last - first)
+
+
+@inner
+def _u_row(job, s):
+    return token(job, time_of(job, s)) if job.train and trait(job, "SPLITS_GATES") else 0
+
+
+@inner
+def _recurrent_products(job, s, block0, block1):
+    """u = h W_hh' + b_hh."""
+    W = panel_width(job.z)
+    gates = trait(job, "GATES") * lanes_of(job.z)
+    panel = (1 + job.P) * W
+    product(job, at(job.hin, state_row(job, s) * job.h_ld), job.h_ld, 1, samples_at(job, s), job.P, at(job.wh, W), panel,
+            block0 * gates // W, block1 * gates // W, job.wh, 0, panel,
+            at(job.u, _u_row(job, s) * job.z_ld), job.z_ld)  # fmt: skip
+
+
+@inner
+def _step(job, s, origin, block0, block1):
+    """The cell for every sample of step s, the new state to where step s + 1 (or the end) looks for it, h to out."""
+    lanes = lanes_of(job.z)
+    gates = trait(job, "GATES") * lanes
+    t = time_of(job, s)
+    count = samples(job, t)
+    going_on = min(count, samples_at(job, s + 1))
+    row, z_row, u_row = state_row(job, s), token(job, t) - origin, _u_row(job, s)
+    next_row = state_row(job, s + 1) if going_on else 0
+    m_row = token(job, t) if job.train else 0
+    for b in range(count):
+        goes_on = b < going_on
+        new_h = at(job.hin, (next_row + b) * job.h_ld) if goes_on else at(job.h_end, b * job.h_ld)
+        new_c = at(job.cin, (next_row + b) * job.c_ld) if goes_on else at(job.c_end, b * job.c_ld)
+        if job.projected:
+            new_h = at(job.m, (m_row + b) * job.c_ld)
+        z, u = at(job.z, (z_row + b) * job.z_ld), at(job.u, (u_row + b) * job.z_ld)
+        h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
+        for block in range(block0, block1):
+            n = block * lanes
+            step_forward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(new_h, n), at(new_c, n),
+                         job.H - n)  # fmt: skip
+    if job.projected:
+        _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
+        _project(job, at(job.m, (m_row + going_on) * job.c_ld), at(job.h_end, going_on * job.h_ld), count - going_on)
+    first = block0 * lanes
+    width = job.P - first if job.projected else min(job.P, block1 * lanes) - first
+    for b in range(count):
+        new_h = at(job.hin, (next_row + b) * job.h_ld) if b < going_on else at(job.h_end, b * job.h_ld)
+        target = at(out_row(job, job.out, t, b), first)
+        copy(at(new_h, first), target, width)
+        if job.masked:
+            multiply(at(out_row(job, job.mask, t, b), first), target, width)
+
+
+@inner
+def _project(job, m, h, count):
+    """h = m W_hr'."""
+    W = panel_width(job.z)
+    panel = (1 + job.H) * W
+    if count > 0:
+        product(job, m, job.c_ld, 1, count, job.H, at(job.wr, W), panel, 0, (job.P + W - 1) // W, job.wr, 0, panel, h,
+                job.h_ld)  # fmt: skip
+
+
+@inner
+def _leave(job, first, last):
+    """The final states, columns first..last-1."""
+    for b in range(job.B):
+        width = job.P - first if job.projected else min(job.P, last) - first
+        copy(at(job.h_end, b * job.h_ld + first), at(job.hn, b * job.P + first), width)
+        if trait(job, "CARRIES_CELL"):
+            width = min(job.H, last) - first
+            copy(at(job.c_end, b * job.c_ld + first), at(job.cn, b * job.H + first), width)

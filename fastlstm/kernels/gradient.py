@@ -1,0 +1,129 @@
+"""The gradients that do not depend on time order: of the input, and of all weights as whole products over the tokens."""
+
+from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.pack import gate_row
+from fastlstm.kernels.product import DEPTH, C, R, panel_width, product
+from fastlstm.kernels.rows import add, copy, fill
+from fastlstm.kernels.tokens import samples, share, token, x_row
+from fastlstm.kernels.vectorcopy import copy_tile
+
+ROWS = 48  # of one block of input gradients; each panel of weights serves them from the first-level cache
+# Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows lie
+# an odd number of cache lines apart.
+BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
+
+
+def gradients(job, thread):
+    """Kernel: grad_x and the gradients of all parameters, from the gates' gradients; after `backward` has ended."""
+    for number in range(job.tasks):
+        here = task(job, number)
+        _input_gradient(here, thread, job.threads)
+        if number < 2 and here.direction == number:  # the first task of each direction
+            _weight_gradients(here, thread, job.threads)
+
+
+@inner
+def _input_gradient(job, thread, threads):
+    """grad_x = dz W_ih for this thread's time steps; the second direction adds to the first's."""
+    W = panel_width(job.z)
+    K = trait(job, "GATES") * lanes_of(job.z) * job.blocks
+    panels = (job.I + W - 1) // W
+    panel = (1 + K) * W
+    scratch = at(job.scratch, thread * job.scratch_thread)
+    t, last = share(job.T, 1, thread, threads)
+    while t < last:
+        stop = t + 1
+        while stop < last and token(job, stop + 1) - token(job, t) <= ROWS:
+            stop += 1
+        row = token(job, t)
+        product(job, at(job.z, row * job.z_ld), job.z_ld, 1, token(job, stop) - row, K, at(job.wx_t, W), panel, 0, panels,
+                job.wx_t, 0, panel, scratch, panels * W)  # fmt: skip
+        for step in range(t, stop):
+            for b in range(samples(job, step)):
+                source = at(scratch, (token(job, step) - row + b) * panels * W)
+                if job.direction:
+                    add(source, x_row(job, job.grad_x, step, b), job.I)
+                else:
+                    copy(source, x_row(job, job.grad_x, step, b), job.I)
+        t = stop
+
+
+@inner
+def _weight_gradients(job, thread, threads):
+    """Gradients of both weights, both biases and the projection."""
+    W = panel_width(job.z)
+    gate_rows = trait(job, "GATES") * lanes_of(job.z) * job.blocks
+    x_panels = job.I // W + 1  # the 1 behind the last input makes the bias' gradient a column like the others
+    h_panels = (job.P + W - 1) // W
+    if trait(job, "SPLITS_GATES"):
+        first, last = _sums(
+            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, 0, x_panels, job.hin, job.h_ld, 0
+        )
+        _unpack_input(job, first, last)
+        first, last = _sums(job, thread, threads, job.sums, job.u, job.z_ld, gate_rows, x_panels - 1, x_panels, job.hin,
+                            job.h_ld, h_panels)  # fmt: skip
+        _unpack_recurrent(job, first, last, W, job.I % W)
+    else:
+        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, 0, x_panels, job.hin, job.h_ld,
+                            h_panels)  # fmt: skip
+        _unpack_input(job, first, last)
+        _unpack_recurrent(job, first, last, x_panels * W, job.I)
+    if job.projected:
+        sums = at(job.sums, gate_rows * job.sums_ld)
+        first, last = _sums(job, thread, threads, sums, job.dp, job.h_ld, job.P, 0, 0, job.m, job.c_ld,
+                            (job.H + W - 1) // W)  # fmt: skip
+        for p in range(first, last):
+            copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
+
+
+@inner
+def _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels):
+    """sums[r, n] = sum over tokens k of a[k, r] * b[k, n]; b is the panels x_first..x_last-1 of xs, then those of h.
+
+    a: (tokens, rows) rows a_ld apart. Returns the range of rows that this thread has done.
+    """
+    W = panel_width(a)
+    panels = x_last - x_first + h_panels
+    first, last = share(rows, R, thread, threads)
+    columns = at(job.scratch, thread * job.scratch_thread)
+    block_rows = at(columns, panels * DEPTH * W)
+    for r in range(first, last):
+        fill(at(sums, r * job.sums_ld), 0.0, panels * W)
+    for done in range(0, job.all_tokens, DEPTH):
+        K = min(DEPTH, job.all_tokens - done)
+        for panel in range(panels):
+            here = panel + x_first
+            source, ld = at(job.xs, done * job.xs_ld + here * W), job.xs_ld
+            if here >= x_last:
+                source, ld = at(h, done * h_ld + (here - x_last) * W), h_ld
+            copy_tile(source, ld, at(columns, panel * DEPTH * W), W, C, 0, K)
+        for block in range(first, last, BLOCK_ROWS):
+            copy_tile(at(a, done * a_ld + block), a_ld, block_rows, BLOCK_LD, 0, BLOCK_ROWS, K)
+            target = at(sums, block * job.sums_ld)
+            product(job, block_rows, 1, BLOCK_LD, min(BLOCK_ROWS, last - block), K, columns, DEPTH * W, 0, panels,
+                    target, job.sums_ld, W, target, job.sums_ld)  # fmt: skip
+    return first, last
+
+
+@inner
+def _unpack_input(job, first, last):
+    """Rows first..last-1 of sums to grad_w_ih and grad_b_ih."""
+    for r in range(first, last):
+        gate = gate_row(job, r)
+        if gate >= 0:
+            source = at(job.sums, r * job.sums_ld)
+            copy(source, at(job.grad_w_ih, gate * job.I), job.I)
+            if job.bias:
+                put(job.grad_b_ih, gate, source[job.I])
+
+
+@inner
+def _unpack_recurrent(job, first, last, column, bias_column):
+    """Rows first..last-1 of sums to grad_w_hh and grad_b_hh."""
+    for r in range(first, last):
+        gate = gate_row(job, r)
+        if gate >= 0:
+            source = at(job.sums, r * job.sums_ld)
+            copy(at(source, column), at(job.grad_w_hh, gate * job.P), job.P)
+            if job.bias:
+                put(job.grad_b_hh, gate, source[bias_column])

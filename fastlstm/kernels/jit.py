@@ -1,0 +1,172 @@
+"""The JIT options, the type of a job, and the pointer operations that kernels are written with.
+
+A kernel is an ordinary function of `(job, thread)`. A job is a block of 64-bit slots: sizes, strides and addresses.
+Its Numba type carries the cell and the dtype, so one source serves every cell and dtype, each compiled by its
+signature, and it carries a digest of all kernel sources: Numba's cache is keyed by the signature and the time stamp of
+one file, and would not see a change in an imported one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.extending import intrinsic, models, register_model
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+
+from fastlstm.cells import CELLS
+from fastlstm.kernels.job import SLOTS, SLOT_KINDS
+from fastlstm.kernels.machine import host
+
+# nogil: workers run beside each other. error_model: no division checks. No fastmath: it would assume away NaN and
+# infinity; the vector IR asks for contraction where it wants it.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+
+# An inner function is never called from Python or C: no wrappers, which cost a third of the compile time.
+inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+"""Decorator for functions called by kernels: compiled into each kernel that calls them."""
+
+
+def job_type(cell: str, dtype: np.dtype) -> Job:
+    """The job type that a kernel for this cell and dtype is compiled with."""
+    return Job(cell, numba.from_dtype(np.dtype(dtype)), digest())
+
+
+def compile_kernel(function: Callable[..., None], arguments: tuple[types.Type, ...]) -> int:
+    """Compile `function` for the given argument types, from the cache on disk where it is current; its address.
+
+    The first argument is a `Job`, so that the cache sees its digest. The code stays for the life of the process.
+    """
+    compiled = numba.cfunc(types.void(*arguments), cache=True, **OPTIONS)(function)
+    _compiled.append(compiled)
+    return compiled.address
+
+
+_compiled: list[Any] = []
+
+
+@cache
+def digest() -> str:
+    """A digest of all kernel sources and of the machine they are compiled for."""
+    root = Path(__file__).parent
+    sources = sorted(
+        [*root.glob("*.py"), *(root.parent / "cells").glob("*.py"), *(root.parent / "engine").glob("*.py")]
+    )
+    total = hashlib.sha256(repr(host()).encode())
+    for source in sources:
+        total.update(source.read_bytes())
+    return total.hexdigest()[:16]
+
+
+class Job(types.Type):
+    """A pointer to a job block, for one cell and dtype."""
+
+    def __init__(self, cell: str, dtype: types.Type, digest: str) -> None:
+        self.cell = cell
+        self.dtype = dtype
+        super().__init__(name=f"Job({cell}, {dtype}, {digest})")
+
+
+@register_model(Job)
+class _JobModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Job) -> None:
+        super().__init__(dmm, fe_type, ir.IntType(64).as_pointer())
+
+
+def _slot_type(job: Job, kind: str) -> types.Type:
+    return {
+        "int": types.int64,
+        "job": job,
+        "real*": types.CPointer(job.dtype),
+        "int*": types.CPointer(types.int64),
+        "byte*": types.CPointer(types.uint8),
+    }[kind]
+
+
+@infer_getattr
+class _JobFields(AttributeTemplate):
+    key = Job
+
+    def generic_resolve(self, job: Job, attr: str) -> types.Type | None:
+        return _slot_type(job, SLOT_KINDS[attr]) if attr in SLOTS else None
+
+
+@lower_getattr_generic(Job)
+def _load_slot(context: Any, builder: ir.IRBuilder, job: Job, value: ir.Value, attr: str) -> ir.Value:
+    slot = builder.load(builder.gep(value, [ir.Constant(ir.IntType(64), SLOTS[attr])]))
+    kind = _slot_type(job, SLOT_KINDS[attr])
+    if kind == types.int64:
+        return slot
+    # The only inttoptr: from here on addresses move by GEP (integer arithmetic on addresses can be miscompiled in
+    # unrolled loops, numba issue 10695).
+    return builder.inttoptr(slot, context.get_value_type(kind))
+
+
+@intrinsic
+def at(typing_context: Any, pointer: types.CPointer, index: types.Integer):
+    """The pointer `index` elements further."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.gep(args[0], [context.cast(builder, args[1], signature.args[1], types.int64)])
+
+    return pointer(pointer, index), emit
+
+
+@intrinsic
+def put(typing_context: Any, pointer: types.CPointer, index: types.Integer, value: Any):
+    """Store `value` at `pointer[index]`."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        target, _, value_type = signature.args
+        place = builder.gep(args[0], [context.cast(builder, args[1], signature.args[1], types.int64)])
+        builder.store(context.cast(builder, args[2], value_type, target.dtype), place)
+        return context.get_dummy_value()
+
+    return types.void(pointer, index, value), emit
+
+
+def lane_count(dtype: types.Type) -> int:
+    """Lanes of one vector of a Numba dtype on this machine."""
+    return host().lanes(np.dtype(str(dtype)))
+
+
+@intrinsic
+def lanes_of(typing_context: Any, pointer: types.CPointer):
+    """How many elements of the pointer's dtype one vector holds, as a compile-time constant."""
+    count = lane_count(pointer.dtype)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return ir.Constant(ir.IntType(64), count)
+
+    return types.int64(pointer), emit
+
+
+@intrinsic
+def task(typing_context: Any, job: Job, number: types.Integer):
+    """The job block `number` blocks further."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.gep(args[0], [builder.mul(args[1], ir.Constant(ir.IntType(64), len(SLOTS)))])
+
+    return job(job, types.int64), emit
+
+
+@intrinsic(prefer_literal=True)
+def trait(typing_context: Any, job: Job, name: types.StringLiteral):
+    """An integer that the job's cell states about itself (GATES, CARRIES_CELL ...), as a compile-time constant."""
+    if not isinstance(name, types.StringLiteral):
+        return None
+    value = int(getattr(CELLS[job.cell], name.literal_value))
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return ir.Constant(ir.IntType(64), value)
+
+    return types.int64(job, name), emit

@@ -1,0 +1,115 @@
+"""The slots of a job block: every size, stride and address that a kernel reads. Python writes it, kernels read it.
+
+One block describes one task: one direction of one layer for a range of samples. Strides and sizes count elements, not
+bytes. A token is one (time step, sample) pair that exists; a task numbers its tokens by time step, then sample.
+README.md in this folder draws the layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+SLOT_KINDS: Mapping[str, str] = {
+    # how the work is split
+    "threads": "int",  # that take part in this run
+    "tasks": "int",  # blocks of this layer, one after another
+    "together": "int",  # 1: all threads do each task, each some units, with a barrier per step; 0: a task has one thread
+    "barrier": "int*",  # two words shared by the threads
+    "multiply": "int",  # address of the compiled product
+    # sizes
+    "T": "int",
+    "B": "int",  # samples of this task
+    "I": "int",
+    "H": "int",
+    "P": "int",  # width of h: proj_size or H
+    "blocks": "int",  # of units: ceil(H / lanes), rounded up so that G * blocks vectors fill whole panels
+    "ragged": "int",  # 1: `tokens` and `rows` are tables; 0: every step has B samples
+    "tokens": "int*",  # (T + 1): number of the first token of each step
+    "rows": "int*",  # (T + 1): row of the packed data at which each step begins
+    "backwards": "int",  # 1: this direction runs from the last step to the first
+    "direction": "int",
+    "train": "int",  # 1: xs, z, hin, cin, m (and u of cells that split their gates) have a row for each token
+    "projected": "int",
+    "chunk": "int",  # time steps whose input product is computed at once
+    # the caller's arrays
+    "x": "real*",
+    "x_step": "int",
+    "x_batch": "int",
+    "out": "real*",
+    "out_step": "int",
+    "out_batch": "int",
+    "masked": "int",
+    "mask": "real*",  # dropout factors, laid out as out
+    "resets": "int",
+    "reset": "byte*",  # one flag for each step and sample
+    "reset_step": "int",
+    "has_state": "int",
+    "h0": "real*",  # (B, P)
+    "c0": "real*",  # (B, H)
+    "hn": "real*",
+    "cn": "real*",
+    # where the caller's arrays begin for this task, in elements
+    "x_offset": "int",
+    "out_offset": "int",
+    "h_offset": "int",
+    "c_offset": "int",
+    "reset_offset": "int",
+    # the parameters, torch's layouts
+    "bias": "int",
+    "w_ih": "real*",
+    "w_hh": "real*",
+    "w_hr": "real*",
+    "b_ih": "real*",
+    "b_hh": "real*",
+    # the parameters in panels (1 + K, W), the bias first
+    "wx": "real*",  # K = I
+    "wh": "real*",  # K = P
+    "wr": "real*",  # K = H
+    "wx_t": "real*",  # K = G * blocks * lanes
+    "wh_t": "real*",  # K = G * blocks * lanes
+    "wr_t": "real*",  # K = P
+    # rows of padded width, `_ld` apart
+    "xs": "real*",
+    "xs_ld": "int",
+    "z": "real*",
+    "z_ld": "int",
+    "u": "real*",
+    "hin": "real*",
+    "h_ld": "int",
+    "cin": "real*",
+    "c_ld": "int",
+    "h_end": "real*",
+    "c_end": "real*",
+    "m": "real*",
+    # backward
+    "all_tokens": "int",  # of all tasks of this direction; their rows stand one after another from the first task's
+    "has_grad_out": "int",
+    "grad_out": "real*",  # laid out as out
+    "has_grad_state": "int",
+    "grad_hn": "real*",
+    "grad_cn": "real*",
+    "grad_x": "real*",  # laid out as x
+    "grad_h0": "real*",
+    "grad_c0": "real*",
+    "dh": "real*",
+    "dc": "real*",
+    "dm": "real*",
+    "dp": "real*",  # a row for each token: gradient of the projected h
+    "grad_w_ih": "real*",
+    "grad_w_hh": "real*",
+    "grad_w_hr": "real*",
+    "grad_b_ih": "real*",
+    "grad_b_hh": "real*",
+    "scratch": "real*",
+    "scratch_thread": "int",  # distance between two threads' scratch
+    "sums": "real*",  # weight gradients, a row for each padded gate row, then one for each row of W_hr
+    "sums_ld": "int",
+}
+SLOTS: Mapping[str, int] = {name: number for number, name in enumerate(SLOT_KINDS)}
+
+
+def blank(count: int) -> np.ndarray:
+    """`count` empty job blocks, (count, slots) int64."""
+    return np.zeros((count, len(SLOTS)), np.int64)

@@ -1,0 +1,78 @@
+"""Weights from torch's layout into panels: (1 + K, W) blocks of W columns, the bias first, zeros where nothing is."""
+
+from fastlstm.kernels.jit import at, inner, lanes_of, put, trait
+from fastlstm.kernels.product import panel_width
+from fastlstm.kernels.tokens import share
+
+
+def pack(job, thread):
+    """Kernel: the panels that forward reads."""
+    _pack_gates(job, thread, job.w_ih, job.b_ih, job.I, job.wx)
+    _pack_gates(job, thread, job.w_hh, job.b_hh, job.P, job.wh)
+    if job.projected:
+        _pack_plain(job, thread, job.w_hr, job.H, 1, job.P, job.H, job.wr)
+
+
+def pack_transposed(job, thread):
+    """Kernel: the panels that backward reads."""
+    _pack_gates_transposed(job, thread, job.w_ih, job.I, job.wx_t)
+    _pack_gates_transposed(job, thread, job.w_hh, job.P, job.wh_t)
+    if job.projected:
+        _pack_plain(job, thread, job.w_hr, 1, job.H, job.H, job.P, job.wr_t)
+
+
+@inner
+def gate_row(job, r):
+    """torch's row of the padded gate row r, or -1 for padding. Order: block of units, gate, unit of the block."""
+    lanes = lanes_of(job.z)
+    gates = trait(job, "GATES")
+    unit = r // (gates * lanes) * lanes + r % lanes
+    return (r // lanes % gates) * job.H + unit if unit < job.H else -1
+
+
+@inner
+def _gate_rows(job):
+    return trait(job, "GATES") * lanes_of(job.z) * job.blocks
+
+
+@inner
+def _pack_gates(job, thread, weights, bias, K, panels):
+    """Columns are gate rows, depth is K."""
+    W = panel_width(panels)
+    first, last = share(_gate_rows(job), W, thread, job.threads)
+    for r in range(first, last):
+        row = gate_row(job, r)
+        target = at(panels, r // W * (1 + K) * W + r % W)
+        put(target, 0, bias[row] if job.bias and row >= 0 else 0.0)
+        source = at(weights, row * K)
+        for k in range(K):
+            put(target, (1 + k) * W, source[k] if row >= 0 else 0.0)
+
+
+@inner
+def _pack_gates_transposed(job, thread, weights, columns, panels):
+    """Columns are inputs, depth is the padded gate rows."""
+    W = panel_width(panels)
+    K = _gate_rows(job)
+    first, last = share(columns, W, thread, job.threads)
+    for n in range(first, last, W):
+        target = at(panels, n // W * (1 + K) * W)
+        count = min(W, columns - n)
+        for j in range(W):
+            put(target, j, 0.0)
+        for k in range(K):
+            row = gate_row(job, k)
+            for j in range(W):
+                put(target, (1 + k) * W + j, weights[row * columns + n + j] if row >= 0 and j < count else 0.0)
+
+
+@inner
+def _pack_plain(job, thread, weights, n_stride, k_stride, columns, K, panels):
+    """Column n of depth k is weights[n*n_stride + k*k_stride]."""
+    W = panel_width(panels)
+    first, last = share((columns + W - 1) // W * W, W, thread, job.threads)
+    for n in range(first, last):
+        target = at(panels, n // W * (1 + K) * W + n % W)
+        put(target, 0, 0.0)
+        for k in range(K):
+            put(target, (1 + k) * W, weights[n * n_stride + k * k_stride] if n < columns else 0.0)

@@ -1,0 +1,112 @@
+"""Matrix products with packed weights: loops of register tiles, blocked in depth for the first-level cache.
+
+`multiply` is compiled once for each dtype, and called through its address in the job block: compiled into every kernel
+that uses it, it would be optimised again in each, 10 s in all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.extending import intrinsic
+
+from fastlstm.kernels.jit import Job, at, inner, lanes_of
+from fastlstm.kernels.job import SLOTS
+from fastlstm.kernels.machine import host
+from fastlstm.kernels.tile import tile
+
+R = host().tile_rows
+C = host().tile_vectors
+
+# A block of a panel is 16 KB: half of the smallest first-level cache, the other half is for the rows.
+DEPTH = 16384 // (C * host().vector_bytes)
+
+# With fewer rows than registers for sums, several panels side by side keep the multipliers busy (an FMA takes 4 cycles,
+# two start in each).
+PANELS_1, PANELS_3 = (4, 2) if R <= 6 else (8, 4)
+
+
+@inner
+def panel_width(pointer):
+    """W, the columns of one weight panel."""
+    return C * lanes_of(pointer)
+
+
+def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, start_row, start_panel, out, out_row):
+    """Kernel: out[r, n] = start[r, n] + sum over k < K of a[r, k] * w[n, k] for r < rows and the columns of panels first..last-1.
+
+    a[r, k] stands at a + r*a_row + k*a_step, w[n, k] at w + (n // W)*w_panel + k*W + n % W, and start[r, n] at
+    start + r*start_row + (n // W)*start_panel + n % W. `out` has rows `out_row` apart and must not overlap a or w;
+    `start` may be `out`. All strides in elements. `job` is not read.
+    """
+    W = panel_width(a)
+    depth = DEPTH if rows > R else max(K, 1)
+    tiles = max((rows + R - 1) // R, 1)
+    small = rows // tiles
+    large = rows - small * tiles  # this many tiles have one row more
+    done = 0
+    while done == 0 or done < K:
+        k = min(depth, K - done)
+        here_a = at(a, done * a_step)
+        panel = first
+        if rows == 1:
+            while panel + PANELS_1 <= last:
+                tile(1, PANELS_1, rows, here_a, a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
+                     at(start, panel * start_panel), start_row, start_panel, at(out, panel * W), out_row)  # fmt: skip
+                panel += PANELS_1
+        elif rows <= 3:
+            while panel + PANELS_3 <= last:
+                tile(3, PANELS_3, rows, here_a, a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
+                     at(start, panel * start_panel), start_row, start_panel, at(out, panel * W), out_row)  # fmt: skip
+                panel += PANELS_3
+        while panel < last:
+            row = 0
+            for n in range(tiles):
+                count = small + (1 if n < large else 0)
+                tile(R, 1, count, at(here_a, row * a_row), a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
+                     at(start, row * start_row + panel * start_panel), start_row, start_panel,
+                     at(out, row * out_row + panel * W), out_row)  # fmt: skip
+                row += count
+            panel += 1
+        # Later depth blocks add to what the first has written.
+        start, start_row, start_panel = out, out_row, W
+        done += depth
+
+
+@intrinsic
+def product(
+    typing_context: Any,
+    job: Job,
+    a: types.CPointer,
+    a_row: Any,
+    a_step: Any,
+    rows: Any,
+    K: Any,
+    w: types.CPointer,
+    w_panel: Any,
+    first: Any,
+    last: Any,
+    start: types.CPointer,
+    start_row: Any,
+    start_panel: Any,
+    out: types.CPointer,
+    out_row: Any,
+):
+    """Call `multiply` at the address that the job block holds."""
+    n = types.int64
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        kind = ir.FunctionType(ir.VoidType(), [arg.type for arg in args])
+        slot = builder.gep(args[0], [ir.Constant(ir.IntType(64), SLOTS["multiply"])])
+        builder.call(builder.inttoptr(builder.load(slot), kind.as_pointer()), args)
+        return context.get_dummy_value()
+
+    return types.void(job, a, n, n, n, n, a, n, n, n, a, n, n, a, n), emit
+
+
+def multiply_signature(job: Job) -> tuple[types.Type, ...]:
+    """The argument types of `multiply`."""
+    n, real = types.int64, types.CPointer(job.dtype)
+    return (job, real, n, n, n, n, real, n, n, n, real, n, n, real, n)

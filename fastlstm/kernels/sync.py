@@ -1,0 +1,128 @@
+"""Threads waiting for each other inside compiled code: atomics, a spinning barrier, calls by address."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.extending import intrinsic
+
+from fastlstm.kernels.jit import inner
+from fastlstm.kernels.machine import NEON, SCALAR, host
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+
+# Spins before the processor is given away: about 20 us. Spinning on with more threads than cores is 80 times slower
+# than yielding (measured by llama.cpp).
+SPINS = 500
+
+yield_processor = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+
+
+@intrinsic
+def words_at(typing_context: Any, address: types.Integer):
+    """The int64 words at an address."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.inttoptr(args[0], _I64.as_pointer())
+
+    return types.CPointer(types.int64)(types.int64), emit
+
+
+@intrinsic
+def atomic_load(typing_context: Any, pointer: types.CPointer, index: types.Integer):
+    """Sequentially consistent load of `pointer[index]` (int64)."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.load_atomic(builder.gep(args[0], [args[1]]), "seq_cst", 8)
+
+    return types.int64(pointer, types.int64), emit
+
+
+@intrinsic
+def atomic_store(typing_context: Any, pointer: types.CPointer, index: types.Integer, value: types.Integer):
+    """Sequentially consistent store to `pointer[index]` (int64)."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        builder.store_atomic(args[2], builder.gep(args[0], [args[1]]), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.int64, types.int64), emit
+
+
+@intrinsic
+def atomic_add(typing_context: Any, pointer: types.CPointer, index: types.Integer, value: types.Integer):
+    """Add to `pointer[index]` (int64), returning what it held before."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        return builder.atomic_rmw("add", builder.gep(args[0], [args[1]]), args[2], "seq_cst")
+
+    return types.int64(pointer, types.int64, types.int64), emit
+
+
+@intrinsic
+def compare_exchange(
+    typing_context: Any, pointer: types.CPointer, index: types.Integer, expected: types.Integer, value: types.Integer
+):
+    """Store `value` if `pointer[index]` (int64) holds `expected`; whether it did."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        place = builder.gep(args[0], [args[1]])
+        return builder.extract_value(builder.cmpxchg(place, args[2], args[3], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(pointer, types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def pause(typing_context: Any):
+    """Tell the core that this is a spinning loop."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        machine = host()
+        if machine is NEON:
+            hint = builder.module.declare_intrinsic("llvm.aarch64.hint", (), ir.FunctionType(ir.VoidType(), [_I32]))
+            builder.call(hint, [ir.Constant(_I32, 1)])
+        elif machine is not SCALAR:
+            builder.call(
+                builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), ir.FunctionType(ir.VoidType(), [])), []
+            )
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic
+def call_kernel(typing_context: Any, address: types.Integer, job: types.CPointer, thread: types.Integer):
+    """Call the kernel at `address`: void f(int64_t *job, int64_t thread)."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        kind = ir.FunctionType(ir.VoidType(), [_I64.as_pointer(), _I64])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1], args[2]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, job, types.int64), emit
+
+
+@inner
+def wait_while(words, index, value):
+    """Return when `words[index]` is no longer `value`; spins briefly, then yields the processor."""
+    spins = 0
+    while atomic_load(words, index) == value:
+        spins += 1
+        if spins < SPINS:
+            pause()
+        else:
+            yield_processor()
+
+
+@inner
+def barrier(words, threads):
+    """Wait until all threads are here. words: (arrivals, generation)."""
+    generation = atomic_load(words, 1)
+    if atomic_add(words, 0, 1) == threads - 1:
+        atomic_store(words, 0, 0)
+        atomic_add(words, 1, 1)
+    else:
+        wait_while(words, 1, generation)

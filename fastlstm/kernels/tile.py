@@ -1,0 +1,126 @@
+"""The register tile: R rows by C vectors of a matrix product, accumulated in registers over the whole depth K."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.extending import intrinsic
+
+from fastlstm.kernels.machine import host
+from fastlstm.kernels.vector import Emitter, Vector
+
+_I64 = ir.IntType(64)
+
+
+@intrinsic(prefer_literal=True)
+def tile(
+    typing_context: Any,
+    most_rows: types.IntegerLiteral,
+    panels: types.IntegerLiteral,
+    rows: Any,
+    a: types.CPointer,
+    a_row: Any,
+    a_step: Any,
+    w: types.CPointer,
+    w_panel: Any,
+    K: Any,
+    start: types.CPointer,
+    start_row: Any,
+    start_panel: Any,
+    out: types.CPointer,
+    out_row: Any,
+):
+    """out[r, p*W + w] = start[r, p, w] + sum over k < K of a[r, k] * weights[p, k, w] for r < rows, p < panels.
+
+    `most_rows` and `panels` are literals; `rows` is 1 ... most_rows at run time, each with code of its own. a[r, k] stands
+    at a + r*a_row + k*a_step; panel p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of row r and
+    panel p at start + r*start_row + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
+    """
+    if not isinstance(most_rows, types.IntegerLiteral):
+        return None
+    most, P = most_rows.literal_value, panels.literal_value
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        vectors = Emitter(builder, host(), str(signature.args[3].dtype))
+        end = builder.append_basic_block("tiled")
+        choice = builder.switch(args[2], end)
+        for R in range(1, most + 1):
+            case = builder.append_basic_block(f"rows{R}")
+            choice.add_case(ir.Constant(args[2].type, R), case)
+            builder.position_at_end(case)
+            _emit_tile(builder, vectors, R, P, *args[3:])
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(most_rows, panels, n, a, n, n, w, n, n, start, n, n, out, n), emit
+
+
+def _emit_tile(
+    builder: ir.IRBuilder,
+    vectors: Emitter,
+    R: int,
+    P: int,
+    a: ir.Value,
+    a_row: ir.Value,
+    a_step: ir.Value,
+    w: ir.Value,
+    w_panel: ir.Value,
+    K: ir.Value,
+    start: ir.Value,
+    start_row: ir.Value,
+    start_panel: ir.Value,
+    out: ir.Value,
+    out_row: ir.Value,
+) -> None:
+    """One loop over K with R*P*C accumulators, which LLVM keeps in registers."""
+    C, lanes = vectors.machine.tile_vectors, vectors.lanes
+
+    def times(n: int, stride: ir.Value) -> ir.Value:
+        return builder.mul(ir.Constant(_I64, n), stride)
+
+    def move(pointer: ir.Value, *offsets: ir.Value) -> ir.Value:
+        for offset in offsets:
+            pointer = builder.gep(pointer, [offset])
+        return pointer
+
+    sums = [
+        vectors.load(move(start, times(r, start_row), times(p, start_panel)), c * lanes).value
+        for r in range(R)
+        for p in range(P)
+        for c in range(C)
+    ]
+    row_offsets = [times(r, a_row) for r in range(R)]
+    panel_offsets = [times(p, w_panel) for p in range(P)]
+    entry = builder.block
+    head, body, done = (builder.append_basic_block(name) for name in ("depth", "multiply", "store"))
+    builder.branch(head)
+
+    builder.position_at_end(head)
+    k, here_a, here_w = builder.phi(_I64), builder.phi(a.type), builder.phi(w.type)
+    phis = [builder.phi(vectors.type) for _ in sums]
+    loop = [k, here_a, here_w, *phis]
+    for phi, value in zip(loop, [ir.Constant(_I64, 0), a, w, *sums], strict=True):
+        phi.add_incoming(value, entry)
+    builder.cbranch(builder.icmp_signed("<", k, K), body, done)
+
+    builder.position_at_end(body)
+    weights = [vectors.load(move(here_w, panel_offsets[p]), c * lanes) for p in range(P) for c in range(C)]
+    products = []
+    for r in range(R):
+        x = vectors.splat(builder.load(move(here_a, row_offsets[r])))
+        products += [
+            vectors.fma(x, weight, Vector(vectors, phis[r * P * C + n])).value for n, weight in enumerate(weights)
+        ]
+    following = [builder.add(k, ir.Constant(_I64, 1)), move(here_a, a_step), move(here_w, ir.Constant(_I64, C * lanes))]
+    for phi, value in zip(loop, [*following, *products], strict=True):
+        phi.add_incoming(value, body)
+    builder.branch(head)
+
+    builder.position_at_end(done)
+    for n, phi in enumerate(phis):
+        r, column = divmod(n, P * C)
+        vectors.store(Vector(vectors, phi), move(out, times(r, out_row)), column * lanes)

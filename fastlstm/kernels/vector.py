@@ -1,0 +1,203 @@
+"""The vector IR: registers as values with operators, emitted through llvmlite. No other file writes vector IR.
+
+`Emitter` makes `Vector`s of one register each for one dtype; `sigmoid`, `tanh` and `relu` are polynomials of ours
+(SVML left Numba in 0.62). The equations of the cells are traced with these values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from fastlstm.kernels.machine import Machine
+
+_I64 = ir.IntType(64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Real:
+    """What exp needs to know of a floating point format."""
+
+    type: ir.Type
+    integer: ir.Type
+    mantissa: int
+    one: int  # the bits of 1.0
+    round: float  # 1.5 * 2**mantissa: adding it leaves the nearest integer in the low bits
+    ln2_high: float  # with so few bits that n * ln2_high is exact
+    ln2_low: float
+    exp_limit: float  # exp(+-limit) is a normal number
+    tanh_limit: float  # tanh(limit / 2) rounds to 1
+    polynomial: tuple[float, ...]  # q of exp(r) - 1 = r + r*r*q(r) for |r| <= ln(2)/2, highest power first
+
+
+# float32: minimax of degree 4 for the relative error of exp, 3.1e-9, found by Lawson's iteration on 400 Chebyshev points
+# in 50-digit arithmetic. float64: the Taylor series, whose first omitted term is 1.2e-17 of the result.
+_FLOAT32 = _Real(
+    ir.FloatType(), ir.IntType(32), 23, 0x3F800000, 12582912.0,
+    0.693359375, -2.12194440054690583e-4, 87.0, 20.0,
+    (0.00138145378937, 0.00836874532005, 0.0416683908313, 0.166665203968, 0.499999934319),
+)  # fmt: skip
+_FLOAT64 = _Real(
+    ir.DoubleType(), ir.IntType(64), 52, 0x3FF0000000000000, 6755399441055744.0,
+    0.693147180369123816490, 1.90821492927058770002e-10, 708.0, 40.0,
+    tuple(1.0 / float(np.prod(np.arange(1.0, n + 1))) for n in range(13, 1, -1)),
+)  # fmt: skip
+
+
+class Emitter:
+    """Makes vectors of one machine register, for one dtype, at the builder's position."""
+
+    def __init__(self, builder: ir.IRBuilder, machine: Machine, dtype: str) -> None:
+        self.builder = builder
+        self.machine = machine
+        self.real = {"float32": _FLOAT32, "float64": _FLOAT64}[dtype]
+        self.lanes = machine.lanes(np.dtype(dtype))
+        self.type = ir.VectorType(self.real.type, self.lanes)
+        self.align = np.dtype(dtype).itemsize
+
+    def load(self, pointer: ir.Value, index: ir.Value | int = 0) -> Vector:
+        """The vector at `pointer[index:]`; the address needs the alignment of one element only."""
+        value = self.builder.load(self._place(pointer, index))
+        value.align = self.align
+        return Vector(self, value)
+
+    def store(self, vector: Vector, pointer: ir.Value, index: ir.Value | int = 0) -> None:
+        """Write the vector to `pointer[index:]`."""
+        self.builder.store(vector.value, self._place(pointer, index)).align = self.align
+
+    def splat(self, scalar: ir.Value | float) -> Vector:
+        """A vector with one number in all lanes."""
+        if isinstance(scalar, (int, float)):
+            constant = ir.Constant(self.real.type, float(scalar))
+            return Vector(self, ir.Constant(self.type, [constant] * self.lanes))
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return Vector(self, self.builder.shuffle_vector(first, undefined, zeros))
+
+    def fma(self, a: Vector, b: Vector, c: Vector) -> Vector:
+        """a * b + c, fused where the machine can."""
+        if not self.machine.fused:
+            builder = self.builder
+            return Vector(self, builder.fadd(builder.fmul(a.value, b.value), c.value))
+        name = f"llvm.fma.v{self.lanes}f{self.align * 8}"
+        function = self.builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.builder.module, ir.FunctionType(self.type, [self.type] * 3), name)
+        return Vector(self, self.builder.call(function, [a.value, b.value, c.value]))
+
+    def first_lanes(self, vector: Vector, count: ir.Value) -> Vector:
+        """The vector with lanes from `count` on set to zero, whatever they hold."""
+        integer = self.real.integer
+        mask_type = ir.VectorType(integer, self.lanes)
+        lane_numbers = ir.Constant(mask_type, [ir.Constant(integer, n) for n in range(self.lanes)])
+        undefined = ir.Constant(mask_type, ir.Undefined)
+        if integer != _I64:
+            count = self.builder.trunc(count, integer)
+        counts = self.builder.insert_element(undefined, count, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        counts = self.builder.shuffle_vector(counts, undefined, zeros)
+        inside = self.builder.icmp_signed("<", lane_numbers, counts)
+        return Vector(self, self.builder.select(inside, vector.value, self.splat(0.0).value))
+
+    def sigmoid(self, x: Vector) -> Vector:
+        """1 / (1 + exp(-x))."""
+        limit = self.real.exp_limit
+        return 1.0 / (self._expm1(self._clamp(-x, -limit, limit)) + 2.0)
+
+    def tanh(self, x: Vector) -> Vector:
+        """u / (u + 2) with u = exp(2x) - 1: exact to the last bits near zero too, without a second branch."""
+        limit = self.real.tanh_limit
+        u = self._expm1(self._clamp(x + x, -limit, limit))
+        return u / (u + 2.0)
+
+    def relu(self, x: Vector) -> Vector:
+        """max(x, 0); NaN stays NaN."""
+        return self.where_greater(0.0, x, self.splat(0.0), x)
+
+    def where_greater(self, a: Vector | float, b: Vector | float, then: Vector, otherwise: Vector) -> Vector:
+        """`then` in the lanes where a > b, else (NaN included) `otherwise`."""
+        test = self.builder.fcmp_ordered(">", self._vector(a).value, self._vector(b).value)
+        return Vector(self, self.builder.select(test, then.value, otherwise.value))
+
+    def _clamp(self, x: Vector, low: float, high: float) -> Vector:
+        """min(max(x, low), high) that keeps NaN."""
+        x = self.where_greater(x, high, self.splat(high), x)
+        return self.where_greater(low, x, self.splat(low), x)
+
+    def _expm1(self, y: Vector) -> Vector:
+        """exp(y) - 1: y = n ln 2 + r, exp(y) - 1 = 2**n (exp(r) - 1) + (2**n - 1) (Cody and Waite 1980, ch. 6)."""
+        real, builder = self.real, self.builder
+        shifted = self.fma(y, self.splat(1.4426950408889634), self.splat(real.round))
+        n = shifted - real.round
+        r = self.fma(n, self.splat(-real.ln2_high), y)
+        r = self.fma(n, self.splat(-real.ln2_low), r)
+        q = self.splat(real.polynomial[0])
+        for coefficient in real.polynomial[1:]:
+            q = self.fma(q, r, self.splat(coefficient))
+        p = self.fma(q, r * r, r)
+        integers = ir.VectorType(real.integer, self.lanes)
+        bits = builder.shl(
+            builder.bitcast(shifted.value, integers),
+            ir.Constant(integers, [ir.Constant(real.integer, real.mantissa)] * self.lanes),
+        )
+        bits = builder.add(bits, ir.Constant(integers, [ir.Constant(real.integer, real.one)] * self.lanes))
+        scale = Vector(self, builder.bitcast(bits, self.type))
+        return self.fma(scale, p, scale - 1.0)
+
+    def _place(self, pointer: ir.Value, index: ir.Value | int) -> ir.Value:
+        if isinstance(index, int):
+            index = ir.Constant(_I64, index)
+        return self.builder.bitcast(self.builder.gep(pointer, [index]), self.type.as_pointer())
+
+    def _vector(self, other: Vector | float) -> Vector:
+        return other if isinstance(other, Vector) else self.splat(other)
+
+
+class Vector:
+    """One register, with the operators that the cells' equations use; a plain number stands for all lanes."""
+
+    __slots__ = ("emitter", "value")
+
+    def __init__(self, emitter: Emitter, value: ir.Value) -> None:
+        self.emitter = emitter
+        self.value = value
+
+    def __add__(self, other: Vector | float) -> Vector:
+        return self._apply("fadd", self, other)
+
+    def __radd__(self, other: float) -> Vector:
+        return self._apply("fadd", other, self)
+
+    def __sub__(self, other: Vector | float) -> Vector:
+        return self._apply("fsub", self, other)
+
+    def __rsub__(self, other: float) -> Vector:
+        return self._apply("fsub", other, self)
+
+    def __mul__(self, other: Vector | float) -> Vector:
+        return self._apply("fmul", self, other)
+
+    def __rmul__(self, other: float) -> Vector:
+        return self._apply("fmul", other, self)
+
+    def __truediv__(self, other: Vector | float) -> Vector:
+        return self._apply("fdiv", self, other)
+
+    def __rtruediv__(self, other: float) -> Vector:
+        return self._apply("fdiv", other, self)
+
+    def __neg__(self) -> Vector:
+        return Vector(self.emitter, self.emitter.builder.fneg(self.value))
+
+    def _apply(self, operation: str, left: Any, right: Any) -> Vector:
+        emitter = self.emitter
+        instruction = getattr(emitter.builder, operation)
+        # contract: a*b + c may become one fused instruction. Nothing else is allowed: NaN and infinity must flow.
+        return Vector(
+            emitter,
+            instruction(emitter._vector(left).value, emitter._vector(right).value, flags=("contract",)),
+        )
