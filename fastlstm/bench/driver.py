@@ -13,6 +13,7 @@ from fastlstm.bench.libraries import missing
 from fastlstm.bench.process import Process, WorkerDied, processes
 from fastlstm.bench.result import Limits, Result, Row, Timing
 from fastlstm.bench.workload import Workload
+from fastlstm.engine.pool import cores
 
 Step = Callable[[str], object]
 """Told what has just been done, once for each of `steps`."""
@@ -38,7 +39,7 @@ def run(
     present = [name for name in libraries if not lacking[name]]
     result = Result(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine={"cpu": info.cpu_name(), "cpus": info.usable_cpus(), "features": info.cpu_features()},
+        machine={"cpu": info.cpu_name(), "cpus": cores(), "features": info.cpu_features()},
         threads=threads,
         versions={},
         rows=[],

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import sleep
-from typing import Any
+from typing import Any, Self
 
 # A process that waits still spins: OpenMP and ONNX Runtime threads look for work for up to a second. So it is stopped,
 # or, where signals are not to be had, left this long to calm down.
@@ -56,10 +56,21 @@ class Process:
             sleep(SETTLE_SECONDS)
         return json.loads(line)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # a dead worker's last, unread command
+                    pipe.close()
         self._process.kill()  # also ends a stopped process
         self._process.wait()
         self._errors.close()

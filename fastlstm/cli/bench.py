@@ -77,9 +77,9 @@ def bench(
     NAME is a workload of --list, or all; without a name a few are run, and with --steps your own sizes. Each library
     runs in its own process, by turns, and only after its results have been checked against the reference.
     """
-    from fastlstm import info
     from fastlstm.bench import driver, result, startup, table, workload
     from fastlstm.bench.libraries import NAMES
+    from fastlstm.engine.pool import cores
 
     known = workload.load()
     if listed:
@@ -108,7 +108,7 @@ def bench(
     count = driver.steps(chosen, wanted, rounds)
     with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
         found = driver.run(
-            chosen, wanted, threads or info.usable_cpus(), rounds, seconds, lambda what: bar.update(1, what)
+            chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what)
         )
     if start_up:
         found.start_up = [startup.measure("fastlstm", cold=True), startup.measure("fastlstm")]

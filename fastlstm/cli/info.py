@@ -35,9 +35,6 @@ def _sections() -> Iterator[tuple[str, list[str]]]:
 
 
 def _threads() -> str:
-    import fastlstm
-    from fastlstm.info import cpu_quota, usable_cpus
+    from fastlstm.engine.pool import cores, get_num_threads
 
-    quota = cpu_quota()
-    granted = f", {quota:g} CPUs' time granted by the control group" if quota is not None else ""
-    return f"{fastlstm.get_num_threads()} used, {usable_cpus()} CPUs usable{granted}"
+    return f"{get_num_threads()} used; {cores()} cores granted by the affinity mask and the control group"

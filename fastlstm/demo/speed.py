@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from fastlstm import info
 from fastlstm.bench import driver
 from fastlstm.bench.result import Result, geometric_mean
 from fastlstm.bench.table import duration, sizes
 from fastlstm.bench.workload import load
 from fastlstm.demo.showing import Part, Showing, Watch
+from fastlstm.engine.pool import cores
 
 ROWS = ("vad-stream", "rl-rollout", "forecast-small", "word-lm")
 ROUNDS = 5
@@ -21,7 +21,7 @@ def run(watch: Watch) -> Showing:
     workloads = [known[name] for name in ROWS]
     count = driver.steps(workloads, names, ROUNDS)
     ticks = iter(watch(range(count), "timing by turns", count))
-    result = driver.run(workloads, names, info.usable_cpus(), ROUNDS, SECONDS, lambda what: next(ticks, None))
+    result = driver.run(workloads, names, cores(), ROUNDS, SECONDS, lambda what: next(ticks, None))
     for _ in ticks:  # to the bar's end
         pass
     return _showing(result)
