@@ -116,7 +116,7 @@ class Layer:
     num_layers: Size = 1
     bias: bool = True
     batch_first: bool = False
-    bidirectional: bool = False
+    bidirectional: bool | Size = False
     proj_size: Size = 0
     nonlinearity: str = "tanh"
 
@@ -130,7 +130,7 @@ class Layer:
 
     @property
     def directions(self) -> Size:
-        if isinstance(self.bidirectional, (bool, int)):
+        if isinstance(self.bidirectional, int):
             return 2 if self.bidirectional else 1
         return self.bidirectional
 

@@ -135,6 +135,18 @@ def _strings(path: Path, key: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def override(settings: Settings, **given: tuple[str, ...]) -> Settings:
-    """Settings with those of the command line, where given, in place of the file's."""
-    return replace(settings, **{key: value for key, value in given.items() if value})
+def override(
+    settings: Settings,
+    select: tuple[str, ...] = (),
+    extend_select: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+) -> Settings:
+    """Settings with those of the command line: a selection replaces the file's, the rest is added."""
+    return replace(
+        settings,
+        select=select or settings.select,
+        extend_select=settings.extend_select + extend_select,
+        ignore=settings.ignore + ignore,
+        exclude=settings.exclude + exclude,
+    )

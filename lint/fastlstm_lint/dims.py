@@ -13,8 +13,8 @@ from functools import reduce
 class Symbol:
     """One unknown positive integer. Two symbols are equal only when they are the same object.
 
-    `name` says where it comes from, `alias` is the variable that holds it; `default` is the value of a default argument; `meaning` is the axis it measures
-    (batch, time ...), learnt at most once from the data flow.
+    `name` says where it comes from, `alias` is the variable that holds it; `default` is the value of a default
+    argument; `meaning` is the axis it measures (batch, time ...), learnt at most once from the data flow.
     """
 
     __slots__ = ("alias", "default", "meaning", "name")

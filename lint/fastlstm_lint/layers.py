@@ -58,7 +58,8 @@ class Recurrent(Value):
         return self.num_layers * self.directions
 
     @property
-    def contract(self) -> contract.Layer | contract.Cell:
+    def rules(self) -> contract.Layer | contract.Cell:
+        """The contract of this configuration."""
         if self.is_cell:
             return contract.Cell(self.kind, self.input_size, self.hidden_size)
         directions = self.directions.value
@@ -74,18 +75,18 @@ class Recurrent(Value):
 
     def input(self, T: Dim, B: Dim | None) -> Tensor:
         """The input this layer takes."""
-        config = self.contract
+        config = self.rules
         return self._tensor(config.input(B) if isinstance(config, contract.Cell) else config.input(T, B))
 
     def output(self, T: Dim, B: Dim | None, origin: Origin | None = None) -> Tensor:
         """The output; with `batch_first` unknown, its first two axes have no meaning."""
-        config = self.contract
+        config = self.rules
         assert isinstance(config, contract.Layer)
         return self._tensor(config.output(T, B), origin)
 
     def state(self, name: str, B: Dim | None, origin: Origin | None = None) -> Tensor:
         """State `h` or `c`, before and after."""
-        return self._tensor(self.contract.state(name, B), origin)
+        return self._tensor(self.rules.state(name, B), origin)
 
     def _tensor(self, shape: contract.Shape, origin: Origin | None = None) -> Tensor:
         return Tensor(tuple(self._axis(axis) for axis in shape), origin)

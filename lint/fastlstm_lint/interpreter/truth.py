@@ -97,16 +97,16 @@ def compare(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
             return bool(left.value != right.value)
         return None
     if isinstance(left, Num) and isinstance(right, Num):
-        a, b = left.dim.value, right.dim.value
-        if a is None or b is None:
+        x, y = left.dim.value, right.dim.value
+        if x is None or y is None:
             return None
         answers: dict[type[cst.BaseCompOp], bool] = {
-            cst.Equal: a == b,
-            cst.NotEqual: a != b,
-            cst.LessThan: a < b,
-            cst.LessThanEqual: a <= b,
-            cst.GreaterThan: a > b,
-            cst.GreaterThanEqual: a >= b,
+            cst.Equal: x == y,
+            cst.NotEqual: x != y,
+            cst.LessThan: x < y,
+            cst.LessThanEqual: x <= y,
+            cst.GreaterThan: x > y,
+            cst.GreaterThanEqual: x >= y,
         }
         return answers.get(type(operator))
     return None

@@ -76,6 +76,7 @@ class Rule:
     fixable: Literal["", "safe", "unsafe"] = ""
     default: bool = True
     likely: bool = False
+    example_input: str = "B=4 T=7 I=5"
     checks: list[tuple[type[Fact], Check]] = field(default_factory=list)
 
     def on(self, fact: type[Fact]) -> Callable[[Check], Check]:

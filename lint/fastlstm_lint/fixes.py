@@ -1,0 +1,36 @@
+"""Applying fixes: the edits of findings, put into the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .finding import Edit, Finding, Place
+
+
+def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple[str, list[Finding]]:
+    """The text with the fixes applied, and the findings they removed.
+
+    Safe fixes always, the others with `unsafe`. Of two fixes that touch the same text the first wins; a second pass
+    over the new text offers the other again.
+    """
+    lines = source.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+
+    def offset(at: Place) -> int:
+        return starts[at.row - 1] + at.column - 1
+
+    chosen: list[tuple[int, int, Edit]] = []
+    done: list[Finding] = []
+    for finding in findings:
+        if finding.fix is None or not (finding.fix.safe or unsafe):
+            continue
+        spans = [(offset(edit.start), offset(edit.end), edit) for edit in finding.fix.edits]
+        if any(start < stop_ and start_ < stop for start, stop, _ in spans for start_, stop_, _ in chosen):
+            continue
+        chosen += spans
+        done.append(finding)
+    for start, stop, edit in sorted(chosen, key=lambda item: item[:2], reverse=True):
+        source = source[:start] + edit.content + source[stop:]
+    return source, done

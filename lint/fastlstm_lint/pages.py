@@ -1,0 +1,70 @@
+"""The rule pages in docs/rules, written from the rule files: `python -m fastlstm_lint.pages docs/rules`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .config import OWN_CODES
+from .rules import Rule, load_rules
+
+TORCH_SAYS = {
+    "silent": "torch says nothing: the program runs and computes something else.",
+    "crash": "torch raises when the program runs.",
+    "warns": "torch prints a warning.",
+}
+
+
+def rule_page(rule: Rule) -> str:
+    """The page of one rule."""
+    parts = [f"# {rule.code} {rule.name}", f"{rule.summary[0].upper()}{rule.summary[1:]}.", TORCH_SAYS[rule.torch]]
+    notes = []
+    if not rule.default:
+        notes.append(f"Off unless selected: `fastlstm lint --extend-select {rule.code}`.")
+    if rule.fixable:
+        option = "--fix" if rule.fixable == "safe" else "--unsafe-fixes"
+        notes.append(f"`fastlstm lint {option}` changes it.")
+    if notes:
+        parts.append(" ".join(notes))
+    parts += [
+        "## Why",
+        rule.explanation.strip("\n"),
+        "## Wrong",
+        f"```python\n{rule.wrong.strip()}\n```",
+        "## Right",
+        f"```python\n{rule.right.strip()}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def index_page(rules: tuple[Rule, ...]) -> str:
+    """The table of all rules."""
+    lines = ["# Rules", "", "| code | name | what it finds | torch | fix |", "|---|---|---|---|---|"]
+    for rule in rules:
+        torch = rule.torch if rule.default else f"{rule.torch}, off"
+        link = f"[{rule.code}]({rule.code}.md)"
+        lines.append(f"| {link} | {rule.name} | {rule.summary} | {torch} | {rule.fixable or '-'} |")
+    own = "; ".join(f"{code} {name}: {summary}" for code, (name, summary) in OWN_CODES.items())
+    lines += ["", f"The linter's own: {own}."]
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    rules = load_rules()
+    return {"README.md": index_page(rules)} | {f"{rule.code}.md": rule_page(rule) for rule in rules}
+
+
+def write(folder: Path) -> None:
+    """Write the pages, and remove those of rules that are gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = pages()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for stale in folder.glob("FL*.md"):
+        if stale.name not in wanted:
+            stale.unlink()
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,115 @@
+"""Every case of every rule file, linted and run."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from fastlstm_lint import check_source
+from fastlstm_lint.config import Settings
+from fastlstm_lint.fixes import apply_fixes
+from fastlstm_lint.rules import Rule, load_rules
+from fastlstm_lint.rules.base import Right, Wrong
+
+spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
+assert spec is not None
+assert spec.loader is not None
+programs = importlib.util.module_from_spec(spec)
+sys.modules["lint_programs"] = programs
+spec.loader.exec_module(programs)
+
+RULES = load_rules()
+
+
+def wrong_cases(rule: Rule) -> list[Wrong]:
+    example = next(iter(rule.invalid))
+    return [Wrong(rule.wrong, example.proof, rule.example_input, fixed=rule.right), *rule.invalid]
+
+
+WRONG = [pytest.param(rule, case, id=f"{rule.code}-{i}") for rule in RULES for i, case in enumerate(wrong_cases(rule))]
+RIGHT = [
+    pytest.param(rule, case, id=f"{rule.code}-{i}")
+    for rule in RULES
+    for i, case in enumerate([Right(rule.right, rule.example_input), *rule.valid])
+]
+
+
+@pytest.mark.parametrize(("rule", "case"), WRONG)
+def test_a_wrong_program_is_reported_at_its_marks_and_nowhere_else(rule: Rule, case: Wrong) -> None:
+    source = programs.text_of(case.code)
+    assert programs.found_lines(source) == programs.expected_lines(case.code)
+    assert rule.code in {code for code, _ in programs.expected_lines(case.code)}
+
+
+@pytest.mark.parametrize(("rule", "case"), RIGHT)
+def test_a_right_program_is_silent_and_runs(rule: Rule, case: Right) -> None:
+    source = programs.text_of(case.code)
+    assert programs.found_lines(source) == set()
+    x, _ = programs.make_input(case.input)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        programs.run(programs.build(source), x)
+
+
+def fixed_text(source: str, code: str) -> str | None:
+    """The program after the fixes of one rule; None where it has none."""
+    findings = check_source(source, "case.py", Settings(select=(code,)))
+    text, done = apply_fixes(source, findings, unsafe=True)
+    return text if done else None
+
+
+@pytest.mark.parametrize(("rule", "case"), WRONG)
+def test_a_wrong_program_is_wrong_when_it_runs(rule: Rule, case: Wrong) -> None:
+    source = programs.text_of(case.code)
+    x, batch = programs.make_input(case.input)
+    if case.proof == "crash":
+        with pytest.raises(programs.ERRORS):
+            programs.run(programs.build(source), x)
+    elif case.proof == "warns":
+        with pytest.warns(UserWarning, match="dropout|softmax|size"):
+            programs.run(programs.build(source), x)
+    elif case.proof == "mixes":
+        assert programs.mixes(programs.build(source), x, batch)
+    else:
+        right = programs.text_of(case.fixed) if case.fixed is not None else fixed_text(source, rule.code)
+        assert right is not None, "a case with the proof 'differs' needs a fix or a fixed program"
+        assert programs.differs(programs.build(source), programs.build(right), x)
+
+
+@pytest.mark.parametrize(("rule", "case"), WRONG)
+def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong) -> None:
+    source = programs.text_of(case.code)
+    text = fixed_text(source, rule.code)
+    if text is None:
+        return
+    assert rule.fixable
+    assert rule.code not in {code for code, _ in programs.found_lines(text)}
+    x, batch = programs.make_input(case.input)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = programs.build(text)
+        programs.run(model, x)
+    if case.proof == "mixes":
+        assert not programs.mixes(model, x, batch)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
+def test_a_rule_that_says_it_can_fix_fixes_its_example(rule: Rule) -> None:
+    text = fixed_text(programs.text_of(rule.wrong), rule.code)
+    assert (text is not None) == bool(rule.fixable)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
+def test_the_applicability_of_a_fix_is_what_the_rule_says(rule: Rule) -> None:
+    for case in wrong_cases(rule):
+        for finding in check_source(programs.text_of(case.code), "case.py", Settings(select=(rule.code,))):
+            if finding.fix is not None:
+                assert ("safe" if finding.fix.safe else "unsafe") == rule.fixable
+
+
+def test_codes_and_names_are_unique_and_match_the_files() -> None:
+    assert len({rule.code for rule in RULES}) == len(RULES)
+    assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
