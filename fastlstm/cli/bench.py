@@ -107,9 +107,7 @@ def bench(
 
     count = driver.steps(chosen, wanted, rounds)
     with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
-        found = driver.run(
-            chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what)
-        )
+        found = driver.run(chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what))
     if start_up:
         found.start_up = [startup.measure("fastlstm", cold=True), startup.measure("fastlstm")]
         found.start_up += [startup.measure("torch")] if "torch" in found.versions else []

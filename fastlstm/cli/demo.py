@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from fastlstm.demo.showing import Part
 
 PARTS = ("digits", "letters", "mistakes", "speed")
 Item = TypeVar("Item")
@@ -19,13 +23,9 @@ def demo(only: tuple[str, ...]) -> None:
 
     Exit code 1 where a part did not reach what it promises.
     """
-    from importlib import import_module
-
-    from fastlstm.demo.showing import Part
-
     all_reached = True
     for number, name in enumerate(only or PARTS, 1):
-        part: Part = import_module(f"fastlstm.demo.{name}").PART
+        part = load(name)
         click.secho(f"{number}. {part.title}", bold=True)
         lacking = part.missing()
         if lacking:
@@ -39,6 +39,12 @@ def demo(only: tuple[str, ...]) -> None:
     if not all_reached:
         click.echo("A part did not reach what it promises.", err=True)
         raise SystemExit(1)
+
+
+def load(name: str) -> Part:
+    """The part that the module of this name holds."""
+    part: Part = import_module(f"fastlstm.demo.{name}").PART
+    return part
 
 
 def watch(items: Iterable[Item], label: str, length: int | None = None) -> Iterator[Item]:

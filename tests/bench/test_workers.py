@@ -92,7 +92,7 @@ def test_a_worker_times_what_it_prepared(workers: dict[str, Process]) -> None:
 def test_a_dead_worker_says_why() -> None:
     with (
         Process("nothing") as worker,
-        pytest.raises(WorkerDied, match="No module named .*libraries.nothing"),
+        pytest.raises(WorkerDied, match=r"No module named .*libraries\.nothing"),
     ):
         worker.ask("version")
 
