@@ -9,10 +9,10 @@ PASSES_STATE = False
 
 
 def forward(math: Any, x: Any, u: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
-    i = math.sigmoid(x[0] + u[0])
-    f = math.sigmoid(x[1] + u[1])
-    g = math.tanh(x[2] + u[2])
-    o = math.sigmoid(x[3] + u[3])
+    i = math.sigmoid(x[0])
+    f = math.sigmoid(x[1])
+    g = math.tanh(x[2])
+    o = math.sigmoid(x[3])
     c = f * c + i * g
     return (i, f, g, o), o * math.tanh(c), c
 

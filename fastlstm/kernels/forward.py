@@ -1,6 +1,7 @@
 """Forward through one layer: the input products of a chunk of time, then step by step the recurrent product and the cell."""
 
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import copy, copy_padded, fill, multiply
 from fastlstm.kernels.step import step_forward
@@ -17,6 +18,10 @@ from fastlstm.kernels.tokens import (
     token,
     x_row,
 )
+
+
+CACHE_BYTES = 16384
+VECTOR_BYTES = host().vector_bytes
 
 
 def forward(job, thread):
@@ -56,7 +61,6 @@ def _task(job, thread, threads, block0, block1):
             _enter(job, s, block0 * lanes, block1 * lanes)
             if threads > 1:
                 barrier(job.barrier, threads)
-            _recurrent_products(job, s, block0, block1)
             _step(job, s, origin, block0, block1)
         start = stop
     _leave(job, block0 * lanes, block1 * lanes)
@@ -116,14 +120,32 @@ def _u_row(job, s):
 
 
 @inner
-def _recurrent_products(job, s, block0, block1):
-    """u = h W_hh' + b_hh."""
+def _recurrent_product(job, s, origin, block0, block1):
+    """What step s adds to the gates of some blocks: z += h W_hh', or u = h W_hh' + b_hh where the cell splits its gates."""
     W = panel_width(job.z)
     gates = trait(job, "GATES") * lanes_of(job.z)
     panel = (1 + job.P) * W
+    out, start, start_row, start_panel = (
+        at(job.z, (token(job, time_of(job, s)) - origin) * job.z_ld),
+        job.z,
+        job.z_ld,
+        W,
+    )
+    if trait(job, "SPLITS_GATES"):
+        out, start, start_row, start_panel = at(job.u, _u_row(job, s) * job.z_ld), job.wh, 0, panel
+    else:
+        start = out
     product(job, at(job.hin, state_row(job, s) * job.h_ld), job.h_ld, 1, samples_at(job, s), job.P, at(job.wh, W), panel,
-            block0 * gates // W, block1 * gates // W, job.wh, 0, panel,
-            at(job.u, _u_row(job, s) * job.z_ld), job.z_ld)  # fmt: skip
+            block0 * gates // W, block1 * gates // W, start, start_row, start_panel, out, job.z_ld)  # fmt: skip
+
+
+@inner
+def _blocks_at_once(job, count):
+    """How many blocks of units go from the product to the cell together: their gates fit half the first-level cache."""
+    lanes = lanes_of(job.z)
+    row = trait(job, "GATES") * VECTOR_BYTES
+    portion = blocks_per_panel(job)
+    return max(CACHE_BYTES // (row * max(count, 1)) // portion, 1) * portion
 
 
 @inner
@@ -137,18 +159,22 @@ def _step(job, s, origin, block0, block1):
     row, z_row, u_row = state_row(job, s), token(job, t) - origin, _u_row(job, s)
     next_row = state_row(job, s + 1) if going_on else 0
     m_row = token(job, t) if job.train else 0
-    for b in range(count):
-        goes_on = b < going_on
-        new_h = at(job.hin, (next_row + b) * job.h_ld) if goes_on else at(job.h_end, b * job.h_ld)
-        new_c = at(job.cin, (next_row + b) * job.c_ld) if goes_on else at(job.c_end, b * job.c_ld)
-        if job.projected:
-            new_h = at(job.m, (m_row + b) * job.c_ld)
-        z, u = at(job.z, (z_row + b) * job.z_ld), at(job.u, (u_row + b) * job.z_ld)
-        h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
-        for block in range(block0, block1):
-            n = block * lanes
-            step_forward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(new_h, n), at(new_c, n),
-                         job.H - n)  # fmt: skip
+    portion = _blocks_at_once(job, count)
+    for first in range(block0, block1, portion):
+        last = min(first + portion, block1)
+        _recurrent_product(job, s, origin, first, last)
+        for b in range(count):
+            goes_on = b < going_on
+            new_h = at(job.hin, (next_row + b) * job.h_ld) if goes_on else at(job.h_end, b * job.h_ld)
+            new_c = at(job.cin, (next_row + b) * job.c_ld) if goes_on else at(job.c_end, b * job.c_ld)
+            if job.projected:
+                new_h = at(job.m, (m_row + b) * job.c_ld)
+            z, u = at(job.z, (z_row + b) * job.z_ld), at(job.u, (u_row + b) * job.z_ld)
+            h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
+            for block in range(first, last):
+                n = block * lanes
+                step_forward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(new_h, n),
+                             at(new_c, n), job.H - n)  # fmt: skip
     if job.projected:
         _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
         _project(job, at(job.m, (m_row + going_on) * job.c_ld), at(job.h_end, going_on * job.h_ld), count - going_on)

@@ -6,9 +6,19 @@ from fastlstm.kernels.tokens import share
 
 
 def pack(job, thread):
-    """Kernel: the panels that forward reads."""
-    _pack_gates(job, thread, job.w_ih, job.b_ih, job.I, job.wx)
-    _pack_gates(job, thread, job.w_hh, job.b_hh, job.P, job.wh)
+    """Kernel: the panels that forward reads. Both biases stand with the input weights unless the cell splits its gates."""
+    _pack_gates(job, thread, job.w_ih, job.I, job.wx)
+    _pack_gates(job, thread, job.w_hh, job.P, job.wh)
+    first, last = share(_gate_rows(job), panel_width(job.wx), thread, job.threads)
+    for r in range(first, last):
+        row = gate_row(job, r)
+        input_bias = job.b_ih[row] if job.bias and row >= 0 else 0.0
+        recurrent_bias = job.b_hh[row] if job.bias and row >= 0 else 0.0
+        if trait(job, "SPLITS_GATES"):
+            _put_bias(job.wh, r, job.P, recurrent_bias)
+        else:
+            input_bias += recurrent_bias
+        _put_bias(job.wx, r, job.I, input_bias)
     if job.projected:
         _pack_plain(job, thread, job.w_hr, job.H, 1, job.P, job.H, job.wr)
 
@@ -36,14 +46,19 @@ def _gate_rows(job):
 
 
 @inner
-def _pack_gates(job, thread, weights, bias, K, panels):
-    """Columns are gate rows, depth is K."""
+def _put_bias(panels, r, K, bias):
+    W = panel_width(panels)
+    put(panels, r // W * (1 + K) * W + r % W, bias)
+
+
+@inner
+def _pack_gates(job, thread, weights, K, panels):
+    """Columns are gate rows, depth is K; the row of biases is left alone."""
     W = panel_width(panels)
     first, last = share(_gate_rows(job), W, thread, job.threads)
     for r in range(first, last):
         row = gate_row(job, r)
         target = at(panels, r // W * (1 + K) * W + r % W)
-        put(target, 0, bias[row] if job.bias and row >= 0 else 0.0)
         source = at(weights, row * K)
         for k in range(K):
             put(target, (1 + k) * W, source[k] if row >= 0 else 0.0)

@@ -28,8 +28,8 @@ def step_forward(
 ):
     """Advance the first `count` lanes of one block of units.
 
-    z: (G, lanes) input products, replaced by what backward needs. u: (G, lanes) recurrent products. h, c: (lanes,)
-    previous state; new_h, new_c: (lanes,) written. Lanes from `count` on are written, from zeros. No aliasing, except
+    z: (G, lanes) what enters the gates, replaced by what backward needs. u: (G, lanes) recurrent products where the cell
+    SPLITS_GATES, else not read. h, c: (lanes,) previous state; new_h, new_c: (lanes,) written. Lanes from `count` on are written, from zeros. No aliasing, except
     that c may be new_c.
     """
     cell = CELLS[job.cell]
@@ -38,7 +38,7 @@ def step_forward(
         _, z, u, h, c, new_h, new_c, count = args
         math = Emitter(builder, host(), str(job.dtype))
         x_values = _gates(math, cell.GATES, z, count)
-        u_values = _gates(math, cell.GATES, u, count)
+        u_values = _gates(math, cell.GATES, u, count) if cell.SPLITS_GATES else None
         old_h = math.load(h) if cell.PASSES_STATE else None
         old_c = math.load(c) if cell.CARRIES_CELL else None
         saved, h_value, c_value = cell.forward(math, x_values, u_values, old_h, old_c)
