@@ -10,9 +10,9 @@ from typing import Any
 
 import libcst as cst
 
-from .dims import Dim
+from .dims import Dim, Symbol
 from .layers import Recurrent
-from .values import Module, Tensor, Value
+from .values import Instance, Module, Tensor, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,13 @@ class Where:
 
     function: str
     loops: tuple[Any, ...] = ()
-    in_class: bool = False
+    node: Any = None  # the FunctionDef, None at module level
+    instance: Instance | None = None  # the object whose method it is
+    guards: frozenset[Symbol] = frozenset()  # sizes that an enclosing `if` says are not at their smallest
+
+    @property
+    def in_class(self) -> bool:
+        return self.instance is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class ModuleCalled(Fact):
     module: Module
     input: Value
     result: Value
+    others: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,10 @@ class Opaque(Value):
             self._number = Dim.of(Symbol(self.name, self.default))
         return self._number
 
+    def be_number(self, dim: Dim) -> None:
+        """Say what the value is if it is read as a size."""
+        self._number = dim
+
     def attribute(self, name: str) -> Opaque:
         if name not in self._attributes:
             self._attributes[name] = Opaque(f"{self.name}.{name}")
@@ -238,6 +242,13 @@ class Flag(Value):
     name: str
     count: Dim
     default: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition(Value):
+    """A test whose outcome is not known. Where it holds, one of `large` is not at its smallest value."""
+
+    large: frozenset[Symbol] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from fastlstm_lint.rules.base import HEADER
 
 torch.set_num_threads(1)  # the cases are tiny: more threads only wait for each other
 
-MARK = re.compile(r"# (FL\d{3})(?:\s|$)")
+MARK = re.compile(r"#((?: FL\d{3})+)\s*$")
 ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError)
 
 
@@ -24,7 +24,8 @@ def text_of(code: str) -> str:
 def expected_lines(code: str) -> set[tuple[str, int]]:
     """The findings a program says it has, by the marks at its lines."""
     lines = text_of(code).splitlines()
-    return {(match[1], row) for row, line in enumerate(lines, 1) if (match := MARK.search(line))}
+    marked = [(row, match[1]) for row, line in enumerate(lines, 1) if (match := MARK.search(line))]
+    return {(code, row) for row, codes in marked for code in codes.split()}
 
 
 def found_lines(source: str) -> set[tuple[str, int]]:

@@ -337,7 +337,7 @@ def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool) ->
     if not open_call:
         return value
     if isinstance(value, Const) and isinstance(value.value, bool):
-        return Flag(name, Dim.of(Symbol(f"{name}+1", 2 if value.value else 1)), value.value)
+        return Flag(name, Dim.of(Symbol("directions", 2 if value.value else 1)), value.value)
     if isinstance(value, Num):
         return Opaque(name, value.dim.value)
     unknown = Opaque(name)

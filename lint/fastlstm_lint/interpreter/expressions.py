@@ -14,6 +14,7 @@ from ..signatures import broadcast, index
 from ..values import (
     NONE,
     Class,
+    Condition,
     Const,
     Flag,
     Function,
@@ -39,7 +40,7 @@ from .assign import assign
 from .imports import dotted
 from .join import join
 from .scope import Frame, Scope
-from .truth import by_flag, compare, is_none, tested_for_none, truth
+from .truth import by_flag, compare, is_none, large_if_true, tested_for_none, truth
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -241,12 +242,17 @@ def binary(vm: Machine, node: cst.CSTNode, operator: str, left: Value, right: Va
     if isinstance(left, Tup) and operator == "Multiply" and (times := int_of(right)) is not None and times < 64:
         return Tup(left.items * times, left.is_list)
     a, b = dim_of(left), dim_of(right)
-    if (
-        a is None
-        or b is None
-        or (isinstance(left, Opaque) and isinstance(right, Opaque) and operator == "MatrixMultiply")
-    ):
-        return Opaque("?")
+    number = None if a is None or b is None else _arithmetic(operator, a, b)
+    if number is None or not (isinstance(left, Opaque) or isinstance(right, Opaque)):
+        return Opaque("?") if number is None else number
+    # An operand may turn out to be a tensor: the result is a size only if it is used as one.
+    result = Opaque("?")
+    if isinstance(number, Num):
+        result.be_number(number.dim)
+    return result
+
+
+def _arithmetic(operator: str, a: Dim, b: Dim) -> Value | None:
     if operator == "Add":
         return Num(a + b)
     if operator == "Subtract":
@@ -259,14 +265,14 @@ def binary(vm: Machine, node: cst.CSTNode, operator: str, left: Value, right: Va
         return Num(Dim.of(a.value**b.value))
     if operator == "Divide" and a.value is not None and b.value:
         return Const(a.value / b.value)
-    return Opaque("?")
+    return None
 
 
 def _unary(vm: Machine, node: cst.UnaryOperation) -> Value:
     value = resolve(evaluate(vm, node.expression))
     if isinstance(node.operator, cst.Not):
         answer = truth(value)
-        return Opaque("condition") if answer is None else Const(not answer)
+        return Condition() if answer is None else Const(not answer)
     if isinstance(value, Tensor):
         return value
     if isinstance(node.operator, cst.Minus):
@@ -280,7 +286,7 @@ def _unary(vm: Machine, node: cst.UnaryOperation) -> Value:
 def _comparison(vm: Machine, node: cst.Comparison) -> Value:
     left = resolve(evaluate(vm, node.left))
     answers = []
-    result: Value = Opaque("condition")
+    result: Value = Condition(_large(node, left) if len(node.comparisons) == 1 else frozenset())
     for target in node.comparisons:
         right = resolve(evaluate(vm, target.comparator))
         answers.append(compare(target.operator, left, right))
@@ -294,6 +300,13 @@ def _comparison(vm: Machine, node: cst.Comparison) -> Value:
     return result
 
 
+def _large(node: cst.Comparison, left: Value) -> frozenset[Symbol]:
+    operator = node.comparisons[0].operator
+    size = dim_of(left)
+    above = isinstance(operator, (cst.GreaterThan, cst.GreaterThanEqual, cst.NotEqual))
+    return frozenset(size.symbols()) if above and size is not None else frozenset()
+
+
 def _boolean(vm: Machine, node: cst.BooleanOperation) -> Value:
     left = evaluate(vm, node.left)
     answer = truth(left)
@@ -305,7 +318,7 @@ def _boolean(vm: Machine, node: cst.BooleanOperation) -> Value:
         return right
     if is_and and truth(right) is False:
         return right
-    return Opaque("condition")
+    return Condition(large_if_true(left) | large_if_true(right))
 
 
 def _conditional(vm: Machine, node: cst.IfExp) -> Value:

@@ -98,7 +98,8 @@ class Machine:
 
     def where(self) -> Where:
         frame = self.frame
-        return Where(frame.function, frame.loops, frame.instance is not None)
+        node = frame.node.node if isinstance(frame.node, Function) else None
+        return Where(frame.function, frame.loops, node, frame.instance, frame.guards)
 
     def emit(self, fact: AnyFact) -> None:
         self.listener(fact)

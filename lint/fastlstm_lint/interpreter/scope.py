@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..dims import Symbol
 from ..values import Instance, Value
 
 
@@ -46,6 +47,7 @@ class Frame:
     alive: bool = True
     returns: list[Value] = field(default_factory=list)
     loops: tuple[Any, ...] = ()
+    guards: frozenset[Symbol] = frozenset()
     node: Any = None
 
     def snapshot(self) -> Snapshot:

@@ -13,7 +13,7 @@ from .assign import assign, delete
 from .imports import import_from, import_plain
 from .join import join
 from .scope import Frame, Scope, Snapshot
-from .truth import by_flag, tested_for_none, truth
+from .truth import by_flag, large_if_true, tested_for_none, truth
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -93,7 +93,10 @@ def _if(vm: Machine, statement: cst.If) -> None:
         _else(vm, statement.orelse)
         return
     before = frame.snapshot()
+    outer = frame.guards
+    frame.guards = outer | large_if_true(test)
     run_block(vm, statement.body)
+    frame.guards = outer
     taken = frame.snapshot()
     frame.restore(before)
     _else(vm, statement.orelse)

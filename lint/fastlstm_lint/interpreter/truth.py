@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
+from ..dims import Symbol
 from ..values import (
     NONE,
     Class,
+    Condition,
     Const,
     Flag,
     Function,
@@ -47,6 +49,17 @@ def is_none(value: Value) -> bool | None:
     if isinstance(value, (Tensor, Tup, Num, Module, Instance, Function, Class, Packed, Const)):
         return False
     return None
+
+
+def large_if_true(value: Value) -> frozenset[Symbol]:
+    """The sizes of which one is not at its smallest where a test holds: `bidirectional or num_layers > 1`."""
+    if isinstance(value, Condition):
+        return value.large
+    if isinstance(value, Flag):
+        return frozenset(value.count.symbols())
+    if isinstance(value, Opaque) and value.settled is None:
+        return frozenset(value.attribute("directions").number.symbols())
+    return frozenset()
 
 
 def flag_of(value: Value) -> Flag | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from textwrap import dedent, indent
 from typing import Any, Literal
 
 import libcst as cst
@@ -21,6 +22,19 @@ computes something else than the right program; torch warns."""
 
 HEADER = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 """What every case and example begins with, unless it has imports of its own."""
+
+
+def model(init: str, forward: str, arguments: str = "") -> str:
+    """The text of a `Model` class with these constructor and forward bodies."""
+    parameters = f", {arguments}" if arguments else ""
+    return (
+        f"\nclass Model(nn.Module):\n    def __init__(self{parameters}):\n        super().__init__()\n"
+        f"{_indented(init)}\n\n    def forward(self, x):\n{_indented(forward)}\n"
+    )
+
+
+def _indented(text: str) -> str:
+    return indent(dedent(text).strip("\n"), " " * 8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from fastlstm.contract import BATCH, TIME
 
 from ..facts import Indexed
 from ..values import Range, int_of
+from ._code import whole
 from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
@@ -127,7 +128,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
         return
     if int_of(fact.items[0]) != -1 or not all(isinstance(item, Range) for item in fact.items[1:]):
         return
-    if any(not _whole(item) for item in fact.items[1:2]):
+    if any(not whole(item) for item in fact.items[1:2]):
         return
     assert isinstance(fact.node, cst.Subscript)
     rest = [code_of(element).rstrip(", ") for element in fact.node.slice[2:]]
@@ -140,7 +141,3 @@ def check(fact: Indexed) -> Iterator[Problem]:
         ((fact.node, right),),
         f"Take the last time step: {right}",
     )
-
-
-def _whole(item: object) -> bool:
-    return isinstance(item, Range) and item.start is None and item.stop is None and item.step is None

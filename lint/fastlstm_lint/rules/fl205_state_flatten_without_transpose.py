@@ -11,6 +11,7 @@ from fastlstm.contract import BATCH, DIRECTION, LAYER
 from ..dims import Dim, more_than_one, product
 from ..facts import Viewed
 from ..values import Tensor
+from ._code import BATCH_NAMES
 from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
@@ -137,8 +138,6 @@ class Model(nn.Module):
     fixable="unsafe",
 )
 
-BATCH_NAMES = frozenset({"batch", "batch_size", "batchsize", "bs", "bsz", "b", "B", "n_batch", "nbatch", "num_batch"})
-
 
 @RULE.on(Viewed)
 def check(fact: Viewed) -> Iterator[Problem]:
@@ -146,7 +145,7 @@ def check(fact: Viewed) -> Iterator[Problem]:
     if source.rank != 3 or not source.axes[1].means(BATCH) or not _is_rows(source):
         return
     rows, batch, width = source.sizes
-    if rows == 1 or more_than_one(rows) is False:
+    if rows == 1 or (more_than_one(rows) is False and not rows.symbols() & fact.where.guards):
         return
     layer = None if source.origin is None else source.origin.layer
     if not (_batch_moved(fact.target, rows, batch) or _cut_across(source, fact.target, rows, width)):

@@ -27,7 +27,7 @@ def combine(left: Value, right: Value) -> Value:
     tensor, other = (left, right) if isinstance(left, Tensor) else (right, left)
     if isinstance(tensor, Tensor) and not isinstance(other, (Tensor, Opaque)):
         return tensor
-    if isinstance(tensor, Tensor) and isinstance(other, Opaque) and tensor.rank >= 3:
+    if isinstance(tensor, Tensor) and tensor.rank >= 2 and all(size != 1 for size in tensor.sizes):
         # A mask, a scale or a bias: it cannot make the tensor smaller, and hardly ever makes it larger.
         return tensor.replaced(tensor.axes)
     return Opaque("?")

@@ -67,6 +67,10 @@ def sliced(axis: Axis, item: Range) -> Axis:
         low, high = _bound(item.start), _bound(item.stop)
         if (item.start is None and high == half) or (low == half and item.stop is None):
             return Axis.of(half, FEATURE)
+    if axis.meaning[-1:] == (DIRECTION,) and item.step is None and item.stop is None:
+        low = _bound(item.start)
+        if low is not None and low == -axis.parts[-1].size:
+            return Axis((axis.parts[-1],))
     return Axis.of(size)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastlstm.contract import FEATURE
+from fastlstm.contract import BATCH, FEATURE
 
 from ..dims import Dim, words
 from ..facts import Made, ModuleCalled
@@ -26,6 +26,7 @@ PARAMETERS = {
     "AvgPool1d": "kernel_size stride padding",
     "AdaptiveAvgPool1d": "output_size",
     "AdaptiveMaxPool1d": "output_size",
+    "Conv2d": "in_channels out_channels kernel_size stride padding dilation",
     "Dropout": "p inplace",
     "Softmax": "dim",
     "LogSoftmax": "dim",
@@ -92,7 +93,8 @@ def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | No
     """What a module gives for `value`."""
     result = _result(site, module, value, arguments)
     known = Opaque("?") if result is None else result
-    site.emit(ModuleCalled, site.node, site.node, module, value, known)
+    others = tuple(resolve(other) for other in arguments.positional[1:])
+    site.emit(ModuleCalled, site.node, site.node, module, value, known, others)
     return known
 
 
@@ -119,12 +121,33 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
         return flatten(site, value, start or Num(Dim.of(1)), end)
     if kind == "BatchNorm1d":
         return value
+    if kind in ("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d", "AdaptiveAvgPool2d"):
+        return images(value, _size(module, "out_channels") if kind == "Conv2d" else None)
     if kind in ("Conv1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "MaxPool1d", "AvgPool1d"):
         if isinstance(value, Tensor) and value.rank == 3:
             channels = Axis.of(_size(module, "out_channels")) if kind == "Conv1d" else value.axes[1]
             return Tensor((value.axes[0], channels, Axis.of(unknown_size("length"))))
         return None
     return None
+
+
+def images(value: Value, channels: Dim | None) -> Value | None:
+    """(batch, channels, height, width) from a convolution or pooling; the first axis is the batch."""
+    if isinstance(value, Opaque):
+        settled = value.as_tensor(4)
+        value = value if settled is None else settled
+    if not isinstance(value, Tensor) or value.rank != 4:
+        return None
+    batch = value.axes[0]
+    if (symbol := batch.size.symbol) is not None and symbol.meaning is None:
+        symbol.meaning = BATCH
+    second = value.axes[1] if channels is None else Axis.of(channels)
+    return Tensor((batch, second, Axis.of(unknown_size("height")), Axis.of(unknown_size("width"))))
+
+
+@function("torch.nn.functional.max_pool2d", "torch.nn.functional.avg_pool2d", "torch.nn.functional.adaptive_avg_pool2d")
+def pool2d(site: Site, input: Value) -> Value | None:
+    return images(resolve(input), None)
 
 
 def _size(module: Module, name: str) -> Dim:

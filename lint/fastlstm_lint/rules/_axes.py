@@ -1,0 +1,37 @@
+"""What several rules ask about a reshape: does it keep, merge or scramble axes?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastlstm.contract import BATCH, TIME
+
+from ..dims import Dim, product
+from ..values import Tensor
+
+Target = Sequence[Dim | None]
+
+
+def before(sizes: Target, at: int) -> Dim | None:
+    """The product of the sizes in front of position `at`: how often the axis there is repeated in memory."""
+    front = [size for size in sizes[:at] if size is not None]
+    return product(front) if len(front) == at else None
+
+
+def moved_axes(source: Tensor, target: Target) -> list[int]:
+    """The axes of `source` that a reshape asks for at another place in memory than they have: they are scrambled.
+
+    An axis is recognised in the target by its size, where that size is unmistakable: it occurs once on each side, and
+    is symbolic or belongs to a known batch or time axis.
+    """
+    sizes = list(source.sizes)
+    found = []
+    for i, size in enumerate(sizes):
+        certain = size.value is None or (size.value > 1 and source.axes[i].meaning in ((BATCH,), (TIME,)))
+        if not certain or sizes.count(size) != 1 or list(target).count(size) != 1:
+            continue
+        there = list(target).index(size)
+        mine, asked = before(sizes, i), before(target, there)
+        if mine is not None and asked is not None and mine != asked:
+            found.append(i)
+    return found

@@ -1,0 +1,118 @@
+"""What several rules ask about the text around a fact: names, indices, and calls with other arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import Indexed, Where
+from ..values import Const, Range, Value
+from .base import code_of
+
+BATCH_NAMES = frozenset(
+    {"batch", "batch_size", "batchsize", "bs", "bsz", "b", "B", "n_batch", "nbatch", "num_batch", "nb_batch", "mb"}
+)
+TIME_NAMES = frozenset(
+    {"seq_len", "seq_length", "sequence_length", "seqlen", "t", "T", "n_step", "n_steps", "timesteps", "time_steps"}
+    | {"max_len", "max_length", "length", "steps", "num_steps", "time", "max_seq_len", "seq_size", "time_step"}
+)
+
+
+def whole(item: Value) -> bool:
+    """Whether an index is a bare `:`."""
+    return isinstance(item, Range) and item.start is None and item.stop is None and item.step is None
+
+
+def plain_items(fact: Indexed) -> tuple[Value, ...]:
+    """The indices written, with a leading `...` spelt out as `:`."""
+    items = fact.items
+    if Const(...) in items:
+        at = items.index(Const(...))
+        missing = fact.source.rank - (len(items) - 1)
+        items = (*items[:at], *[Range(None, None, None)] * missing, *items[at + 1 :])
+    return items
+
+
+def indices_of(where: Where, receiver: str) -> set[str]:
+    """The first indices with which `receiver` is indexed in the enclosing function, as text."""
+    text = "" if where.node is None else code_of(where.node)
+    return set(re.findall(re.escape(receiver) + r"\[\s*([^\],:\s]+)", text))
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node and everything below it."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack.extend(each.children)
+
+
+def names_in(node: cst.CSTNode) -> set[str]:
+    """Every name mentioned, and `self.x` for attributes of self."""
+    found: set[str] = set()
+    for each in walk(node):
+        if isinstance(each, cst.Attribute):
+            found.add(code_of(each))
+        elif isinstance(each, cst.Name):
+            found.add(each.value)
+    return found
+
+
+def bound_in(node: cst.CSTNode) -> set[str]:
+    """Every name (and `self.x`) that is assigned somewhere below a node."""
+    found: set[str] = set()
+    for each in walk(node):
+        targets: list[cst.CSTNode] = []
+        if isinstance(each, cst.Assign):
+            targets = [target.target for target in each.targets]
+        elif isinstance(each, (cst.AnnAssign, cst.AugAssign, cst.NamedExpr, cst.For, cst.CompFor)):
+            targets = [each.target]
+        for target in targets:
+            found |= {code_of(leaf) for leaf in leaves(target)}
+    return found
+
+
+def leaves(target: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The single targets of an assignment, tuples taken apart."""
+    if isinstance(target, (cst.Tuple, cst.List)):
+        for element in target.elements:
+            yield from leaves(element.value)
+    else:
+        yield target
+
+
+def loaded_in(node: cst.CSTNode) -> set[str]:
+    """Every name (and `self.x`) that is read somewhere below a node."""
+    stored = {id(leaf) for each in walk(node) if isinstance(each, cst.AssignTarget) for leaf in leaves(each.target)}
+    found: set[str] = set()
+    for each in walk(node):
+        if id(each) in stored or not isinstance(each, (cst.Name, cst.Attribute)):
+            continue
+        found.add(code_of(each))
+    return found
+
+
+def with_keyword(call: cst.Call, name: str, value: str) -> str:
+    """The text of a call with a keyword argument set to `value`."""
+    given = [argument for argument in call.args if argument.keyword is None or argument.keyword.value != name]
+    texts = [code_of(argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip() for argument in given]
+    return f"{code_of(call.func)}({', '.join([*texts, f'{name}={value}'])})"
+
+
+def argument(call: cst.Call, position: int, name: str) -> cst.BaseExpression | None:
+    """The expression given for a parameter."""
+    for each in call.args:
+        if each.keyword is not None and each.keyword.value == name:
+            return each.value
+    plain = [each for each in call.args if each.keyword is None and not each.star]
+    return plain[position].value if position < len(plain) else None
+
+
+def last_word(node: cst.CSTNode | None) -> str:
+    """The last name of `a.b.c`; empty for anything else."""
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    return node.value if isinstance(node, cst.Name) else ""
