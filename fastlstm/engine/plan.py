@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from fastlstm.kernels.product import DEPTH
 CHUNK_BYTES, CHUNK_ROWS = 256 * 1024, 48
 # Below about 5 us of arithmetic a second thread costs more than it gives.
 SMALL_FLOPS = 400_000
+# And below about 2 us of arithmetic in a step a barrier costs more than the second thread gives.
+SMALL_STEP = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class Sizes:
 class Plan:
     """Job blocks, a row for each task, layer by layer; within a layer slice by slice, direction by direction."""
 
-    def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int) -> None:
-        self.layout, self.sizes, self.multiply = layout, sizes, multiply
+    def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int, key: Any = None) -> None:
+        self.layout, self.sizes, self.multiply, self.key = layout, sizes, multiply, key
+        self.B = sizes.B
+        self.extras = False  # whether the last call had masks
         self.split, self.threads, slices, self.reason = choose(layout, sizes)
         config = layout.config
         D, P = config.directions, config.output_size
@@ -238,6 +243,9 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
     if D == 2 and threads == 2:
         return "batch", 2, 1, "one direction for each thread, no barrier"
     granules = layout.blocks * layout.lanes // layout.W
+    step = 2 * layout.gates * config.hidden_size * config.output_size * B
+    if B * D < 2 * threads and step < SMALL_STEP and sizes.split is None:
+        return "batch", min(D, threads), 1, f"{step} flop in a step: less than a barrier costs"
     if B * D >= threads and (B >= 2 * threads or granules < threads or config.projected):
         slices = min(-(-threads // D), B)
         return "batch", min(threads, slices * D), slices, f"{slices} slices of the batch, no barrier"

@@ -32,7 +32,8 @@ class Weights:
         self._layout = layout
         self.blocks = blank(len(parts(config)))
         self.lock = threading.Lock()
-        self._version: dict[str, Any] = {"pack": None, "pack_transposed": None}
+        self.version: Any = None  # of the panels that forward reads
+        self.transposed_version: Any = None  # of those that backward reads
         memory = Memory(layout.dtype)
         for block, (layer, _, _) in zip(self.blocks, parts(config), strict=True):
             I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
@@ -56,7 +57,7 @@ class Weights:
 
     def stale(self, kernel: str, version: Any) -> bool:
         """Whether the panels of `pack` or `pack_transposed` are of another version."""
-        return self._version[kernel] != version
+        return version != (self.version if kernel == "pack" else self.transposed_version)
 
     def point_to(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Write the parameters' addresses into the blocks; returns what must live until they are packed."""
@@ -71,4 +72,7 @@ class Weights:
 
     def packed(self, kernel: str, version: Any) -> None:
         """Remember what the panels hold now."""
-        self._version[kernel] = version
+        if kernel == "pack":
+            self.version = version
+        else:
+            self.transposed_version = version
