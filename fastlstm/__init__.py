@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .engine import get_num_threads, set_num_threads
     from .layers import (
         GRU,
         LSTM,
@@ -48,6 +49,7 @@ __all__ = [
     "RNNCell",
     "clip_grad_norm",
     "cross_entropy",
+    "get_num_threads",
     "load",
     "mse_loss",
     "pack_padded_sequence",
@@ -55,19 +57,20 @@ __all__ = [
     "pad_packed_sequence",
     "pad_sequence",
     "save",
+    "set_num_threads",
     "split_gates",
     "stack_gates",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The layers, when they are first asked for: numba alone takes 0.7 s to import, and `fastlstm lint` needs none."""
-    if name in __all__:
-        from . import layers
+    """What is behind the door, when it is first asked for: numba alone takes 0.7 s to import, the linter needs none."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import engine, layers
 
-        value = globals()[name] = getattr(layers, name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(engine if name.endswith("_num_threads") else layers, name)
+    return value
 
 
 def __dir__() -> list[str]:

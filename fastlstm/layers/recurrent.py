@@ -153,11 +153,12 @@ class Recurrent(Module):
 
     def _checked_grad_output(self, grad: Any, tape: Tape) -> ndarray:
         """The gradient of the output, in the engine's form."""
-        name = "grad_output"
-        packed = tape.form is not None and tape.form.packed is not None
-        if packed != isinstance(grad, PackedSequence):
-            errors.refuse_type(name, grad, "PackedSequence" if packed else "numpy array", "it looks like the output")
-        if packed:
+        name, packed = "grad_output", tape.form.packed if tape.form else None
+        if (packed is not None) != isinstance(grad, PackedSequence):
+            errors.refuse_type(name, grad, "numpy array" if packed is None else "PackedSequence", "as the output")
+        if packed is not None:
+            if not np.array_equal(grad.batch_sizes, packed.batch_sizes):
+                raise ValueError("batch_sizes of grad_output are not those of the output")
             grad, name = grad.data, "data of grad_output"
         grad = require(name, grad, self.dtype)
         errors.check_grad_output(grad.shape, tape.output_shape, name)

@@ -86,3 +86,13 @@ def test_a_packed_gradient_has_the_order_of_the_packed_input() -> None:
     assert isinstance(grad, fastlstm.PackedSequence)
     np.testing.assert_array_equal(grad.sorted_indices, packed.sorted_indices)
     assert grad.data.shape == packed.data.shape
+
+
+def test_a_gradient_packed_otherwise_is_refused() -> None:
+    x = np.zeros((3, 2, 2))
+    gru = fastlstm.GRU(2, 2, dtype=np.float64)
+    gru(fastlstm.pack_padded_sequence(x, [3, 1]))
+    with pytest.raises(ValueError, match="batch_sizes of grad_output are not those of the output"):
+        gru.backward(fastlstm.pack_padded_sequence(x, [2, 2]))
+    with pytest.raises(TypeError, match=r"grad_output is a numpy.ndarray, expected PackedSequence: as the output"):
+        gru.backward(np.zeros((4, 2)))

@@ -255,7 +255,7 @@ WRONG_BACKWARD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a state's gradient of another shape": (lambda: one.backward(y, (None, f(1, T, H))), ValueError,
         "grad_c_n has shape (1, 5, 6), expected (L, B, H) = (1, 4, 6)"),
     "a packed gradient": (lambda: one.backward(packed), TypeError,
-        "expected numpy array: it looks like the output"),
+        "expected numpy array: as the output"),
     "a tuple for a GRU": (lambda: gru.backward(y, (f(1, B, H),)), TypeError,
         "the state of a GRU is one array"),
     "another shape for Linear": (lambda: linear.backward(f(T, B, I)), ValueError,
