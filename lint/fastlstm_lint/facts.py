@@ -118,6 +118,15 @@ class Unpacked(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Named(Fact):
+    """A size was given a name; `tensor` is what it was taken from, as in `batch = output.size(0)`."""
+
+    name: str
+    size: Dim
+    tensor: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
 class Discarded(Fact):
     """An expression statement: the result of a call is thrown away."""
 

@@ -221,6 +221,33 @@ class Swapped(Opaque):
         return super().as_tensor(rank, names)
 
 
+class Inserted(Opaque):
+    """An unknown `base` with an axis of size 1 put in at `at`."""
+
+    __slots__ = ("at", "base")
+
+    def __init__(self, base: Opaque, at: int) -> None:
+        super().__init__(f"{base.name}.unsqueeze({at})")
+        self.base, self.at = base, at
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        if self.settled is not None or index < 0 or self.at < 0:
+            return super().size(index, name)
+        if index == self.at:
+            return Dim.of(1)
+        return self.base.size(index if index < self.at else index - 1, name)
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        if self.settled is None and -rank <= self.at < rank:
+            inner = self.base.as_tensor(rank - 1)
+            if inner is None:
+                return None
+            axes = list(inner.axes)
+            axes.insert(self.at % rank, Axis.of(1))
+            self.settled = inner.replaced(axes)
+        return super().as_tensor(rank, names)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Num(Value):
     """An integer, known or symbolic."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from ..facts import Discarded, Unpacked
-from ..values import NONE, Class, Function, Opaque, Value
+from ..facts import Discarded, Named, Unpacked
+from ..values import NONE, Class, Function, Num, Opaque, Tensor, Value, resolve
 from .assign import assign, delete
 from .imports import import_from, import_plain
 from .join import join
@@ -52,7 +52,24 @@ def _assign(vm: Machine, statement: cst.Assign) -> None:
     for target in statement.targets:
         if isinstance(target.target, (cst.Tuple, cst.List)):
             vm.emit(Unpacked(statement, vm.where(), value, target.target, statement.value))
+        elif isinstance(value, Num) and isinstance(target.target, cst.Name):
+            vm.emit(Named(statement, vm.where(), target.target.value, value.dim, _measured(vm, statement.value)))
         assign(vm, target.target, value)
+
+
+def _measured(vm: Machine, node: cst.BaseExpression) -> Tensor | None:
+    """The tensor whose size an expression takes: `x.size(0)`, `x.shape[0]`, `len(x)`."""
+    base: cst.BaseExpression | None = None
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "size":
+        base = node.func.value
+    elif isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "len" and node.args:
+        base = node.args[0].value
+    elif isinstance(node, cst.Subscript) and isinstance(node.value, cst.Attribute):
+        base = node.value.value
+    if not isinstance(base, (cst.Name, cst.Attribute)):
+        return None
+    value = resolve(vm.evaluate(base))
+    return value if isinstance(value, Tensor) else None
 
 
 def _ann_assign(vm: Machine, statement: cst.AnnAssign) -> None:

@@ -11,7 +11,7 @@ import libcst as cst
 
 from ..dims import Dim, product
 from ..facts import Viewed
-from ..values import Axis, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
+from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
 from .registry import Site, axis_number, dims_of, function, method, tensor_op, unknown_size
 
 
@@ -136,6 +136,8 @@ def squeeze(site: Site, input: Value, dim: Value | None = None) -> Value | None:
 @tensor_op("unsqueeze")
 def unsqueeze(site: Site, input: Value, dim: Value) -> Value | None:
     source, at = resolve(input), int_of(dim)
+    if isinstance(source, Opaque) and at is not None:
+        return Inserted(source, at)
     if not isinstance(source, Tensor) or at is None or not -source.rank - 1 <= at <= source.rank:
         return None
     at %= source.rank + 1

@@ -1,0 +1,134 @@
+"""FL204: view or reshape used to exchange axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from fastlstm.contract import DIRECTION, LAYER
+
+from ..facts import Viewed
+from ._axes import moved_axes
+from .base import Problem, Right, Rule, Wrong, code_of, model
+
+RULE = Rule(
+    code="FL204",
+    name="view-swaps-axes",
+    summary="view or reshape used where transpose was meant",
+    torch="silent",
+    explanation="""
+`view` and `reshape` keep the order of the numbers in memory and only cut it differently. Asking a (batch, time,
+features) tensor for `view(time, batch, features)` gives a tensor of the right sizes in which steps of different
+samples are mixed. To exchange axes, use `transpose` or `permute`.
+
+    memory      s0t0 s0t1 s0t2 | s1t0 s1t1 s1t2
+    view(3, 2)  [s0t0 s0t1] [s0t2 s1t0] [s1t1 s1t2]
+    transpose   [s0t0 s1t0] [s0t1 s1t1] [s0t2 s1t2]
+""",
+    wrong=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        """
+batch, steps, features = x.shape
+output, _ = self.lstm(x.view(steps, batch, features))  # FL204
+return output.transpose(0, 1)
+""",
+    ),
+    right=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        """
+batch, steps, features = x.shape
+output, _ = self.lstm(x.transpose(0, 1))
+return output.transpose(0, 1)
+""",
+    ),
+    invalid=(
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)\nself.head = nn.Linear(6, 2)",
+                """
+output, _ = self.lstm(x)
+last = output.reshape(x.size(1), len(x), 6)[-1]  # FL204
+return self.head(last)
+""",
+            ),
+            "mixes",
+        ),
+        Wrong(
+            model(
+                "self.start = nn.Linear(5, 12)\nself.gru = nn.GRU(5, 6, 2, batch_first=True)",
+                """
+state = self.start(x[:, 0]).view(x.size(0), 12)
+state = state.view(2, x.size(0), 6)  # FL204
+return self.gru(x, state)[0]
+""",
+            ),
+            "mixes",
+        ),
+    ),
+    valid=(
+        Right(
+            model(
+                "self.lstm = nn.LSTM(5, 6, bidirectional=True)",
+                """
+output, _ = self.lstm(x)
+steps, batch, _ = output.shape
+flat = output.view(steps * batch, -1)
+return output.view(steps, batch, 2, 6), flat.view(steps, batch, -1)
+""",
+            ),
+            "T=7 B=4 I=5",
+        ),
+        Right(
+            model(
+                "self.embed = nn.Embedding(9, 5)\nself.lstm = nn.LSTM(5, 6)",
+                "embeds = self.embed(x)\nreturn self.lstm(embeds.view(len(x), 1, -1))[0]",
+            ),
+            "T=7 tokens=9",
+        ),
+        Right(
+            model(
+                "self.project = nn.Linear(5, 8)",
+                """
+batch, steps, _ = x.shape
+heads = self.project(x).view(batch, steps, 2, 4).transpose(1, 2)
+return heads.reshape(batch * 2, steps, 4)
+""",
+            )
+        ),
+    ),
+    fixable="unsafe",
+)
+
+
+@RULE.on(Viewed)
+def check(fact: Viewed) -> Iterator[Problem]:
+    source = fact.source
+    if not source.rank or set(source.axes[0].meaning) <= {LAYER, DIRECTION}:
+        return  # a state: FL205 and FL206
+    moved = moved_axes(source, fact.target)
+    if not moved:
+        return
+    receiver = code_of(fact.receiver)
+    asked = ", ".join("?" if size is None else str(size) for size in fact.target)
+    edits: tuple[tuple[cst.CSTNode, str], ...] = ()
+    if len(fact.target) == source.rank >= 2 and fact.target[:2] == source.sizes[1::-1]:
+        edits = ((fact.node, f"{receiver}.transpose(0, 1)"),)
+    elif source.rank == 2 and len(fact.target) == 3 and moved == [0] and fact.target[1] == source.sizes[0]:
+        first, second, third = (code_of(each.value) for each in _arguments(fact))
+        edits = ((fact.node, f"{receiver}.reshape({second}, {first}, {third}).transpose(0, 1).contiguous()"),)
+    yield Problem(
+        fact.node,
+        f"{receiver} is {source}; {fact.method} to ({asked}) does not exchange axes, it cuts the same memory "
+        "differently and mixes samples and steps. Use transpose or permute",
+        None if source.origin is None else source.origin.layer,
+        edits,
+        "Exchange the axes with transpose",
+    )
+
+
+def _arguments(fact: Viewed) -> list[cst.Arg]:
+    arguments = [each for each in fact.call.args if each.value is not fact.receiver]
+    if len(arguments) == 1 and isinstance(arguments[0].value, (cst.Tuple, cst.List)):
+        return [cst.Arg(element.value) for element in arguments[0].value.elements]
+    return arguments
