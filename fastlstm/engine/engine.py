@@ -82,7 +82,11 @@ class Engine:
 
     @cached_property
     def _run_forward(self) -> Any:
-        return ENTRY.run_forward
+        return ENTRY.run_forward(self.dtype.name)
+
+    @cached_property
+    def _run_backward(self) -> Any:
+        return ENTRY.run_backward(self.dtype.name)
 
     def forward(
         self,
@@ -175,7 +179,7 @@ class Engine:
         self._point_gradients(plan, gradients)
         if plan.threads > 1:
             POOL.start(plan.threads)
-        ENTRY.run_backward(
+        self._run_backward(
             POOL.control, self._address("backward"), self._address("gradients"), plan.blocks, plan.tasks, plan.threads,
             grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip

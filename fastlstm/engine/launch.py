@@ -119,12 +119,11 @@ _GRAD_X, _GRAD_H0, _GRAD_C0 = SLOTS["grad_x"], SLOTS["grad_h0"], SLOTS["grad_c0"
 _HAS_GRAD_OUT, _HAS_GRAD_STATE = SLOTS["has_grad_out"], SLOTS["has_grad_state"]
 
 
-def _signatures(*kinds: str) -> list[types.Type]:
-    """One signature for float32 and one for float64; `a` stands for a three-dimensional C-contiguous array."""
-    plain = {"words": _WORDS, "blocks": _BLOCKS, "n": types.int64}
-    return [
-        types.void(*[plain.get(kind, real[:, :, ::1]) for kind in kinds]) for real in (types.float32, types.float64)
-    ]
+def _signature(dtype: str, *kinds: str) -> types.Type:
+    """`a` stands for a three-dimensional C-contiguous array of `dtype`."""
+    array = getattr(types, dtype)[:, :, ::1]
+    plain = {"words": _WORDS, "blocks": _BLOCKS, "n": types.int64, "a": array}
+    return types.void(*[plain[kind] for kind in kinds])
 
 
 class EntryPoints:
@@ -194,13 +193,14 @@ class EntryPoints:
 
         return stop_worker
 
-    @cached_property
-    def run_forward(self) -> Any:
+    def run_forward(self, dtype: str) -> Any:
         """All layers forward. blocks: `tasks` rows for each layer; reset: address of the mask, or 0."""
         digest = self._digest
 
         @njit(
-            _signatures("words", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"), cache=True, **OPTIONS
+            _signature(dtype, "words", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"),
+            cache=True,
+            **OPTIONS,
         )
         def run_forward(control, kernel, blocks, tasks, threads, has_state, reset, x, h0, c0, out, hn, cn):
             _ = digest
@@ -222,13 +222,12 @@ class EntryPoints:
 
         return run_forward
 
-    @cached_property
-    def run_backward(self) -> Any:
+    def run_backward(self, dtype: str) -> Any:
         """All layers backward, the last first. steps, weights: the addresses of the kernels `backward` and `gradients`."""
         digest = self._digest
 
         @njit(
-            _signatures("words", "n", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"),
+            _signature(dtype, "words", "n", "n", "blocks", "n", "n", "n", "n", "a", "a", "a", "a", "a", "a"),
             cache=True,
             **OPTIONS,
         )

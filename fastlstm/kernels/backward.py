@@ -1,5 +1,7 @@
 """Backward through the time steps of one layer: from the gradients of h and c to those of the gates."""
 
+import numpy as np
+
 from fastlstm.kernels.forward import blocks_per_panel
 from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
 from fastlstm.kernels.product import panel_width, product
@@ -11,15 +13,14 @@ from fastlstm.kernels.tokens import boundary, out_row, samples, samples_at, samp
 
 def backward(job, thread):
     """Kernel: z (and u) become the gradients of the gates' products, for this thread's share of the tasks."""
-    if job.together:
-        for number in range(job.tasks):
-            here = task(job, number)
-            first, last = share(here.blocks, blocks_per_panel(here), thread, job.threads)
-            _task(here, job.threads, first, last)
-    else:
-        for number in range(thread, job.tasks, job.threads):
-            here = task(job, number)
-            _task(here, 1, 0, here.blocks)
+    together = job.together != 0
+    threads = job.threads if together else np.int64(1)
+    member = thread if together else np.int64(0)
+    for number in range(0 if together else thread, job.tasks, 1 if together else job.threads):
+        here = task(job, number)
+        # One call: Numba compiles a function again for every pattern of literal arguments.
+        first, last = share(here.blocks, blocks_per_panel(here), member, threads)
+        _task(here, threads, first, last)
 
 
 @inner

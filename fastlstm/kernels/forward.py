@@ -1,5 +1,7 @@
 """Forward through one layer: the input products of a chunk of time, then step by step the recurrent product and the cell."""
 
+import numpy as np
+
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
@@ -26,15 +28,14 @@ VECTOR_BYTES = host().vector_bytes
 
 def forward(job, thread):
     """Kernel: the whole sequence through one layer, this thread's share of the tasks."""
-    if job.together:
-        for number in range(job.tasks):
-            here = task(job, number)
-            first, last = share(here.blocks, blocks_per_panel(here), thread, job.threads)
-            _task(here, thread, job.threads, first, last)
-    else:
-        for number in range(thread, job.tasks, job.threads):
-            here = task(job, number)
-            _task(here, 0, 1, 0, here.blocks)
+    together = job.together != 0
+    threads = job.threads if together else np.int64(1)
+    member = thread if together else np.int64(0)
+    for number in range(0 if together else thread, job.tasks, 1 if together else job.threads):
+        here = task(job, number)
+        # One call: Numba compiles a function again for every pattern of literal arguments.
+        first, last = share(here.blocks, blocks_per_panel(here), member, threads)
+        _task(here, member, threads, first, last)
 
 
 @inner

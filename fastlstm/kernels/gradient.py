@@ -1,5 +1,7 @@
 """The gradients that do not depend on time order: of the input, and of all weights as whole products over the tokens."""
 
+import numpy as np
+
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.pack import gate_row
 from fastlstm.kernels.product import DEPTH, C, R, panel_width, product
@@ -55,22 +57,22 @@ def _weight_gradients(job, thread, threads):
     gate_rows = trait(job, "GATES") * lanes_of(job.z) * job.blocks
     x_panels = job.I // W + 1  # the 1 behind the last input makes the bias' gradient a column like the others
     h_panels = (job.P + W - 1) // W
+    none = np.int64(0)  # no literals: Numba would compile _sums again for each pattern of them
     if trait(job, "SPLITS_GATES"):
-        first, last = _sums(
-            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, 0, x_panels, job.hin, job.h_ld, 0
-        )
+        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld,
+                            none)  # fmt: skip
         _unpack_input(job, first, last)
         first, last = _sums(job, thread, threads, job.sums, job.u, job.z_ld, gate_rows, x_panels - 1, x_panels, job.hin,
                             job.h_ld, h_panels)  # fmt: skip
-        _unpack_recurrent(job, first, last, W, job.I % W)
+        _unpack_recurrent(job, first, last, panel_width(job.z), job.I % W)
     else:
-        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, 0, x_panels, job.hin, job.h_ld,
+        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld,
                             h_panels)  # fmt: skip
         _unpack_input(job, first, last)
         _unpack_recurrent(job, first, last, x_panels * W, job.I)
     if job.projected:
         sums = at(job.sums, gate_rows * job.sums_ld)
-        first, last = _sums(job, thread, threads, sums, job.dp, job.h_ld, job.P, 0, 0, job.m, job.c_ld,
+        first, last = _sums(job, thread, threads, sums, job.dp, job.h_ld, job.P, none, none, job.m, job.c_ld,
                             (job.H + W - 1) // W)  # fmt: skip
         for p in range(first, last):
             copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
