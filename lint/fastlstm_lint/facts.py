@@ -23,7 +23,8 @@ class Where:
     loops: tuple[Any, ...] = ()
     node: Any = None  # the FunctionDef, None at module level
     instance: Instance | None = None  # the object whose method it is
-    guards: frozenset[Symbol] = frozenset()  # sizes that an enclosing `if` says are not at their smallest
+    large: frozenset[Symbol] = frozenset()  # sizes of which an enclosing `if` says that one is above its smallest
+    small: frozenset[Symbol] = frozenset()  # sizes of which an enclosing `if` says that all are at their smallest
 
     @property
     def in_class(self) -> bool:

@@ -326,11 +326,32 @@ def bind_parameters(
         scope.names[params.star_kwarg.name.value] = Opaque("kwargs")
 
 
+def _namesake(vm: Machine, name: str, scope: Scope) -> Class | None:
+    """The only module class of the file that a parameter is named after: `encoder` for `Encoder` or `EncoderRNN`."""
+    word = name.replace("_", "").lower()
+    if len(vm.frames) > 2 or len(word) < 4:
+        return None
+    found = []
+    for value in scope.top.names.values():
+        if isinstance(value, Class) and _stem(value.name) == word and is_module_class(value):
+            found.append(value)
+    return found[0] if len(found) == 1 else None
+
+
+def _stem(name: str) -> str:
+    word = name.replace("_", "").lower()
+    for ending in ("rnn", "lstm", "gru", "model", "network", "net"):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            return word.removesuffix(ending)
+    return word
+
+
 def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool) -> Value:
     """The default of a parameter. Where the caller is not seen, a default is remembered but not believed."""
     name = param.name.value
     if param.default is None:
-        return Opaque(name)
+        cls = _namesake(vm, name, defaults) if open_call else None
+        return Opaque(name) if cls is None else make_instance(vm, cls, [], {}, entry=True)
     vm.frames.append(Frame(defaults, "<default>", node=None))
     value = vm.evaluate(param.default)
     vm.frames.pop()

@@ -99,7 +99,7 @@ class Machine:
     def where(self) -> Where:
         frame = self.frame
         node = frame.node.node if isinstance(frame.node, Function) else None
-        return Where(frame.function, frame.loops, node, frame.instance, frame.guards)
+        return Where(frame.function, frame.loops, node, frame.instance, frame.large, frame.small)
 
     def emit(self, fact: AnyFact) -> None:
         self.listener(fact)

@@ -47,7 +47,8 @@ class Frame:
     alive: bool = True
     returns: list[Value] = field(default_factory=list)
     loops: tuple[Any, ...] = ()
-    guards: frozenset[Symbol] = frozenset()
+    large: frozenset[Symbol] = frozenset()
+    small: frozenset[Symbol] = frozenset()
     node: Any = None
 
     def snapshot(self) -> Snapshot:

@@ -110,13 +110,15 @@ def _if(vm: Machine, statement: cst.If) -> None:
         _else(vm, statement.orelse)
         return
     before = frame.snapshot()
-    outer = frame.guards
-    frame.guards = outer | large_if_true(test)
+    large, small = frame.large, frame.small
+    frame.large = large | large_if_true(test)
     run_block(vm, statement.body)
-    frame.guards = outer
+    frame.large = large
     taken = frame.snapshot()
     frame.restore(before)
+    frame.small = small | large_if_true(test)
     _else(vm, statement.orelse)
+    frame.small = small
     merge(vm, taken, statement.test, test)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..dims import Dim, never_equal
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
+from ._sizes import always_differ
 from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
@@ -111,7 +111,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         if not isinstance(state, Tensor) or state.rank != 3:
             continue
         rows, second, _ = state.sizes
-        if _differ(rows, layer.rows) and second != layer.rows:
+        if always_differ(rows, layer.rows) and second != layer.rows:
             factors = f"num_layers * directions = {layer.num_layers} * {layer.directions}"
             yield Problem(
                 fact.node,
@@ -120,11 +120,3 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
                 layer,
             )
             return
-
-
-def _differ(a: Dim, b: Dim) -> bool:
-    """Whether two sizes differ for all values of their symbols, or under the default arguments."""
-    if never_equal(a, b):
-        return True
-    left, right = a.default(), b.default()
-    return left is not None and right is not None and left != right

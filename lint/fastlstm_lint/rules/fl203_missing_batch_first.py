@@ -65,10 +65,10 @@ return output
         ),
         Wrong(
             model(
-                "self.lstm = nn.LSTM(5, 6)",
+                "self.lstm = nn.LSTM(5, 6)  # FL203",
                 """
 output, _ = self.lstm(x)
-batch_size = output.size(0)  # FL203
+batch_size = output.size(0)
 return output.sum(1).view(batch_size, output.size(2))
 """,
             ),
@@ -146,10 +146,10 @@ def check_name(fact: Named) -> Iterator[Problem]:
     layer = origin.layer
     edits = ((layer.node, with_keyword(layer.node, "batch_first", "True")),)
     yield Problem(
-        fact.node,
-        f"{fact.name} is the time axis of the layer's output {fact.tensor}: if the input has the batch first, "
-        "the layer needs batch_first=True",
-        layer,
+        layer.node,
+        f"this layer is sequence-first, but its output is read as batch-first: {fact.name} is the time axis of "
+        f"{fact.tensor}. If the input has the batch first, the layer needs batch_first=True",
+        None,
         edits,
         "Add batch_first=True to the layer",
     )

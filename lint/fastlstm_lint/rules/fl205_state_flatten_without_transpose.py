@@ -8,10 +8,11 @@ import libcst as cst
 
 from fastlstm.contract import BATCH, DIRECTION, LAYER
 
-from ..dims import Dim, more_than_one, product
+from ..dims import Dim, product
 from ..facts import Viewed
 from ..values import Tensor
 from ._code import BATCH_NAMES
+from ._sizes import several
 from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
@@ -145,7 +146,7 @@ def check(fact: Viewed) -> Iterator[Problem]:
     if source.rank != 3 or not source.axes[1].means(BATCH) or not _is_rows(source):
         return
     rows, batch, width = source.sizes
-    if rows == 1 or (more_than_one(rows) is False and not rows.symbols() & fact.where.guards):
+    if rows == 1 or rows.symbols() & fact.where.small or several(rows, fact.where) is False:
         return
     layer = None if source.origin is None else source.origin.layer
     if not (_batch_moved(fact.target, rows, batch) or _cut_across(source, fact.target, rows, width)):

@@ -8,10 +8,10 @@ import libcst as cst
 
 from fastlstm.contract import BATCH, DIRECTION, FEATURE, TIME
 
-from ..dims import more_than_one
 from ..facts import Indexed
 from ..values import int_of
 from ._code import plain_items, whole
+from ._sizes import several
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -72,7 +72,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
     origin = source.origin
     if origin is None or origin.role != "output" or source.rank != 3 or source.traits & {"padded"}:
         return
-    if not source.axes[2].means(DIRECTION, FEATURE) or more_than_one(source.axes[2].parts[0].size) is not True:
+    if not source.axes[2].means(DIRECTION, FEATURE) or several(source.axes[2].parts[0].size, fact.where) is not True:
         return
     at = next((i for i in (0, 1) if source.axes[i].means(TIME)), None)
     other = None if at is None else source.axes[1 - at]
