@@ -64,6 +64,7 @@ class LayerCalled(Fact):
     time: Dim | None
     packed: bool
     meanings: tuple[str | None, ...]  # of the input's axes as they were known before the call
+    assumed: bool  # whether the number of the input's axes is taken from the layer, not from the program
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ class Recurrent(Value):
         return answers.pop() if len(answers) == 1 else None
 
     @property
+    def output_size(self) -> Dim:
+        """P: the width of h."""
+        return self.hidden_size if self.proj_size == 0 else self.proj_size
+
+    @property
     def rows(self) -> Dim:
         """L*D, the first size of every state."""
         return self.num_layers * self.directions

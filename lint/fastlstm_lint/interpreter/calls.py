@@ -312,6 +312,8 @@ def bind_parameters(
         name = param.name.value
         if i < len(positional):
             scope.names[name] = positional[i]
+            if isinstance(value := positional[i], Num) and (symbol := value.dim.symbol) and symbol.alias is None:
+                symbol.alias = name
         elif name in keywords:
             scope.names[name] = keywords[name]
         else:

@@ -188,9 +188,18 @@ def _subscript(vm: Machine, node: cst.Subscript) -> Value:
     if isinstance(base, Packed):
         vm.emit(Misused(node, vm.where(), base, "an index"))
         return Opaque("?")
-    if len(items) != 1:
-        return Opaque("?")
-    return pick(base, items[0])
+    if len(items) == 1:
+        return pick(base, items[0])
+    if isinstance(base, Opaque) and len(items) > 2 and _is_whole(items[-1]) and Const(...) not in items:
+        # Nobody writes a trailing `:` but to spell out every axis.
+        settled = base.as_tensor(len(items))
+        if settled is not None:
+            return index.index_tensor(vm, node, settled, items)
+    return Opaque("?")
+
+
+def _is_whole(item: Value) -> bool:
+    return isinstance(item, Range) and item.start is None and item.stop is None and item.step is None
 
 
 def pick(base: Value, item: Value) -> Value:

@@ -118,7 +118,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         problem = "a sequence-first value goes into a batch-first layer"
     else:
         by_flow = known[0] == BATCH or known[1] == TIME
-        if not by_flow and not (_named(first, BATCH_NAMES) and _named(second, TIME_NAMES)):
+        if not by_flow and (known[0] or not (_named(first, BATCH_NAMES) and _named(second, TIME_NAMES))):
             return
         if value.sizes[0] == 1 or value.sizes[1] == 1:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..dims import Dim
-from ..values import Axis, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, resolve
+from ..values import Axis, Num, Opaque, Origin, SizesOf, Tensor, Tup, Value, dim_of, resolve
 from .registry import Site, dims_of, function, method, unknown_size
 
 RANDOM = ("randn", "rand", "normal", "randint")
@@ -17,7 +17,8 @@ def filled(site: Site, size: Value, trait: str) -> Value | None:
     if not sizes:
         return None
     axes = tuple(Axis.of(unknown_size(site.name) if each is None else each) for each in sizes)
-    return site.applied({"size": size}, Tensor(axes, None, frozenset({trait, "created"})))
+    origin = Origin("created", None, site.node)
+    return site.applied({"size": size}, Tensor(axes, origin, frozenset({trait, "created"})))
 
 
 @function("torch.zeros", "torch.ones", "torch.empty", variadic=True)
@@ -59,7 +60,11 @@ def like(site: Site, input: Value) -> Value | None:
 @function("torch.randn_like", "torch.rand_like")
 def random_like(site: Site, input: Value) -> Value | None:
     source = resolve(input)
-    return Tensor(source.axes, None, frozenset({"random", "created"})) if isinstance(source, Tensor) else None
+    return (
+        Tensor(source.axes, Origin("created", None, site.node), frozenset({"random", "created"}))
+        if isinstance(source, Tensor)
+        else None
+    )
 
 
 @function("torch.randint")

@@ -107,6 +107,7 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if isinstance(value, Tup) and value.kind == "layer":
         site.emit(Misused, site.node, value, "the input of a layer")
         return None
+    assumed = isinstance(value, Opaque)
     if isinstance(value, Opaque):
         settled = value.as_tensor(2 if layer.is_cell else 3)
         value = value if settled is None else settled
@@ -119,14 +120,12 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     elif isinstance(value, Tensor):
         meanings = tuple(axis.meaning[0] if len(axis.meaning) == 1 else None for axis in value.axes)
         batch, time = _sample_sizes(layer, value)
-    origin_nodes = site.node
-    site.emit(
-        LayerCalled, site.node, site.node, layer, value, state, input_node, state_node, batch, time, packed, meanings
-    )
+    told = (value, state, input_node, state_node, batch, time, packed, meanings, assumed)
+    site.emit(LayerCalled, site.node, site.node, layer, *told)
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
-    return _result(layer, value, batch, time, origin_nodes, confused)
+    return _result(layer, value, batch, time, site.node, confused)
 
 
 def _sample_sizes(layer: Recurrent, value: Tensor) -> tuple[Dim | None, Dim | None]:

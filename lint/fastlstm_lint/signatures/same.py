@@ -33,9 +33,16 @@ def pointwise(site: Site, input: Value) -> Value | None:
     return resolve(input)
 
 
-@function(*(f"torch.nn.functional.{name}" for name in FUNCTIONAL), "torch.autograd.Variable", "torch.nn.Parameter")
+@function(*(f"torch.nn.functional.{name}" for name in FUNCTIONAL), "torch.autograd.Variable")
 def functional(site: Site, input: Value) -> Value | None:
     return resolve(input)
+
+
+@function("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+def parameter(site: Site, data: Value) -> Value | None:
+    """A parameter is what training makes of it: how it was first filled does not matter."""
+    source = resolve(data)
+    return Tensor(source.axes) if isinstance(source, Tensor) else source
 
 
 @function("torch.autograd.variable.Variable", "torch.clone", "torch.detach")

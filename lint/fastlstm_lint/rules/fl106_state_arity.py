@@ -1,0 +1,86 @@
+"""FL106: one tensor for an LSTM, or a tuple for a GRU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import LayerCalled
+from ..values import Tensor, Tup, resolve
+from .base import Problem, Right, Rule, Wrong, code_of, model
+
+RULE = Rule(
+    code="FL106",
+    name="state-arity",
+    summary="one tensor as the state of an LSTM, or a tuple as the state of a GRU or RNN",
+    torch="crash",
+    explanation="""
+An LSTM carries two states and takes them as a tuple `(h_0, c_0)`; GRU and RNN carry one and take the tensor itself.
+The same holds for their cells.
+""",
+    wrong=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        "h_0 = torch.zeros(1, x.size(1), 6)\nreturn self.lstm(x, h_0)[0]  # FL106",
+    ),
+    right=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        "h_0 = torch.zeros(1, x.size(1), 6)\nreturn self.lstm(x, (h_0, torch.zeros_like(h_0)))[0]",
+    ),
+    example_input="T=7 B=4 I=5",
+    invalid=(
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)",
+                "h_0 = torch.zeros(1, x.size(1), 6)\nreturn self.gru(x, (h_0, h_0))[0]  # FL106",
+            ),
+            "crash",
+            "T=7 B=4 I=5",
+        ),
+        Wrong(
+            model(
+                "self.encoder = nn.GRU(5, 6)\nself.cell = nn.LSTMCell(5, 6)",
+                "_, h_n = self.encoder(x)\nreturn self.cell(x[0], h_n[-1])[0]  # FL106",
+            ),
+            "crash",
+            "T=7 B=4 I=5",
+        ),
+    ),
+    valid=(
+        Right(
+            model(
+                "self.lstm = nn.LSTM(5, 6)",
+                "state = [torch.zeros(1, x.size(1), 6), torch.zeros(1, x.size(1), 6)]\nreturn self.lstm(x, state)[0]",
+            )
+        ),
+        Right(
+            model(
+                "self.encoder = nn.LSTM(5, 6)\nself.decoder = nn.GRU(5, 6)",
+                "_, state = self.encoder(x)\nreturn self.decoder(x, state[0])[0]",
+            )
+        ),
+    ),
+    fixable="safe",
+)
+
+
+@RULE.on(LayerCalled)
+def check(fact: LayerCalled) -> Iterator[Problem]:
+    layer, node = fact.layer, fact.state_node
+    if fact.state is None or layer.has_cell_state is None:
+        return
+    state = resolve(fact.state)
+    edits: tuple[tuple[cst.CSTNode, str], ...] = ()
+    if layer.has_cell_state and isinstance(state, Tensor):
+        if node is not None:
+            edits = ((node, f"({code_of(node)}, torch.zeros_like({code_of(node)}))"),)
+        message = f"{layer.label} takes a tuple (h_0, c_0), this is one tensor {state}"
+    elif not layer.has_cell_state and isinstance(state, Tup) and len(state.items) == 2:
+        if isinstance(node, cst.Tuple):
+            edits = ((node, code_of(node.elements[0].value)),)
+        elif node is not None:
+            edits = ((node, f"{code_of(node)}[0]"),)
+        message = f"{layer.label} carries one state and takes a tensor, this is a tuple of two"
+    else:
+        return
+    yield Problem(fact.node, message, layer, edits, "Pass the state as the layer takes it", safe=True)

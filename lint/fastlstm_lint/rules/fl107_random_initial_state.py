@@ -1,0 +1,112 @@
+"""FL107: a random initial state made inside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import LayerCalled
+from ..signatures.recurrent import given_states
+from ..values import Tensor
+from .base import Problem, Right, Rule, Wrong, code_of, model
+
+RULE = Rule(
+    code="FL107",
+    name="random-initial-state",
+    summary="the initial state is drawn at random in every forward pass",
+    torch="silent",
+    explanation="""
+A state from `torch.randn` or `torch.rand` makes the model's output random: the same input gives another answer each
+time, in evaluation too. It does not initialise anything, as random weights do. Start from zeros (pass no state), or
+learn the initial state as an `nn.Parameter`.
+""",
+    wrong=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        """
+h_0 = torch.randn(1, x.size(1), 6)
+c_0 = torch.randn(1, x.size(1), 6)
+return self.lstm(x, (h_0, c_0))[0]  # FL107
+""",
+    ),
+    right=model(
+        "self.lstm = nn.LSTM(5, 6)",
+        """
+h_0 = torch.zeros(1, x.size(1), 6)
+c_0 = torch.zeros(1, x.size(1), 6)
+return self.lstm(x, (h_0, c_0))[0]
+""",
+    ),
+    example_input="T=7 B=4 I=5",
+    invalid=(
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self, hidden=6):
+        super().__init__()
+        self.hidden = hidden
+        self.gru = nn.GRU(5, hidden, batch_first=True)
+
+    def init_hidden(self, batch):
+        return torch.rand(1, batch, self.hidden)
+
+    def forward(self, x):
+        return self.gru(x, self.init_hidden(len(x)))[0]  # FL107
+""",
+            "differs",
+        ),
+    ),
+    valid=(
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.start = nn.Parameter(torch.randn(1, 1, 6))
+        self.gru = nn.GRU(5, 6, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(x, self.start.expand(1, x.size(0), 6).contiguous())[0]
+"""
+        ),
+        Right(
+            """
+h_0 = torch.randn(2, 3, 20)
+output, h_n = nn.GRU(10, 20, 2)(torch.randn(5, 3, 10), h_0)
+
+def Model():
+    return nn.Linear(5, 2)
+"""
+        ),
+    ),
+    fixable="unsafe",
+    likely=True,
+)
+
+
+@RULE.on(LayerCalled)
+def check(fact: LayerCalled) -> Iterator[Problem]:
+    if not fact.where.in_class:
+        return
+    states = given_states(fact.layer, fact.state)
+    random = [
+        (name, state)
+        for name, state in states
+        if isinstance(state, Tensor) and "random" in state.traits and "created" in state.traits
+    ]
+    if not random:
+        return
+    edits: dict[int, tuple[cst.CSTNode, str]] = {}
+    for _, state in random:
+        node = None if state.origin is None else state.origin.node
+        if isinstance(node, cst.Call) and code_of(node.func) in ("torch.randn", "torch.rand"):
+            edits[id(node)] = (node.func, "torch.zeros")
+    names = " and ".join(name for name, _ in random)
+    yield Problem(
+        fact.node,
+        f"{names} is drawn at random in every call, so the same input gives another output each time; "
+        "start from zeros, or learn it as an nn.Parameter",
+        fact.layer,
+        tuple(edits.values()) if len(edits) == len({id(state.origin) for _, state in random}) else (),
+        "Start from zeros",
+    )
