@@ -43,14 +43,14 @@ RIGHT = [
 @pytest.mark.parametrize(("rule", "case"), WRONG)
 def test_a_wrong_program_is_reported_at_its_marks_and_nowhere_else(rule: Rule, case: Wrong) -> None:
     source = programs.text_of(case.code)
-    assert programs.found_lines(source) == programs.expected_lines(case.code)
+    assert programs.found_lines(source, rule.code) == programs.expected_lines(case.code)
     assert rule.code in {code for code, _ in programs.expected_lines(case.code)}
 
 
 @pytest.mark.parametrize(("rule", "case"), RIGHT)
 def test_a_right_program_is_silent_and_runs(rule: Rule, case: Right) -> None:
     source = programs.text_of(case.code)
-    assert programs.found_lines(source) == set()
+    assert programs.found_lines(source, rule.code) == set()
     x, _ = programs.make_input(case.input)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -90,7 +90,7 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
     if text is None:
         return
     assert rule.fixable
-    assert rule.code not in {code for code, _ in programs.found_lines(text)}
+    assert rule.code not in {code for code, _ in programs.found_lines(text, rule.code)}
     x, batch = programs.make_input(case.input)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

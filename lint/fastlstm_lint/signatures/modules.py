@@ -106,6 +106,8 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
         for item in module.items:
             if not isinstance(item, (Module, Recurrent, Instance, Function)):
                 return None
+            if isinstance(value, Tup) and value.kind == "layer":
+                return None  # FL507 says so, once
             value = site.vm.apply_values(site.node, item, [value])
         return value
     if kind == "Linear":

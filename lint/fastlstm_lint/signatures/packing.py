@@ -25,11 +25,11 @@ def pack_padded_sequence(
 ) -> Value | None:
     first = flag_value(batch_first, False) if site.complete else None
     source = resolve(input)
-    bound = {"input": source, "lengths": lengths, "batch_first": batch_first, "enforce_sorted": enforce_sorted}
-    arguments = {name: value for name, value in bound.items() if value is not None}
     if isinstance(source, Opaque):
         settled = source.as_tensor(3)
         source = source if settled is None else settled
+    bound = {"input": source, "lengths": lengths, "batch_first": batch_first, "enforce_sorted": enforce_sorted}
+    arguments = {name: value for name, value in bound.items() if value is not None}
     sizes: tuple[Dim, ...] = (unknown_size("batch"), unknown_size("time"))
     feature = Axis.of(unknown_size("features"))
     if isinstance(source, Tensor) and source.rank >= 2:
