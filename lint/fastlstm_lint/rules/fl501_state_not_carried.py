@@ -1,0 +1,104 @@
+"""FL501: a loop over time that never carries the state on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..facts import LayerCalled
+from ._code import bound_in, names_in
+from .base import Problem, Right, Rule, Wrong, code_of, model
+
+RULE = Rule(
+    code="FL501",
+    name="state-not-carried",
+    summary="a loop over time calls the layer with a state that the loop never changes",
+    torch="silent",
+    explanation="""
+Stepping by hand means giving each step the state of the step before. If the loop passes the same initial state every
+time, each step starts from nothing and the layer has no memory. Assign the new state to the name that is passed in.
+""",
+    wrong=model(
+        "self.cell = nn.GRUCell(5, 6)",
+        """
+h = torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    out = self.cell(x[:, t, :], h)  # FL501
+return out
+""",
+    ),
+    right=model(
+        "self.cell = nn.GRUCell(5, 6)",
+        """
+h = torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    h = self.cell(x[:, t, :], h)
+return h
+""",
+    ),
+    invalid=(
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6)",
+                """
+state = (torch.zeros(1, x.size(0), 6), torch.zeros(1, x.size(0), 6))
+outputs = []
+for t in range(x.size(1)):
+    output, _ = self.lstm(x[:, t, :].unsqueeze(0), state)  # FL501
+    outputs.append(output)
+return torch.cat(outputs)
+""",
+            ),
+            "differs",
+            fixed=model("self.lstm = nn.LSTM(5, 6)", "return self.lstm(x.transpose(0, 1))[0]"),
+        ),
+    ),
+    valid=(
+        Right(
+            model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+h, c = torch.zeros(x.size(0), 6), torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    h, c = self.cell(x[:, t, :], (h, c))
+return h
+""",
+            )
+        ),
+        Right(
+            model(
+                "self.cells = nn.ModuleList([nn.GRUCell(5, 5) for _ in range(2)])",
+                """
+h = torch.zeros(x.size(0), 5)
+y = x[:, 0, :]
+for cell in self.cells:
+    y = cell(y, h)
+return y
+""",
+            )
+        ),
+    ),
+    fixable="",
+    likely=True,
+)
+
+
+@RULE.on(LayerCalled)
+def check(fact: LayerCalled) -> Iterator[Problem]:
+    loop = fact.where.loops[-1] if fact.where.loops else None
+    if not isinstance(loop, cst.For) or fact.state_node is None or fact.input_node is None:
+        return
+    if not fact.layer.is_cell and fact.time != 1:
+        return
+    steps = names_in(loop.target)
+    if not steps & names_in(fact.input_node) or steps & names_in(fact.call.func):
+        return
+    passed = names_in(fact.state_node)
+    if steps & passed or passed & bound_in(loop.body) or not isinstance(fact.state_node, (cst.Name, cst.Tuple)):
+        return
+    yield Problem(
+        fact.node,
+        f"every step of this loop starts from the same {code_of(fact.state_node)}: nothing in the loop changes it",
+        fact.layer,
+    )
