@@ -28,8 +28,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not sup
 
 
 def wrong_cases(rule: Rule) -> list[Wrong]:
-    example = next(iter(rule.invalid))
-    return [Wrong(rule.wrong, example.proof, rule.example_input, fixed=rule.right), *rule.invalid]
+    proof = rule.example_proof or rule.invalid[0].proof
+    return [Wrong(rule.wrong, proof, rule.example_input, fixed=rule.right), *rule.invalid]
 
 
 WRONG = [pytest.param(rule, case, id=f"{rule.code}-{i}") for rule in RULES for i, case in enumerate(wrong_cases(rule))]

@@ -91,6 +91,7 @@ class Rule:
     default: bool = True
     likely: bool = False
     example_input: str = "B=4 T=7 I=5"
+    example_proof: Proof | None = None  # of `wrong`; None: that of the first case
     checks: list[tuple[type[Fact], Check]] = field(default_factory=list)
 
     def on(self, fact: type[Fact]) -> Callable[[Check], Check]:

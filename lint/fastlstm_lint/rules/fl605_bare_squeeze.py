@@ -1,0 +1,70 @@
+"""FL605: squeeze without an axis on a recurrent state or output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from fastlstm.contract import BATCH
+
+from ..facts import Applied
+from ..values import Tensor
+from .base import Problem, Right, Rule, Wrong, code_of, model
+
+RULE = Rule(
+    code="FL605",
+    name="bare-squeeze",
+    summary="squeeze() on a recurrent state or output drops the batch axis when the batch is 1",
+    torch="silent",
+    explanation="""
+`squeeze()` removes every axis of size 1. On h_n of one layer it removes the first axis as meant, and the batch axis
+too as soon as the batch is 1: at the last batch of an epoch, or at prediction. What follows then works on the wrong
+axis or raises. Name the axis: `squeeze(0)`.
+""",
+    wrong=model("self.gru = nn.GRU(5, 6, batch_first=True)", "_, h_n = self.gru(x)\nreturn h_n.squeeze()  # FL605"),
+    right=model("self.gru = nn.GRU(5, 6, batch_first=True)", "_, h_n = self.gru(x)\nreturn h_n.squeeze(0)"),
+    example_input="B=1 T=7 I=5",
+    invalid=(
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 1)",
+                "output, _ = self.lstm(x)\nreturn torch.squeeze(output)  # FL605",
+            ),
+            "differs",
+            "T=7 B=1 I=5",
+        ),
+    ),
+    valid=(
+        Right(model("self.gru = nn.GRU(5, 6)", "_, h_n = self.gru(x)\nreturn h_n.squeeze(0), x.squeeze()")),
+        Right(
+            model("self.gru = nn.GRU(5, 6)", "output, _ = self.gru(x.view(-1, 1, 5))\nreturn output.squeeze()"),
+        ),
+    ),
+    fixable="unsafe",
+    likely=True,
+)
+
+
+@RULE.on(Applied)
+def check(fact: Applied) -> Iterator[Problem]:
+    source = fact.arguments.get("input")
+    if fact.name != "squeeze" or "dim" in fact.arguments or not isinstance(source, Tensor) or source.origin is None:
+        return
+    if source.origin.role not in ("h_n", "c_n", "output", "h", "c"):
+        return
+    batch = source.find(BATCH)
+    if batch is None or source.sizes[batch].value is not None:
+        return
+    single = [i for i, size in enumerate(source.sizes) if size == 1]
+    receiver = code_of(fact.nodes["input"])
+    edits: tuple[tuple[cst.CSTNode, str], ...] = ()
+    if len(single) == 1:
+        edits = ((fact.node, f"{receiver}.squeeze({single[0]})"),)
+    yield Problem(
+        fact.node,
+        f"squeeze() on {source} also drops the batch axis when the batch is 1; name the axis",
+        source.origin.layer,
+        edits,
+        "Name the axis",
+    )
