@@ -6,14 +6,15 @@ A cell is a module with
 * `CARRIES_CELL`: whether a second state c is carried beside h;
 * `SPLITS_GATES`: whether the gradient of the recurrent product differs from that of the input product;
 * `PASSES_STATE`: whether the previous h enters the new one past the gates;
-* `forward(math, x, u, h, c) -> (saved, h, c)`: x[g] is what enters gate g: the input and the recurrent product with both
-  biases; where SPLITS_GATES, x[g] is the input product and u[g] the recurrent one, each with its bias. h and c are the
-  previous state; `saved` are G values that replace x for the backward pass;
-* `backward(math, saved, u, h, c, dh, dc) -> (dx, du, dh, dc)`: the gradients of x[g] and u[g], of the previous h past the
-  gates (None where PASSES_STATE is false) and of the previous c.
+* `forward(math, x, u, h, c) -> (saved, h, c)`: x[g] is what enters gate g: the input and the recurrent product with
+  both biases; where SPLITS_GATES, x[g] is the input product and u[g] the recurrent one, each with its bias. h and c are
+  the previous state; `saved` are G values that replace x for the backward pass;
+* `backward(math, saved, u, h, c, dh, dc) -> (dx, du, dh, dc)`: the gradients of x[g] and u[g], of the previous h past
+  the gates (None where PASSES_STATE is false) and of the previous c.
 
-Where SPLITS_GATES is false u is None and du is dx. The values are whatever kernels bring: vector registers, CUDA scalars or arrays with `+ - * /`; `math` brings `sigmoid`,
-`tanh`, `relu` and `where_greater(a, b, then, otherwise)`. c and dc are None for cells without it.
+Where SPLITS_GATES is false u is None and du is dx. The values are whatever kernels bring: vector registers, CUDA
+scalars or arrays with `+ - * /`; `math` brings `sigmoid`, `tanh`, `relu` and `where_greater(a, b, then, otherwise)`. c
+and dc are None for cells without it.
 """
 
 from types import ModuleType

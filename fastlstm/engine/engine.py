@@ -48,7 +48,8 @@ class Saved:
     __slots__ = ("_engine", "masks", "plan", "reset", "x_shape")
 
     def __init__(self, engine: Engine, plan: Plan, x_shape: tuple[int, ...], reset: Any, masks: Any) -> None:
-        self._engine, self.plan, self.x_shape, self.reset, self.masks = engine, plan, x_shape, reset, masks
+        self._engine, self.x_shape, self.reset, self.masks = engine, x_shape, reset, masks
+        self.plan: Plan | None = plan
 
     def release(self) -> None:
         """Give the plan back to the engine."""
@@ -157,13 +158,15 @@ class Engine:
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
         config, plan = self.config, saved.plan
+        assert plan is not None, "backward consumes what forward saved"
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version)
         B, count = plan.sizes.B, config.num_layers * config.directions
         grad_x = np.empty(saved.x_shape, self.dtype)
         grad_h0 = np.empty((count, B, config.output_size), self.dtype)
         grad_c0 = np.empty((count, B, config.hidden_size), self.dtype) if config.kind == "LSTM" else grad_h0
-        has_state = grad_states is not None and any(state is not None for state in grad_states)
+        grad_states = grad_states or ()
+        has_state = any(state is not None for state in grad_states)
         given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
         if has_state:
             given = [

@@ -129,8 +129,8 @@ def _signature(dtype: str, *kinds: str) -> types.Type:
 class EntryPoints:
     """The compiled functions that Python calls, compiled or loaded from the cache on their first use.
 
-    Numba's cache sees a change of this file, not of those it imports. What a function closes over is part of the cache's
-    key, hence `digest`.
+    Numba's cache sees a change of this file, not of those it imports. What a function closes over is part of the
+    cache's key, hence `digest`.
     """
 
     def __init__(self, digest: str) -> None:
@@ -223,7 +223,7 @@ class EntryPoints:
         return run_forward
 
     def run_backward(self, dtype: str) -> Any:
-        """All layers backward, the last first. steps, weights: the addresses of the kernels `backward` and `gradients`."""
+        """All layers backward, the last first. steps, weights: addresses of the kernels `backward`, `gradients`."""
         digest = self._digest
 
         @njit(

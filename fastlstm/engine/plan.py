@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class Plan:
         for (layer, direction, _), weight_block in zip(parts(config), weights.blocks, strict=True):
             storage = self._storage(memory, layer, count) if sizes.train else {}
             done = 0
-            for number, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            for number, (first, last) in enumerate(pairwise(bounds)):
                 row = layer * self.tasks + number * D + direction
                 block = self.blocks[row]
                 block[:] = weight_block
@@ -160,7 +161,9 @@ class Plan:
     def _sums_row(self, layer: int) -> int:
         config, layout = self.layout.config, self.layout
         x_panels = layout.panels(config.layer_input_size(layer) + 1)
-        return layout.row((x_panels + 1 + layout.panels(config.output_size)) * layout.W)
+        gates = x_panels + 1 + layout.panels(config.output_size)
+        projection = layout.panels(config.hidden_size) if config.projected else 0
+        return layout.row(max(gates, projection) * layout.W)
 
     def _widths(self, layer: int) -> dict[str, int]:
         layout, config = self.layout, self.layout.config
@@ -188,7 +191,7 @@ class Plan:
 
     def _scratch(self, memory: Memory, layer: int, B: int, chunk: int, shared: dict[str, int]) -> dict[str, int]:
         """What a task works in and nobody reads afterwards. name -> offset."""
-        layout, config = self.layout, self.layout.config
+        config = self.layout.config
         widths = self._widths(layer)
         sizes = {"h_end": B * widths["hin"], "c_end": B * widths["cin"]}
         if not (self.sizes.train and config.kind == "GRU"):
@@ -218,7 +221,6 @@ class Plan:
             thread = max(product, (ROWS + self.sizes.B) * layout.panels(inputs) * layout.W)
             rows = layout.gate_rows + (config.output_size if config.projected else 0)
             widest = max(self._sums_row(layer) for layer in range(config.num_layers))
-            widest = max(widest, layout.row(config.hidden_size))
             shared["scratch"] = memory.add(self.threads * thread)
             shared["sums"] = memory.add(rows * widest)
             self._scratch_thread = thread
@@ -227,8 +229,8 @@ class Plan:
 
 
 def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
-    """(split, threads, slices, reason): "batch" cuts the batch (and takes directions apart), with no barrier; "units" has
-    all threads do each step together, each some of the hidden units."""
+    """(split, threads, slices, reason): "batch" cuts the batch (and takes directions apart), with no barrier; "units"
+    has all threads do each step together, each some of the hidden units."""
     config = layout.config
     T, B, D = sizes.T, max(sizes.B, 1), config.directions
     threads = sizes.threads
@@ -244,9 +246,9 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
         return "batch", 2, 1, "one direction for each thread, no barrier"
     granules = layout.blocks * layout.lanes // layout.W
     step = 2 * layout.gates * config.hidden_size * config.output_size * B
-    if B * D < 2 * threads and step < SMALL_STEP and sizes.split is None:
+    if 2 * threads > B * D and step < SMALL_STEP and sizes.split is None:
         return "batch", min(D, threads), 1, f"{step} flop in a step: less than a barrier costs"
-    if B * D >= threads and (B >= 2 * threads or granules < threads or config.projected):
+    if threads <= B * D and (2 * threads <= B or granules < threads or config.projected):
         slices = min(-(-threads // D), B)
         return "batch", min(threads, slices * D), slices, f"{slices} slices of the batch, no barrier"
     if granules < threads or config.projected:

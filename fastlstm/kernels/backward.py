@@ -78,8 +78,23 @@ def _unproject(job, s):
     for b in range(count):
         copy(at(job.dh, b * job.h_ld), at(job.dp, (row + b) * job.h_ld), job.h_ld)
     panel = (1 + job.P) * W
-    product(job, job.dh, job.h_ld, 1, count, job.P, at(job.wr_t, W), panel, 0, (job.H + W - 1) // W, job.wr_t, 0, panel,
-            job.dm, job.c_ld)  # fmt: skip
+    product(
+        job,
+        job.dh,
+        job.h_ld,
+        1,
+        count,
+        job.P,
+        at(job.wr_t, W),
+        panel,
+        0,
+        (job.H + W - 1) // W,
+        job.wr_t,
+        0,
+        panel,
+        job.dm,
+        job.c_ld,
+    )
 
 
 @inner
@@ -95,8 +110,17 @@ def _step(job, s, block0, block1):
         dh = at(job.dm, b * job.c_ld) if job.projected else direct
         for block in range(block0, block1):
             n = block * lanes
-            step_backward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(dh, n), at(direct, n),
-                          at(dc, n), job.H - n)  # fmt: skip
+            step_backward(
+                job,
+                at(z, block * gates),
+                at(u, block * gates),
+                at(h, n),
+                at(c, n),
+                at(dh, n),
+                at(direct, n),
+                at(dc, n),
+                job.H - n,
+            )
 
 
 @inner
@@ -113,8 +137,23 @@ def _recurrent_products(job, s, block0, block1):
     start, start_row, start_panel = job.wh_t, 0, panel
     if trait(job, "PASSES_STATE"):
         start, start_row, start_panel = job.dh, job.h_ld, W
-    product(job, at(du, token(job, time_of(job, s)) * job.z_ld), job.z_ld, 1, samples_at(job, s), K, at(job.wh_t, W), panel,
-            first, last, start, start_row, start_panel, job.dh, job.h_ld)  # fmt: skip
+    product(
+        job,
+        at(du, token(job, time_of(job, s)) * job.z_ld),
+        job.z_ld,
+        1,
+        samples_at(job, s),
+        K,
+        at(job.wh_t, W),
+        panel,
+        first,
+        last,
+        start,
+        start_row,
+        start_panel,
+        job.dh,
+        job.h_ld,
+    )
 
 
 @inner

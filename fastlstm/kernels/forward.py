@@ -1,4 +1,4 @@
-"""Forward through one layer: the input products of a chunk of time, then step by step the recurrent product and the cell."""
+"""Forward through one layer: the input products of a chunk of time, then each step's recurrent product and cell."""
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from fastlstm.kernels.tokens import (
     token,
     x_row,
 )
-
 
 CACHE_BYTES = 16384
 VECTOR_BYTES = host().vector_bytes
@@ -69,7 +68,7 @@ def _task(job, thread, threads, block0, block1):
 
 @inner
 def _gather(job, thread, threads, t0, t1, origin):
-    """xs = the rows of x of steps t0..t1-1, a 1 behind the last column (the bias' input in backward), zeros behind it."""
+    """xs = the rows of x of steps t0..t1-1, a 1 behind them (the bias' input in backward), then zeros."""
     width = (job.I // panel_width(job.x) + 1) * panel_width(job.x)
     first, last = share(t1 - t0, 1, thread, threads)
     for t in range(t0 + first, t0 + last):
@@ -87,8 +86,23 @@ def _input_products(job, t0, t1, origin, block0, block1):
     gates = trait(job, "GATES") * lanes_of(job.z)
     row = token(job, t0) - origin
     panel = (1 + job.I) * W
-    product(job, at(job.xs, row * job.xs_ld), job.xs_ld, 1, token(job, t1) - token(job, t0), job.I, at(job.wx, W), panel,
-            block0 * gates // W, block1 * gates // W, job.wx, 0, panel, at(job.z, row * job.z_ld), job.z_ld)  # fmt: skip
+    product(
+        job,
+        at(job.xs, row * job.xs_ld),
+        job.xs_ld,
+        1,
+        token(job, t1) - token(job, t0),
+        job.I,
+        at(job.wx, W),
+        panel,
+        block0 * gates // W,
+        block1 * gates // W,
+        job.wx,
+        0,
+        panel,
+        at(job.z, row * job.z_ld),
+        job.z_ld,
+    )
 
 
 @inner
@@ -122,7 +136,7 @@ def _u_row(job, s):
 
 @inner
 def _recurrent_product(job, s, origin, block0, block1):
-    """What step s adds to the gates of some blocks: z += h W_hh', or u = h W_hh' + b_hh where the cell splits its gates."""
+    """Step s for some blocks: z += h W_hh', or u = h W_hh' + b_hh where the cell splits its gates."""
     W = panel_width(job.z)
     gates = trait(job, "GATES") * lanes_of(job.z)
     panel = (1 + job.P) * W
@@ -136,14 +150,28 @@ def _recurrent_product(job, s, origin, block0, block1):
         out, start, start_row, start_panel = at(job.u, _u_row(job, s) * job.z_ld), job.wh, 0, panel
     else:
         start = out
-    product(job, at(job.hin, state_row(job, s) * job.h_ld), job.h_ld, 1, samples_at(job, s), job.P, at(job.wh, W), panel,
-            block0 * gates // W, block1 * gates // W, start, start_row, start_panel, out, job.z_ld)  # fmt: skip
+    product(
+        job,
+        at(job.hin, state_row(job, s) * job.h_ld),
+        job.h_ld,
+        1,
+        samples_at(job, s),
+        job.P,
+        at(job.wh, W),
+        panel,
+        block0 * gates // W,
+        block1 * gates // W,
+        start,
+        start_row,
+        start_panel,
+        out,
+        job.z_ld,
+    )
 
 
 @inner
 def _blocks_at_once(job, count):
     """How many blocks of units go from the product to the cell together: their gates fit half the first-level cache."""
-    lanes = lanes_of(job.z)
     row = trait(job, "GATES") * VECTOR_BYTES
     portion = blocks_per_panel(job)
     return max(CACHE_BYTES // (row * max(count, 1)) // portion, 1) * portion
@@ -174,8 +202,16 @@ def _step(job, s, origin, block0, block1):
             h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
             for block in range(first, last):
                 n = block * lanes
-                step_forward(job, at(z, block * gates), at(u, block * gates), at(h, n), at(c, n), at(new_h, n),
-                             at(new_c, n), job.H - n)  # fmt: skip
+                step_forward(
+                    job,
+                    at(z, block * gates),
+                    at(u, block * gates),
+                    at(h, n),
+                    at(c, n),
+                    at(new_h, n),
+                    at(new_c, n),
+                    job.H - n,
+                )
     if job.projected:
         _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
         _project(job, at(job.m, (m_row + going_on) * job.c_ld), at(job.h_end, going_on * job.h_ld), count - going_on)
@@ -195,8 +231,23 @@ def _project(job, m, h, count):
     W = panel_width(job.z)
     panel = (1 + job.H) * W
     if count > 0:
-        product(job, m, job.c_ld, 1, count, job.H, at(job.wr, W), panel, 0, (job.P + W - 1) // W, job.wr, 0, panel, h,
-                job.h_ld)  # fmt: skip
+        product(
+            job,
+            m,
+            job.c_ld,
+            1,
+            count,
+            job.H,
+            at(job.wr, W),
+            panel,
+            0,
+            (job.P + W - 1) // W,
+            job.wr,
+            0,
+            panel,
+            h,
+            job.h_ld,
+        )
 
 
 @inner

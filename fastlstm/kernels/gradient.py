@@ -1,4 +1,4 @@
-"""The gradients that do not depend on time order: of the input, and of all weights as whole products over the tokens."""
+"""The gradients that need no order of time: of the input and of all weights, as whole products over the tokens."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from fastlstm.kernels.tokens import samples, share, token, x_row
 from fastlstm.kernels.vectorcopy import copy_tile
 
 ROWS = 48  # of one block of input gradients; each panel of weights serves them from the first-level cache
-# Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows lie
-# an odd number of cache lines apart.
+# Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows
+# lie an odd number of cache lines apart.
 BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
 
 
@@ -38,8 +38,23 @@ def _input_gradient(job, thread, threads):
         while stop < last and token(job, stop + 1) - token(job, t) <= ROWS:
             stop += 1
         row = token(job, t)
-        product(job, at(job.z, row * job.z_ld), job.z_ld, 1, token(job, stop) - row, K, at(job.wx_t, W), panel, 0, panels,
-                job.wx_t, 0, panel, scratch, panels * W)  # fmt: skip
+        product(
+            job,
+            at(job.z, row * job.z_ld),
+            job.z_ld,
+            1,
+            token(job, stop) - row,
+            K,
+            at(job.wx_t, W),
+            panel,
+            0,
+            panels,
+            job.wx_t,
+            0,
+            panel,
+            scratch,
+            panels * W,
+        )
         for step in range(t, stop):
             for b in range(samples(job, step)):
                 source = at(scratch, (token(job, step) - row + b) * panels * W)
@@ -59,21 +74,36 @@ def _weight_gradients(job, thread, threads):
     h_panels = (job.P + W - 1) // W
     none = np.int64(0)  # no literals: Numba would compile _sums again for each pattern of them
     if trait(job, "SPLITS_GATES"):
-        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld,
-                            none)  # fmt: skip
+        first, last = _sums(
+            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld, none
+        )
         _unpack_input(job, first, last)
-        first, last = _sums(job, thread, threads, job.sums, job.u, job.z_ld, gate_rows, x_panels - 1, x_panels, job.hin,
-                            job.h_ld, h_panels)  # fmt: skip
+        first, last = _sums(
+            job,
+            thread,
+            threads,
+            job.sums,
+            job.u,
+            job.z_ld,
+            gate_rows,
+            x_panels - 1,
+            x_panels,
+            job.hin,
+            job.h_ld,
+            h_panels,
+        )
         _unpack_recurrent(job, first, last, panel_width(job.z), job.I % W)
     else:
-        first, last = _sums(job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld,
-                            h_panels)  # fmt: skip
+        first, last = _sums(
+            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld, h_panels
+        )
         _unpack_input(job, first, last)
         _unpack_recurrent(job, first, last, x_panels * W, job.I)
     if job.projected:
         sums = at(job.sums, gate_rows * job.sums_ld)
-        first, last = _sums(job, thread, threads, sums, job.dp, job.h_ld, job.P, none, none, job.m, job.c_ld,
-                            (job.H + W - 1) // W)  # fmt: skip
+        first, last = _sums(
+            job, thread, threads, sums, job.dp, job.h_ld, job.P, none, none, job.m, job.c_ld, (job.H + W - 1) // W
+        )
         for p in range(first, last):
             copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
 
@@ -102,8 +132,23 @@ def _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h
         for block in range(first, last, BLOCK_ROWS):
             copy_tile(at(a, done * a_ld + block), a_ld, block_rows, BLOCK_LD, 0, BLOCK_ROWS, K)
             target = at(sums, block * job.sums_ld)
-            product(job, block_rows, 1, BLOCK_LD, min(BLOCK_ROWS, last - block), K, columns, DEPTH * W, 0, panels,
-                    target, job.sums_ld, W, target, job.sums_ld)  # fmt: skip
+            product(
+                job,
+                block_rows,
+                1,
+                BLOCK_LD,
+                min(BLOCK_ROWS, last - block),
+                K,
+                columns,
+                DEPTH * W,
+                0,
+                panels,
+                target,
+                job.sums_ld,
+                W,
+                target,
+                job.sums_ld,
+            )
     return first, last
 
 

@@ -23,7 +23,7 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from fastlstm.cells import CELLS
-from fastlstm.kernels.job import SLOTS, SLOT_KINDS
+from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
 
 # nogil: workers run beside each other. error_model: no division checks. No fastmath: it would assume away NaN and

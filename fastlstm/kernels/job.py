@@ -15,7 +15,7 @@ SLOT_KINDS: Mapping[str, str] = {
     # how the work is split
     "threads": "int",  # that take part in this run
     "tasks": "int",  # blocks of this layer, one after another
-    "together": "int",  # 1: all threads do each task, each some units, with a barrier per step; 0: a task has one thread
+    "together": "int",  # 1: all threads do each task, each some units, a barrier per step; 0: one thread each
     "barrier": "int*",  # two words shared by the threads
     "multiply": "int",  # address of the compiled product
     # sizes

@@ -6,7 +6,7 @@ from fastlstm.kernels.tokens import share
 
 
 def pack(job, thread):
-    """Kernel: the panels that forward reads. Both biases stand with the input weights unless the cell splits its gates."""
+    """Kernel: the panels that forward reads. Both biases go with W_ih unless the cell splits its gates."""
     _pack_gates(job, thread, job.w_ih, job.I, job.wx)
     _pack_gates(job, thread, job.w_hh, job.P, job.wh)
     first, last = share(_gate_rows(job), panel_width(job.wx), thread, job.threads)

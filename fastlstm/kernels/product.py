@@ -35,7 +35,8 @@ def panel_width(pointer):
 
 
 def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, start_row, start_panel, out, out_row):
-    """Kernel: out[r, n] = start[r, n] + sum over k < K of a[r, k] * w[n, k] for r < rows and the columns of panels first..last-1.
+    """Kernel: out[r, n] = start[r, n] + sum over k < K of a[r, k] * w[n, k] for r < rows and the columns of panels
+    first..last-1.
 
     a[r, k] stands at a + r*a_row + k*a_step, w[n, k] at w + (n // W)*w_panel + k*W + n % W, and start[r, n] at
     start + r*start_row + (n // W)*start_panel + n % W. `out` has rows `out_row` apart and must not overlap a or w;
@@ -53,21 +54,62 @@ def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, sta
         panel = first
         if rows == 1:
             while panel + PANELS_1 <= last:
-                tile(1, PANELS_1, rows, here_a, a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
-                     at(start, panel * start_panel), start_row, start_panel, at(out, panel * W), out_row)  # fmt: skip
+                tile(
+                    1,
+                    PANELS_1,
+                    rows,
+                    here_a,
+                    a_row,
+                    a_step,
+                    at(w, done * W + panel * w_panel),
+                    w_panel,
+                    k,
+                    at(start, panel * start_panel),
+                    start_row,
+                    start_panel,
+                    at(out, panel * W),
+                    out_row,
+                )
                 panel += PANELS_1
         elif rows <= 3:
             while panel + PANELS_3 <= last:
-                tile(3, PANELS_3, rows, here_a, a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
-                     at(start, panel * start_panel), start_row, start_panel, at(out, panel * W), out_row)  # fmt: skip
+                tile(
+                    3,
+                    PANELS_3,
+                    rows,
+                    here_a,
+                    a_row,
+                    a_step,
+                    at(w, done * W + panel * w_panel),
+                    w_panel,
+                    k,
+                    at(start, panel * start_panel),
+                    start_row,
+                    start_panel,
+                    at(out, panel * W),
+                    out_row,
+                )
                 panel += PANELS_3
         while panel < last:
             row = 0
             for n in range(tiles):
                 count = small + (1 if n < large else 0)
-                tile(R, 1, count, at(here_a, row * a_row), a_row, a_step, at(w, done * W + panel * w_panel), w_panel, k,
-                     at(start, row * start_row + panel * start_panel), start_row, start_panel,
-                     at(out, row * out_row + panel * W), out_row)  # fmt: skip
+                tile(
+                    R,
+                    1,
+                    count,
+                    at(here_a, row * a_row),
+                    a_row,
+                    a_step,
+                    at(w, done * W + panel * w_panel),
+                    w_panel,
+                    k,
+                    at(start, row * start_row + panel * start_panel),
+                    start_row,
+                    start_panel,
+                    at(out, row * out_row + panel * W),
+                    out_row,
+                )
                 row += count
             panel += 1
         # Later depth blocks add to what the first has written.

@@ -28,9 +28,9 @@ def step_forward(
 ):
     """Advance the first `count` lanes of one block of units.
 
-    z: (G, lanes) what enters the gates, replaced by what backward needs. u: (G, lanes) recurrent products where the cell
-    SPLITS_GATES, else not read. h, c: (lanes,) previous state; new_h, new_c: (lanes,) written. Lanes from `count` on are written, from zeros. No aliasing, except
-    that c may be new_c.
+    z: (G, lanes) what enters the gates, replaced by what backward needs. u: (G, lanes) recurrent products where the
+    cell SPLITS_GATES, else not read. h, c: (lanes,) previous state; new_h, new_c: (lanes,) written. Lanes from `count`
+    on are written, from zeros. No aliasing, except that c may be new_c.
     """
     cell = CELLS[job.cell]
 
@@ -66,10 +66,10 @@ def step_backward(
 ):
     """The gradients of one block of units, in the layouts of `step_forward`.
 
-    z: what forward saved, replaced by the gradient of the input products; u: where SPLITS_GATES, the recurrent products,
-    replaced by their gradient. dh: gradient of the new h. direct: where PASSES_STATE, receives the gradient of the
-    previous h past the gates (may be dh). dc: gradient of the new c, replaced by that of the previous. Lanes of z and u
-    from `count` on become zero.
+    z: what forward saved, replaced by the gradient of the input products; u: where SPLITS_GATES, the recurrent
+    products, replaced by their gradient. dh: gradient of the new h. direct: where PASSES_STATE, receives the gradient
+    of the previous h past the gates (may be dh). dc: gradient of the new c, replaced by that of the previous. Lanes of
+    z and u from `count` on become zero.
     """
     cell = CELLS[job.cell]
 

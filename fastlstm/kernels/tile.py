@@ -34,9 +34,9 @@ def tile(
 ):
     """out[r, p*W + w] = start[r, p, w] + sum over k < K of a[r, k] * weights[p, k, w] for r < rows, p < panels.
 
-    `most_rows` and `panels` are literals; `rows` is 1 ... most_rows at run time, each with code of its own. a[r, k] stands
-    at a + r*a_row + k*a_step; panel p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of row r and
-    panel p at start + r*start_row + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
+    `most_rows` and `panels` are literals; `rows` is 1 ... most_rows at run time, each with code of its own. a[r, k]
+    stands at a + r*a_row + k*a_step; panel p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of
+    row r and panel p at start + r*start_row + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
     """
     if not isinstance(most_rows, types.IntegerLiteral):
         return None

@@ -50,7 +50,7 @@ def out_row(job, base, t, b):
 
 @inner
 def state_row(job, s):
-    """Row of hin and cin that holds the state entering the s-th processed step; without training two rows take turns."""
+    """Row of hin and cin with the state entering the s-th processed step; without training two take turns."""
     return token(job, time_of(job, s)) if job.train else (s & 1) * job.B
 
 

@@ -33,8 +33,8 @@ class _Real:
     polynomial: tuple[float, ...]  # q of exp(r) - 1 = r + r*r*q(r) for |r| <= ln(2)/2, highest power first
 
 
-# float32: minimax of degree 4 for the relative error of exp, 3.1e-9, found by Lawson's iteration on 400 Chebyshev points
-# in 50-digit arithmetic. float64: the Taylor series, whose first omitted term is 1.2e-17 of the result.
+# float32: minimax of degree 4 for the relative error of exp, 3.1e-9, found by Lawson's iteration on 400 Chebyshev
+# points in 50-digit arithmetic. float64: the Taylor series, whose first omitted term is 1.2e-17 of the result.
 _FLOAT32 = _Real(
     ir.FloatType(), ir.IntType(32), 23, 0x3F800000, 12582912.0,
     0.693359375, -2.12194440054690583e-4, 87.0, 20.0,

@@ -28,8 +28,9 @@ def copy_tile(
 ):
     """target[r, :width] = source[r, :width] for r < rows; rows lie source_row and target_row elements apart.
 
-    The width is a literal number of vectors plus a literal number of elements. Whole vectors are moved: up to a vector less one is read and written behind each
-    row, which the next row of target overwrites; both need that much room behind their last row.
+    The width is a literal number of vectors plus a literal number of elements. Whole vectors are moved: up to a vector
+    less one is read and written behind each row, which the next row of target overwrites; both need that much room
+    behind their last row.
     """
     if not isinstance(vectors, types.IntegerLiteral):
         return None

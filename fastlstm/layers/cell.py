@@ -13,9 +13,9 @@ from numpy import ndarray
 
 from .. import errors
 from ..contract import Cell, Layer, sizes
+from ..engine import Engine
 from . import checks
 from .arrays import float_dtype, require
-from .backend import engine_of
 from .checks import States
 from .module import Module, uniform
 
@@ -46,7 +46,7 @@ class _Step(Module):
         layer = Layer(
             config.kind, config.input_size, config.hidden_size, bias=config.bias, nonlinearity=config.nonlinearity
         )
-        self._engine = engine_of(layer, self.dtype)
+        self._engine = Engine(layer, self.dtype)
         self._layer_parameters = {f"{name}_l0": value for name, value in self._parameters.items()}
 
     def _forward(self, x: Any, states: tuple[Any, ...] | None) -> States:

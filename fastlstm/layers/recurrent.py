@@ -11,9 +11,9 @@ from numpy import ndarray
 
 from .. import errors
 from ..contract import Layer, sizes
+from ..engine import Engine
 from . import checks
 from .arrays import dropout_mask, float_dtype, require
-from .backend import engine_of
 from .checks import Form, States
 from .module import Module, uniform
 from .packing import PackedSequence
@@ -47,7 +47,7 @@ class Recurrent(Module):
     def _prepare(self) -> None:
         """What can be derived: the engine, and the numbers that a call compares."""
         config = self.config
-        self._engine = engine_of(config, self.dtype)
+        self._engine = Engine(config, self.dtype)
         self._batch_axis = 0 if config.batch_first else 1
         self._input_size = config.input_size
         self._state_rows = config.num_layers * config.directions
