@@ -186,7 +186,9 @@ def _subscript(vm: Machine, node: cst.Subscript) -> Value:
     if isinstance(base, Tensor):
         return index.index_tensor(vm, node, base, items)
     if isinstance(base, Packed):
-        vm.emit(Misused(node, vm.where(), base, "an index"))
+        # It is a named tuple: items 0 to 3 are its fields.
+        if len(items) != 1 or isinstance(items[0], Range) or (int_of(items[0]) or 0) < 0:
+            vm.emit(Misused(node, vm.where(), base, "an index"))
         return Opaque("?")
     if len(items) == 1:
         return pick(base, items[0])

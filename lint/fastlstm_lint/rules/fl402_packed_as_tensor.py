@@ -47,6 +47,16 @@ return output.transpose(0, 1)  # FL402
             ),
             "crash",
         ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)",
+                """
+packed = nn.utils.rnn.pack_padded_sequence(x, [7] * 4, batch_first=True)
+return self.gru(packed)[0][:, -1]  # FL402
+""",
+            ),
+            "crash",
+        ),
     ),
     valid=(
         Right(
@@ -56,7 +66,7 @@ return output.transpose(0, 1)  # FL402
 packed = nn.utils.rnn.pack_padded_sequence(x, [7] * 4, batch_first=True)
 packed, _ = self.first(packed)
 packed, h_n = self.second(packed)
-return self.head(packed.data), h_n
+return self.head(packed.data), self.head(packed[0]), h_n
 """,
             )
         ),
