@@ -32,6 +32,12 @@ def moved_axes(source: Tensor, target: Target) -> list[int]:
             continue
         there = list(target).index(size)
         mine, asked = before(sizes, i), before(target, there)
-        if mine is not None and asked is not None and mine != asked:
+        if mine is not None and asked is not None and surely_other(asked, mine, source):
             found.append(i)
     return found
+
+
+def surely_other(asked: Dim, mine: Dim, source: Tensor) -> bool:
+    """Whether two products differ. One with a symbol that the source does not have may be the same number after all."""
+    own = {symbol for size in source.sizes for symbol in size.symbols()}
+    return asked != mine and asked.symbols() <= own

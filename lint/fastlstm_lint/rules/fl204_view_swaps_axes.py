@@ -69,6 +69,17 @@ return self.gru(x, state)[0]
     valid=(
         Right(
             model(
+                "self.gru = nn.GRU(5, 6)",
+                """
+batch = x.size(0)
+other = self.gru(x)[0].clone()
+samples, steps, width = other.shape
+return other.view(batch, 1, steps, width)
+""",
+            )
+        ),
+        Right(
+            model(
                 "self.lstm = nn.LSTM(5, 6, bidirectional=True)",
                 """
 output, _ = self.lstm(x)

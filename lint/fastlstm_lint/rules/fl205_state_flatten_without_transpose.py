@@ -11,9 +11,10 @@ from fastlstm.contract import BATCH, DIRECTION, LAYER
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..values import Tensor
+from ._axes import surely_other
 from ._code import BATCH_NAMES
 from ._sizes import several
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
     code="FL205",
@@ -108,6 +109,13 @@ class Model(nn.Module):
     ),
     valid=(
         Right(
+            model(
+                "self.rows = rows\nself.gru = nn.GRU(5, 6, 2, bidirectional=True)",
+                "_, h_n = self.gru(x)\nreturn h_n.view(self.rows, x.size(1), 6)",
+                "rows=4",
+            )
+        ),
+        Right(
             """
 class Model(nn.Module):
     def __init__(self):
@@ -145,11 +153,11 @@ def check(fact: Viewed) -> Iterator[Problem]:
     source = fact.source
     if source.rank != 3 or not source.axes[1].means(BATCH) or not _is_rows(source):
         return
-    rows, batch, width = source.sizes
+    rows, _, width = source.sizes
     if rows == 1 or rows.symbols() & fact.where.small or several(rows, fact.where) is False:
         return
     layer = None if source.origin is None else source.origin.layer
-    if not (_batch_moved(fact.target, rows, batch) or _cut_across(source, fact.target, rows, width)):
+    if not (_batch_moved(source, fact.target) or _cut_across(source, fact.target, rows, width)):
         return
     receiver = code_of(fact.receiver)
     shown = _arguments(fact)
@@ -167,14 +175,15 @@ def _is_rows(source: Tensor) -> bool:
     return set(source.axes[0].meaning) <= {LAYER, DIRECTION}
 
 
-def _batch_moved(target: tuple[Dim | None, ...], rows: Dim, batch: Dim) -> bool:
+def _batch_moved(source: Tensor, target: tuple[Dim | None, ...]) -> bool:
     """Whether the batch axis is asked for at another place than behind the rows."""
+    rows, batch, _ = source.sizes
     for i, size in enumerate(target):
         before = target[:i]
         if size is None or size == 1 or not (size == batch or (i == 0 and _named_batch(size, rows))):
             continue
         known = [each for each in before if each is not None]
-        return len(known) == len(before) and product(known) != rows
+        return len(known) == len(before) and surely_other(product(known), rows, source)
     return False
 
 
