@@ -1,0 +1,166 @@
+"""Correct programs, of kinds seen in public code, on which the linter must stay silent."""
+
+from __future__ import annotations
+
+import pytest
+from fastlstm_lint import check_source
+from fastlstm_lint.rules.base import HEADER, model
+
+PROGRAMS = {
+    "the names of the unpacked results lie": model(
+        "self.lstm = nn.LSTM(5, 6, batch_first=True)", "h_n, _ = self.lstm(x)\nreturn h_n[:, -1]"
+    ),
+    "a subclass of nn.LSTM with its own forward": """
+class Mine(nn.LSTM):
+    def forward(self, x):
+        return x.sum(0)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = Mine(5, 6, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[-1]
+""",
+    "a class that merely bears the name": """
+class LSTM(nn.Module):
+    def forward(self, x):
+        return x, None
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = LSTM(5, 6, batch_first=True)
+
+    def forward(self, x):
+        out, _ = self.lstm(x)
+        return out[-1]
+""",
+    "a convolutional LSTM": """
+class ConvLSTMCell(nn.Module):
+    def __init__(self, channels, hidden):
+        super().__init__()
+        self.conv = nn.Conv2d(channels + hidden, 4 * hidden, 3, padding=1)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, o, g = torch.chunk(self.conv(torch.cat([x, h], dim=1)), 4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+""",
+    "one step of an agent with a carried and masked state": """
+class Policy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6)
+
+    def forward(self, x, state, done):
+        state = (1 - done).view(1, -1, 1) * state
+        out, state = self.gru(x.unsqueeze(0), state)
+        return out.squeeze(0), state
+""",
+    "a CTC head keeps (time, batch, classes)": model(
+        "self.rnn = nn.LSTM(5, 6, bidirectional=True)\nself.head = nn.Linear(12, 9)",
+        "out, _ = self.rnn(x)\nT, b, h = out.size()\nreturn self.head(out.view(T * b, h)).view(T, b, -1)",
+    ),
+    "attention over time": model(
+        "self.rnn = nn.LSTM(5, 6, batch_first=True, bidirectional=True)\nself.score = nn.Linear(12, 1)",
+        """
+out, (h, c) = self.rnn(x)
+weights = F.softmax(self.score(out).squeeze(-1), dim=1)
+return (out * weights.unsqueeze(-1)).sum(1), out.max(1)[0], out.mean(1)
+""",
+    ),
+    "layers and directions separated": model(
+        "self.rnn = nn.LSTM(5, hidden, layers, bidirectional=True)",
+        """
+T, B, _ = x.shape
+out, (h, c) = self.rnn(x)
+h = h.view(self.rnn.num_layers, 2, B, self.rnn.hidden_size)
+return out.view(T, B, 2, self.rnn.hidden_size), torch.cat((h[-1, 0], h[-1, 1]), 1)
+""",
+        "hidden=6, layers=2",
+    ),
+    "convolution features named hidden": model(
+        "self.conv = nn.Conv2d(1, 3, 3)\nself.lstm = nn.LSTM(5, 6)",
+        "batch_size = x.size(0)\nhidden = self.conv(x)\nreturn hidden.view(batch_size, -1)",
+    ),
+    "a tagger of one sentence at a time": """
+class Tagger(nn.Module):
+    def __init__(self, vocabulary, tags):
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, 6)
+        self.lstm = nn.LSTM(6, 6)
+        self.head = nn.Linear(6, tags)
+
+    def forward(self, sentence):
+        embeds = self.embed(sentence)
+        out, _ = self.lstm(embeds.view(len(sentence), 1, -1))
+        return F.log_softmax(self.head(out.view(len(sentence), -1)), dim=1)
+""",
+    "the examples of torch's documentation": """
+rnn = nn.LSTM(10, 20, 2)
+input = torch.randn(5, 3, 10)
+h0 = torch.randn(2, 3, 20)
+c0 = torch.randn(2, 3, 20)
+output, (hn, cn) = rnn(input, (h0, c0))
+
+cell = nn.LSTMCell(10, 20)
+input = torch.randn(2, 3, 10)
+hx = torch.randn(3, 20)
+cx = torch.randn(3, 20)
+output = []
+for i in range(input.size()[0]):
+    hx, cx = cell(input[i], (hx, cx))
+    output.append(hx)
+output = torch.stack(output, dim=0)
+""",
+    "a two-layer LSTM on one time step": """
+lstm = nn.LSTM(5, 6, 2)
+x = torch.randn(1, 3, 5)
+output, (h_n, c_n) = lstm(x, (torch.zeros(2, 3, 6), torch.zeros(2, 3, 6)))
+assert torch.equal(h_n[-1], output[-1])
+first = h_n[0]
+""",
+    "a traffic forecast": """
+class Traffic(nn.Module):
+    def __init__(self, n=32, nodes=307):
+        super().__init__()
+        self.lstm = nn.LSTM(nodes, n, batch_first=True)
+        self.dropout = nn.Dropout(0.2)
+        self.a = nn.Linear(24 * n, 256)
+        self.b = nn.Linear(256, nodes)
+
+    def forward(self, x):
+        out, _ = self.lstm(x)
+        out = self.dropout(out).reshape(x.size(0), -1)
+        return self.b(F.relu(self.a(out)))
+""",
+    "a model around any kind of layer": """
+class CharModel(nn.Module):
+    def __init__(self, layer, vocabulary):
+        super().__init__()
+        self.rnn = layer
+        self.vocabulary, self.hidden = vocabulary, layer.hidden_size
+        self.directions = 2 if layer.bidirectional else 1
+        self.head = nn.Linear(self.directions * self.hidden, vocabulary)
+
+    def forward(self, tokens, state):
+        x = F.one_hot(tokens.T, self.vocabulary).float()
+        y, state = self.rnn(x, state)
+        return self.head(y.reshape((-1, y.shape[-1]))), state
+
+    def begin_state(self, batch):
+        h = torch.zeros((self.directions * self.rnn.num_layers, batch, self.hidden))
+        return h if not isinstance(self.rnn, nn.LSTM) else (h, torch.zeros_like(h))
+
+net = CharModel(nn.LSTM(28, 64), 28)
+output, state = net(torch.zeros(32, 35, dtype=torch.long), net.begin_state(32))
+""",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_correct_program_is_silent(name: str) -> None:
+    assert [finding.message for finding in check_source(HEADER + PROGRAMS[name], "case.py")] == []
