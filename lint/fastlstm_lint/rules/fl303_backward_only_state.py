@@ -71,7 +71,7 @@ h_n[-1]), dim=1)`, or add them where the size must stay.
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     origin = source.origin
-    if origin is None or origin.role not in ("h_n", "c_n") or source.rank != 3 or fact.where.node is None:
+    if origin is None or origin.role not in ("h_n", "c_n") or source.rank != 3 or not fact.where.in_class:
         return
     rows = source.axes[0]
     if not rows.means(LAYER, DIRECTION) or several(rows.parts[1].size, fact.where) is not True:

@@ -64,7 +64,7 @@ return torch.cat((forward, backward), dim=1)
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     origin = source.origin
-    if origin is None or origin.role not in ("h_n", "c_n") or source.rank != 3 or fact.where.node is None:
+    if origin is None or origin.role not in ("h_n", "c_n") or source.rank != 3 or not fact.where.in_class:
         return
     rows, at = source.axes[0], int_of(items[0])
     if rows.meaning[0] != LAYER or several(rows.parts[0].size, fact.where) is not True or at not in (0, 1):
