@@ -20,6 +20,7 @@ from fastlstm.kernels.sync import (
     atomic_store,
     call_kernel,
     compare_exchange,
+    nap,
     pause,
     wait_while,
     words_at,
@@ -54,7 +55,6 @@ if sys.platform.startswith("linux"):
 
 else:
     # macOS has no unnamed semaphores and Windows no sem_t: a sleeping worker looks for work every millisecond.
-    _nap = types.ExternalFunction("Sleep" if sys.platform == "win32" else "usleep", types.int32(types.uint32))
     _MILLISECOND = 1 if sys.platform == "win32" else 1000
 
     @inner
@@ -63,7 +63,7 @@ else:
 
     @inner
     def _sleep(address):
-        _nap(_MILLISECOND)
+        nap(_MILLISECOND)
 
     @inner
     def _wake(address):

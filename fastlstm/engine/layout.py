@@ -20,8 +20,8 @@ def cell_name(config: Layer) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """Widths in elements. lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of all
-    blocks fill whole panels."""
+    """Widths in elements. lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of
+    all blocks fill whole panels."""
 
     config: Layer
     dtype: np.dtype

@@ -240,6 +240,9 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
         return "units", threads, 1, "asked for"
     if threads == 1:
         return "batch", 1, 1, "one thread"
+    if sizes.split == "batch":
+        slices = min(-(-threads // D), B)
+        return "batch", min(threads, slices * D), slices, "asked for"
     if flops < SMALL_FLOPS and sizes.split is None:
         return "batch", 1, 1, f"{flops} flop: less than a second thread costs"
     if D == 2 and threads == 2:

@@ -16,8 +16,8 @@ from fastlstm.engine.launch import ENTRY
 class Pool:
     """Worker threads and their control block.
 
-    One caller at a time has the workers; a second one, from another Python thread, runs on its own thread alone. After a
-    fork the child starts with none and makes its own.
+    One caller at a time has the workers; a second one, from another Python thread, runs on its own thread alone. After
+    a fork the child starts with none and makes its own.
     """
 
     def __init__(self) -> None:

@@ -108,15 +108,29 @@ def _emit_tile(
     builder.cbranch(builder.icmp_signed("<", k, K), body, done)
 
     builder.position_at_end(body)
-    weights = [vectors.load(move(here_w, panel_offsets[p]), c * lanes) for p in range(P) for c in range(C)]
-    products = []
-    for r in range(R):
-        x = vectors.splat(builder.load(move(here_a, row_offsets[r])))
-        products += [
-            vectors.fma(x, weight, Vector(vectors, phis[r * P * C + n])).value for n, weight in enumerate(weights)
-        ]
+    products: dict[int, ir.Value] = {}
+
+    def weight(n: int) -> Vector:
+        return vectors.load(move(here_w, panel_offsets[n // C]), n % C * lanes)
+
+    def row(r: int) -> Vector:
+        return vectors.splat(builder.load(move(here_a, row_offsets[r])))
+
+    # Whichever are fewer stay in registers, the others pass through one: 3 rows by 4 vectors just fit 16 registers.
+    if R < P * C:
+        xs = [row(r) for r in range(R)]
+        for n in range(P * C):
+            w_n = weight(n)
+            for r, x in enumerate(xs):
+                products[r * P * C + n] = vectors.fma(x, w_n, Vector(vectors, phis[r * P * C + n])).value
+    else:
+        ws = [weight(n) for n in range(P * C)]
+        for r in range(R):
+            x = row(r)
+            for n, w_n in enumerate(ws):
+                products[r * P * C + n] = vectors.fma(x, w_n, Vector(vectors, phis[r * P * C + n])).value
     following = [builder.add(k, ir.Constant(_I64, 1)), move(here_a, a_step), move(here_w, ir.Constant(_I64, C * lanes))]
-    for phi, value in zip(loop, [*following, *products], strict=True):
+    for phi, value in zip(loop, [*following, *(products[n] for n in range(len(phis)))], strict=True):
         phi.add_incoming(value, body)
     builder.branch(head)
 
