@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-CLEAN, FOUND, MISUSED = 0, 1, 2
-FORMAT_NAMES = ("text", "json")
+FORMAT_NAMES = ("text", "json", "github", "sarif", "junit")
 
 
 def _split(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -22,43 +21,31 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--select", multiple=True, callback=_split, help="Codes or prefixes to look for, instead of the default.")
 @click.option("--extend-select", multiple=True, callback=_split, help="Codes or prefixes to add.")
 @click.option("--ignore", multiple=True, callback=_split, help="Codes or prefixes to leave out.")
+@click.option("--fix", is_flag=True, help="Apply the fixes that change no result.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply those that change what the program computes as well.")
+@click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
+@click.option("--add-noqa", is_flag=True, help="Put a noqa comment on every line with a finding.")
+@click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Hide the findings in this file.")
+@click.option("--write-baseline", is_flag=True, help="Write today's findings into the baseline.")
+@click.option("--statistics", is_flag=True, help="Print how often each rule was found, not where.")
 @click.option("--exclude", multiple=True, help="Files or folders to leave out, as patterns.")
+@click.option("--force-exclude", is_flag=True, help="Leave excluded files out even if they are named.")
+@click.option("--no-respect-gitignore", is_flag=True, help="Read files that git ignores, too.")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A pyproject.toml.")
+@click.option("--stdin-filename", metavar="PATH", help="The name of the text read from standard input.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use; all cores by default.")
+@click.option("--no-cache", is_flag=True, help="Check every file again.")
+@click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where findings are kept.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-def lint(
-    paths: tuple[str, ...],
-    output_format: str,
-    select: tuple[str, ...],
-    extend_select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    exclude: tuple[str, ...],
-    config: Path | None,
-    exit_zero: bool,
-) -> None:
+def lint(paths: tuple[str, ...], **options: object) -> None:
     """Find wrong axes in recurrent PyTorch and fastlstm code, without running it.
 
-    PATHS are files or folders. Exit code: 0 clean, 1 findings, 2 misuse.
+    PATHS are files, notebooks or folders; - is standard input. Exit code: 0 clean, 1 findings, 2 misuse.
     """
-    from .config import ConfigError, find_config, load_settings, override
-    from .files import discover
-    from .report import FORMATS
-    from .run import check_files
+    from .config import ConfigError
+    from .session import Options, Session
 
-    if not paths:
-        raise click.UsageError("name at least one file or folder")
-    missing = [path for path in paths if not Path(path).exists()]
-    if missing:
-        raise click.UsageError(f"no such file or folder: {missing[0]}")
     try:
-        settings = load_settings(config or find_config(Path.cwd()))
-        settings = override(settings, select=select, extend_select=extend_select, ignore=ignore, exclude=exclude)
-        settings.validate()
+        sys.exit(Session(paths, Options(**options)).run())  # type: ignore[arg-type]
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    findings, sources = check_files(list(discover(paths, settings)), settings)
-    text = FORMATS[output_format](findings, sources)
-    if text:
-        click.echo(text)
-    elif output_format == "text":
-        click.echo("no findings", err=True)
-    sys.exit(CLEAN if exit_zero or not findings else FOUND)

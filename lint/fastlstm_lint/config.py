@@ -15,7 +15,16 @@ OWN_CODES = {
 }
 """Diagnostics of the engine, beside those of the rules."""
 
-KEYS = {"select", "ignore", "extend-select", "per-file-ignores", "exclude", "cache-dir"}
+KEYS = {
+    "select",
+    "ignore",
+    "extend-select",
+    "per-file-ignores",
+    "exclude",
+    "respect-gitignore",
+    "cache-dir",
+    "baseline",
+}
 
 
 class ConfigError(Exception):
@@ -32,6 +41,9 @@ class Settings:
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     exclude: tuple[str, ...] = ()
     root: Path = field(default_factory=Path)
+    respect_gitignore: bool = True
+    cache_dir: Path | None = None
+    baseline: Path | None = None
 
     def enabled(self) -> frozenset[str]:
         """The codes that are on."""
@@ -122,7 +134,24 @@ def load_settings(path: Path | None) -> Settings:
         per_file_ignores=tuple((pattern, _strings(path, pattern, codes)) for pattern, codes in per_file.items()),
         exclude=_codes(path, table, "exclude"),
         root=path.parent,
+        respect_gitignore=_flag(path, table, "respect-gitignore", True),
+        cache_dir=_path(path, table, "cache-dir"),
+        baseline=_path(path, table, "baseline"),
     )
+
+
+def _flag(path: Path, table: dict[str, Any], key: str, standard: bool) -> bool:
+    value = table.get(key, standard)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{path}: {key} must be true or false")
+    return value
+
+
+def _path(path: Path, table: dict[str, Any], key: str) -> Path | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{path}: {key} must be a path")
+    return None if value is None else path.parent / value
 
 
 def _codes(path: Path, table: dict[str, Any], key: str) -> tuple[str, ...]:

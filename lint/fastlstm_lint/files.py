@@ -1,4 +1,4 @@
-"""Which files to read, and how to read them."""
+"""Which files to read, and how to read and write them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,38 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .config import Settings, matches
 from .dims import words
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
 
 SKIPPED = frozenset(
     words(
         ".git .hg .svn .venv venv .tox .nox .eggs __pycache__ node_modules .mypy_cache .ruff_cache .pytest_cache "
-        "site-packages .ipynb_checkpoints build dist"
+        ".fastlstm_cache site-packages .ipynb_checkpoints build dist"
     )
 )
 """Folders that are not entered, unless named on the command line."""
 
 
-def discover(paths: Sequence[str], settings: Settings) -> Iterator[Path]:
-    """The files below `paths`, sorted, each once. A file named on the command line is taken whatever its name."""
+def discover(paths: Sequence[str], settings: Settings, force_exclude: bool = False) -> Iterator[Path]:
+    """The files below `paths`, sorted, each once.
+
+    A file named on the command line is taken whatever its name; with `force_exclude` the exclude patterns hold for it
+    as well, as a hook that names every changed file needs.
+    """
     seen: set[Path] = set()
     for name in paths:
         path = Path(name)
-        found = [path] if not path.is_dir() else _walk(path, settings)
+        if path.is_dir():
+            found = _walk(path, settings)
+        else:
+            found = iter(() if force_exclude and _excluded(path, settings) else (path,))
         for each in found:
             key = each.absolute()
             if key not in seen:
@@ -36,12 +47,25 @@ def discover(paths: Sequence[str], settings: Settings) -> Iterator[Path]:
 
 
 def _walk(folder: Path, settings: Settings) -> Iterator[Path]:
+    ignored = GitIgnored(folder) if settings.respect_gitignore else None
     for place, folders, names in os.walk(folder):
         here = Path(place)
-        folders[:] = sorted(name for name in folders if name not in SKIPPED and not _excluded(here / name, settings))
+        if ignored is not None:
+            ignored.enter(here, ".gitignore" in names)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in SKIPPED
+            and not _excluded(here / name, settings)
+            and not (ignored is not None and ignored.covers(here / name, is_folder=True))
+        )
         for name in sorted(names):
             path = here / name
-            if name.endswith(SUFFIXES) and not _excluded(path, settings):
+            if (
+                name.endswith(SUFFIXES)
+                and not _excluded(path, settings)
+                and not (ignored is not None and ignored.covers(path))
+            ):
                 yield path
 
 
@@ -49,7 +73,59 @@ def _excluded(path: Path, settings: Settings) -> bool:
     return any(matches(str(path), pattern, settings.root) for pattern in settings.exclude)
 
 
+class GitIgnored:
+    """What the .gitignore files from the repository's root down to a file say; the nearest one that speaks wins."""
+
+    def __init__(self, folder: Path) -> None:
+        self._specs: dict[Path, GitIgnoreSpec] = {}
+        start = folder.absolute()
+        above = [start, *start.parents]
+        root = next((place for place in above if (place / ".git").exists()), None)
+        if root is not None:
+            self._read(root, root / ".git" / "info" / "exclude")
+            for place in above[1 : above.index(root) + 1]:
+                self.enter(place, (place / ".gitignore").is_file())
+
+    def enter(self, folder: Path, has_rules: bool) -> None:
+        """Read the .gitignore of a folder, if it has one."""
+        if has_rules:
+            self._read(folder.absolute(), folder / ".gitignore")
+
+    def _read(self, owner: Path, file: Path) -> None:
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return
+        from pathspec import GitIgnoreSpec
+
+        before = self._specs.get(owner)
+        spec = GitIgnoreSpec.from_lines(lines)
+        self._specs[owner] = spec if before is None else before + spec
+
+    def covers(self, path: Path, is_folder: bool = False) -> bool:
+        """Whether git would leave a file or folder out; its parent folders were asked before."""
+        if not self._specs:
+            return False
+        whole = path.absolute()
+        for place in whole.parents:
+            spec = self._specs.get(place)
+            if spec is not None:
+                name = whole.relative_to(place).as_posix() + ("/" if is_folder else "")
+                verdict = spec.check_file(name).include
+                if verdict is not None:
+                    return verdict
+        return False
+
+
 def decode(data: bytes) -> str:
     """The text of a Python file, by its coding line or byte-order mark; raises SyntaxError or UnicodeDecodeError."""
-    encoding, _ = tokenize.detect_encoding(BytesIO(data).readline)
-    return data.decode(encoding)
+    return data.decode(_encoding(data))
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file's text; its encoding, byte-order mark and line ends stay as they are."""
+    path.write_bytes(text.encode(_encoding(path.read_bytes())))
+
+
+def _encoding(data: bytes) -> str:
+    return tokenize.detect_encoding(BytesIO(data).readline)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 URL = "https://fastlstm.readthedocs.io/rules/"
@@ -51,6 +51,15 @@ class Finding:
     @property
     def url(self) -> str:
         return f"{URL}{self.code}"
+
+    @property
+    def source_key(self) -> str:
+        """What the text around this finding is kept under: the path, and the cell of a notebook."""
+        return self.path if self.cell is None else f"{self.path}:cell {self.cell}"
+
+    def in_cell(self, number: int) -> Finding:
+        """This finding as one of a notebook's cell."""
+        return replace(self, cell=number)
 
     @property
     def sort_key(self) -> tuple[Any, ...]:

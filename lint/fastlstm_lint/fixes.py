@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .finding import Edit, Finding, Place
+from .finding import Edit, Finding
+from .source import Offsets
 
 
 def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple[str, list[Finding]]:
@@ -13,20 +14,13 @@ def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple
     Safe fixes always, the others with `unsafe`. Of two fixes that touch the same text the first wins; a second pass
     over the new text offers the other again.
     """
-    lines = source.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-
-    def offset(at: Place) -> int:
-        return starts[at.row - 1] + at.column - 1
-
+    offsets = Offsets(source)
     chosen: list[tuple[int, int, Edit]] = []
     done: list[Finding] = []
     for finding in findings:
         if finding.fix is None or not (finding.fix.safe or unsafe):
             continue
-        spans = [(offset(edit.start), offset(edit.end), edit) for edit in finding.fix.edits]
+        spans = [(offsets.of(edit.start), offsets.of(edit.end), edit) for edit in finding.fix.edits]
         if any(start < stop_ and start_ < stop for start, stop, _ in spans for start_, stop_, _ in chosen):
             continue
         chosen += spans

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .finding import Finding, Place
+from .finding import Edit, Finding, Fix, Place
+from .source import split_lines
 
 NOQA = re.compile(r"#\s*noqa\b(?::\s*(?P<codes>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]*)*))?", re.IGNORECASE)
 FILE_OFF = re.compile(r"^\s*#\s*fastlstm:\s*(?:off|noqa)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -14,12 +17,14 @@ FILE_OFF = re.compile(r"^\s*#\s*fastlstm:\s*(?:off|noqa)\s*$", re.MULTILINE | re
 
 @dataclass(slots=True)
 class Suppression:
-    """One comment. `codes` is empty for a bare `# noqa`."""
+    """One comment. `codes` is empty for a bare `# noqa`; `gap` is the blank before it, `rest` what follows."""
 
     row: int
     column: int
     end: int
     codes: tuple[str, ...]
+    gap: int = 0
+    rest: str = ""
     used: set[str] = field(default_factory=set)
 
     def covers(self, code: str) -> bool:
@@ -27,16 +32,35 @@ class Suppression:
 
 
 def read(source: str) -> dict[int, Suppression]:
-    """The suppression comments by line. A `# noqa` inside a string literal counts: so it does for every linter."""
+    """The suppression comments by line. Text in a string literal is no comment."""
     found: dict[int, Suppression] = {}
-    if "noqa" not in source and "NOQA" not in source:
+    if "noqa" not in source.lower():
         return found
-    for row, line in enumerate(source.splitlines(), 1):
-        match = NOQA.search(line)
+    lines = split_lines(source)
+    for row, column in _comments(source, lines):
+        line = lines[row - 1].rstrip("\r\n")
+        match = NOQA.search(line, column)
         if match is not None:
             codes = tuple(code.upper() for code in re.split(r"[,\s]+", match["codes"] or "") if code)
-            found[row] = Suppression(row, match.start() + 1, match.end() + 1, codes)
+            before = line[: match.start()]
+            found[row] = Suppression(
+                row,
+                match.start() + 1,
+                match.end() + 1,
+                codes,
+                len(before) - len(before.rstrip()),
+                line[match.end() :],
+            )
     return found
+
+
+def _comments(source: str, lines: list[str]) -> list[tuple[int, int]]:
+    """Where comments begin: row from 1, column from 0. Text that cannot be cut into tokens is taken by lines."""
+    try:
+        tokens = list(tokenize.generate_tokens(iter(lines).__next__))
+    except (tokenize.TokenError, SyntaxError):
+        return [(row, 0) for row, _ in enumerate(lines, 1)]
+    return [token.start for token in tokens if token.type == tokenize.COMMENT]
 
 
 def whole_file_off(source: str) -> bool:
@@ -73,6 +97,65 @@ def unused(comments: dict[int, Suppression], enabled: frozenset[str], path: str)
                     path,
                     Place(comment.row, comment.column),
                     Place(comment.row, comment.end),
+                    _without(comment, vain),
                 )
             )
     return found
+
+
+def _without(comment: Suppression, vain: list[str]) -> Fix | None:
+    """The comment without the codes it names in vain; gone where none is left and nothing else is said in it."""
+    left = [code for code in comment.codes if code not in vain]
+    end = Place(comment.row, comment.end)
+    if left:
+        edit = Edit(Place(comment.row, comment.column), end, f"# noqa: {', '.join(left)}")
+    elif comment.rest.strip():
+        return None
+    else:
+        edit = Edit(Place(comment.row, comment.column - comment.gap), end, "")
+    return Fix("Remove the unused suppression", True, (edit,))
+
+
+def add(source: str, findings: Iterable[Finding]) -> tuple[str, int]:
+    """The text with a `# noqa` at every finding's line, and how many findings that silences.
+
+    A line that cannot bear a comment (inside a long string, before a backslash) is left: the syntax tree must stay the
+    same.
+    """
+    by_row: dict[int, list[Finding]] = {}
+    for finding in findings:
+        if finding.code not in ("FL900", "FL901", "FL902"):
+            by_row.setdefault(finding.start.row, []).append(finding)
+    lines = split_lines(source)
+    comments = read(source)
+    try:
+        tree = ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return source, 0
+    done = 0
+    for row, here in by_row.items():
+        for candidate in dict.fromkeys((row, *(finding.end.row for finding in here))):
+            before = lines[candidate - 1]
+            lines[candidate - 1] = _commented(before, comments.get(candidate), [finding.code for finding in here])
+            text = "".join(lines)
+            if _same_tree(text, tree) and candidate in read(text):
+                done += len(here)
+                break
+            lines[candidate - 1] = before
+    return "".join(lines), done
+
+
+def _commented(line: str, present: Suppression | None, codes: list[str]) -> str:
+    bare = line.rstrip("\r\n")
+    end = line[len(bare) :]
+    if present is None:
+        return f"{bare.rstrip()}  # noqa: {', '.join(sorted(set(codes)))}{end}"
+    every = ", ".join(dict.fromkeys([*present.codes, *sorted(codes)]))
+    return f"{bare[: present.column - 1]}# noqa: {every}{bare[present.end - 1 :]}{end}"
+
+
+def _same_tree(text: str, tree: str) -> bool:
+    try:
+        return ast.dump(ast.parse(text)) == tree
+    except (SyntaxError, ValueError):
+        return False

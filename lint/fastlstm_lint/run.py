@@ -1,38 +1,187 @@
-"""Checking files: reading, skipping what holds no recurrent code, and keeping the text of what has findings."""
+"""Checking files: reading, skipping what holds no recurrent code, the cache, several processes, and fixing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from .cache import Cache
 from .config import Settings
 from .engine import check_source, own, relevant
 from .files import decode
 from .finding import Finding
+from .fixes import apply_fixes
+
+Sources = dict[str, str]
+"""The text of each file with findings; of a notebook, of each cell: by `Finding.source_key`."""
+
+WORTH_A_PROCESS = 16
+"""Files left to check from which on more processes are started: starting one costs about as much as ten files."""
+
+PASSES = 10
+"""Rounds of fixes for one file: a fix may make room for another, and none was seen to need more than three."""
 
 
-def check_file(path: Path, settings: Settings) -> tuple[list[Finding], str]:
-    """The findings in one file and its text. A file that cannot be read is a finding of its own."""
+@dataclass(slots=True)
+class Result:
+    """What one file, or many, gave."""
+
+    findings: list[Finding] = field(default_factory=list)
+    sources: Sources = field(default_factory=dict)
+
+
+Watch = Callable[[Iterator[tuple[str, Result]], int], Iterable[tuple[str, Result]]]
+
+
+def check_text(text: str, path: str, settings: Settings) -> Result:
+    """The findings in the text of a program or, by the path's ending, a notebook."""
+    if path.endswith(".ipynb"):
+        return _check_notebook(text, path, settings)
+    findings = check_source(text, path, settings)
+    return Result(findings, {path: text} if findings else {})
+
+
+def _check_notebook(text: str, path: str, settings: Settings) -> Result:
+    from . import notebooks
+
+    enabled = settings.enabled_for(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return [own("FL901", str(path), f"cannot be read: {error.strerror}")], ""
+        book = notebooks.read(text)
+    except notebooks.NotebookError as error:
+        found = [own("FL901", path, str(error))]
+        return Result([each for each in found if each.code in enabled], {})
+    findings = book.in_cells(check_source(book.text, path, settings))
+    if "FL901" in enabled and relevant(book.text.encode("utf-8", "replace")):
+        for number, message, row in book.broken:
+            broken = own("FL901", path, f"cell cannot be parsed and is left out: {message}", row)
+            findings.append(broken.in_cell(number))
+    findings.sort(key=lambda finding: finding.sort_key)
+    cells = {cell.number: cell.text for cell in book.cells}
+    keys = {finding.source_key: cells[finding.cell] for finding in findings if finding.cell is not None}
+    return Result(findings, keys)
+
+
+def check_bytes(data: bytes, path: str, settings: Settings) -> Result:
+    """The findings in a file's content. What cannot be decoded is a finding of its own."""
     if not relevant(data):
-        return [], ""
+        return Result()
     try:
-        text = decode(data)
+        text = decode(data) if not path.endswith(".ipynb") else data.decode("utf-8-sig")
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        return [own("FL901", str(path), f"cannot be decoded: {error}")], ""
-    return check_source(text, str(path), settings), text
+        findings = [own("FL901", path, f"cannot be decoded: {error}")]
+        return Result([each for each in findings if each.code in settings.enabled_for(path)], {})
+    return check_text(text, path, settings)
 
 
-def check_files(paths: Iterable[Path], settings: Settings) -> tuple[list[Finding], dict[str, str]]:
-    """The findings in many files, and the text of those that have some."""
-    findings: list[Finding] = []
-    sources: dict[str, str] = {}
-    for path in paths:
-        found, text = check_file(path, settings)
-        if found:
-            findings += found
-            sources[str(path)] = text
-    return findings, sources
+def check_files(
+    paths: Iterable[Path],
+    settings: Settings,
+    cache: Cache | None = None,
+    jobs: int = 1,
+    watch: Watch | None = None,
+) -> Result:
+    """The findings in many files, in the order of the paths, and the text of those that have some.
+
+    `watch(done, total)` may wrap the iterator over checked files, to show progress.
+    """
+    cache = cache or Cache(None)
+    results: dict[str, Result] = {}
+    todo: list[tuple[str, str]] = []
+    for file in paths:
+        path = str(file)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            results[path] = Result([own("FL901", path, f"cannot be read: {error.strerror}")])
+            continue
+        if not relevant(data):
+            continue
+        key = cache.key(data, file.suffix, settings.enabled_for(path))
+        stored = cache.get(key, path)
+        results[path] = Result() if stored is None else Result(*stored)
+        if stored is None:
+            todo.append((path, key))
+    checked = _check_each([path for path, _ in todo], settings, jobs)
+    keys = dict(todo)
+    for path, result in checked if watch is None else watch(checked, len(todo)):
+        results[path] = result
+        cache.put(keys[path], path, result.findings, result.sources)
+    if todo:
+        cache.prune()
+    whole = Result()
+    for result in results.values():
+        whole.findings += result.findings
+        whole.sources |= result.sources
+    return whole
+
+
+def _check_each(paths: list[str], settings: Settings, jobs: int) -> Iterator[tuple[str, Result]]:
+    if jobs < 2 or len(paths) < WORTH_A_PROCESS:
+        for path in paths:
+            yield _check_path(path, settings)
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    with ProcessPoolExecutor(min(jobs, len(paths) // 4)) as pool:
+        futures = [pool.submit(_check_path, path, settings) for path in paths]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _check_path(path: str, settings: Settings) -> tuple[str, Result]:
+    """One file, in whatever process; nothing that its content does is raised."""
+    try:
+        return path, check_bytes(Path(path).read_bytes(), path, settings)
+    except OSError as error:
+        return path, Result([own("FL901", path, f"cannot be read: {error.strerror}")])
+    except Exception as error:
+        return path, Result([own("FL902", path, f"internal error, please report: {type(error).__name__}: {error}")])
+
+
+def fix_text(text: str, path: str, settings: Settings, unsafe: bool) -> tuple[str, list[Finding]]:
+    """The text with all its fixes applied, round after round, and the findings that were fixed.
+
+    A round after which the text cannot be parsed any more is taken back.
+    """
+    fixed: list[Finding] = []
+    findings = check_text(text, path, settings).findings
+    for _ in range(PASSES):
+        after, done = _fix_once(text, path, findings, unsafe)
+        if not done or after == text:
+            break
+        left = check_text(after, path, settings).findings
+        if _failures(left) > _failures(findings):
+            break
+        text, findings = after, left
+        fixed += done
+    return text, fixed
+
+
+def _failures(findings: list[Finding]) -> int:
+    return sum(finding.code in ("FL901", "FL902") for finding in findings)
+
+
+def _fix_once(text: str, path: str, findings: list[Finding], unsafe: bool) -> tuple[str, list[Finding]]:
+    if not path.endswith(".ipynb"):
+        return apply_fixes(text, findings, unsafe)
+    from . import notebooks
+
+    if not any(finding.fix is not None for finding in findings):
+        return text, []
+    book = notebooks.read(text)
+    cells: dict[int, str] = {}
+    done: list[Finding] = []
+    for cell in book.cells:
+        here = [finding for finding in findings if finding.cell == cell.number]
+        after, fixed = apply_fixes(cell.text, here, unsafe)
+        if fixed:
+            cells[cell.number] = after
+            done += fixed
+    return (book.with_cells(cells) if cells else text), done
+
+
+def available_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,37 +1,66 @@
-"""Text for people: place, code, message, and the line it is about."""
+"""Text for people: place, code, message, the line it is about, and the line on which the layer was made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from click import style
+
 from ..finding import Finding
+from ..source import split_lines
 
 
 def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
     blocks = []
+    lines: dict[str, list[str]] = {}
     for finding in findings:
         blocks.append(headline(finding))
-        lines = sources.get(finding.path, "").splitlines()
-        if finding.cell is None and 0 < finding.start.row <= len(lines):
-            blocks.append(excerpt(finding, lines[finding.start.row - 1]))
-    fixable = sum(finding.fix is not None for finding in findings)
+        key = finding.source_key
+        if key not in lines:
+            lines[key] = split_lines(sources.get(key, ""))
+        if 0 < finding.start.row <= len(lines[key]):
+            blocks.append(excerpt(finding, lines[key]))
     if findings:
-        noun = "finding" if len(findings) == 1 else "findings"
-        hint = f", {fixable} with a fix (--fix; --unsafe-fixes for those that change results)" if fixable else ""
-        blocks.append(f"{len(findings)} {noun}{hint}")
+        blocks.append(summary(findings))
     return "\n".join(blocks)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many there are, and how many of them the linter can fix."""
+    safe = sum(finding.fix is not None and finding.fix.safe for finding in findings)
+    unsafe = sum(finding.fix is not None and not finding.fix.safe for finding in findings)
+    parts = [f"{len(findings)} finding{'s' if len(findings) != 1 else ''}"]
+    if safe:
+        parts.append(f"{safe} with a fix (--fix)")
+    if unsafe:
+        parts.append(f"{unsafe} with a fix that changes results (--unsafe-fixes)")
+    return ", ".join(parts)
 
 
 def headline(finding: Finding) -> str:
     """`model.py:12:5: FL205 message`."""
-    cell = f":cell {finding.cell}" if finding.cell is not None else ""
-    return f"{finding.path}{cell}:{finding.start.row}:{finding.start.column}: {finding.code} {finding.message}"
+    place = f"{finding.source_key}:{finding.start.row}:{finding.start.column}"
+    return f"{style(place, bold=True)}: {style(finding.code, fg='red')} {finding.message}"
 
 
-def excerpt(finding: Finding, line: str) -> str:
-    """The source line, and carets under the part that is meant."""
-    shown = line.replace("\t", " ")
-    stop = finding.end.column if finding.end.row == finding.start.row else len(shown) + 1
+def excerpt(finding: Finding, lines: Sequence[str]) -> str:
+    """The source line with carets under the part that is meant, below the line that made the layer."""
+    row = finding.start.row
+    made = finding.made
+    shown = []
+    if made is not None and made != row and 0 < made <= len(lines):
+        shown.append(_numbered(made, lines[made - 1]))
+        if abs(row - made) > 1:
+            shown.append("  ... |")
+    line = lines[row - 1]
+    stop = finding.end.column if finding.end.row == row else len(line.rstrip()) + 1
     carets = "^" * max(1, stop - finding.start.column)
-    row = str(finding.start.row)
-    return f"{row:>5} | {shown}\n      | {' ' * (finding.start.column - 1)}{carets}"
+    mark = f"      | {' ' * (finding.start.column - 1)}{style(carets, fg='red')}"
+    if made is not None and made > row and shown:
+        return "\n".join([_numbered(row, line), mark, *reversed(shown)])
+    return "\n".join([*shown, _numbered(row, line), mark])
+
+
+def _numbered(row: int, line: str) -> str:
+    # A tab is one column to the finding, so it is one blank here: the carets stay under their text.
+    return f"{row:>5} | " + line.rstrip().replace("\t", " ")

@@ -1,0 +1,38 @@
+"""The rules as a plugin of flake8, with the settings of the project's pyproject.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+
+from .config import Settings, find_config, load_settings
+from .engine import check_source
+
+try:
+    VERSION = installed("fastlstm")
+except PackageNotFoundError:
+    VERSION = "0"
+
+
+class Plugin:
+    """What flake8 makes for each file; it reads `# noqa` itself."""
+
+    name = "fastlstm"
+    version = VERSION
+
+    def __init__(self, tree: object, filename: str, lines: Sequence[str]) -> None:
+        self.path, self.lines = filename, lines
+
+    def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
+        """Row from 1, column from 0, text, and this class, as flake8 wants them."""
+        for finding in check_source("".join(self.lines), self.path, settings()):
+            yield finding.start.row, finding.start.column - 1, f"{finding.code} {finding.message}", type(self)
+
+
+@cache
+def settings() -> Settings:
+    """Read once per process: flake8 makes a plugin per file."""
+    return load_settings(find_config(Path.cwd()))

@@ -1,0 +1,191 @@
+"""One run of `fastlstm lint`: what the options ask for, in order."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from . import baseline, files, noqa
+from .cache import FOLDER, Cache
+from .config import ConfigError, Settings, find_config, load_settings, override
+from .report import FORMATS, statistics
+from .run import Result, available_cores, check_bytes, check_files, fix_text
+from .source import split_lines
+
+CLEAN, FOUND = 0, 1
+T = TypeVar("T")
+PATIENCE = 1.0
+"""Seconds after which a run shows how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the command line, by their names."""
+
+    output_format: str = "text"
+    select: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fix: bool = False
+    unsafe_fixes: bool = False
+    diff: bool = False
+    add_noqa: bool = False
+    baseline: Path | None = None
+    write_baseline: bool = False
+    statistics: bool = False
+    exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    no_respect_gitignore: bool = False
+    config: Path | None = None
+    stdin_filename: str | None = None
+    jobs: int | None = None
+    no_cache: bool = False
+    cache_dir: Path | None = None
+    exit_zero: bool = False
+
+
+class Session:
+    """Paths and options, checked; `run` does the work and returns the exit code."""
+
+    def __init__(self, paths: tuple[str, ...], options: Options) -> None:
+        self.paths, self.options = paths, options
+        self.from_stdin = paths == ("-",)
+        if not paths:
+            raise ConfigError("name at least one file or folder")
+        if "-" in paths and not self.from_stdin:
+            raise ConfigError("standard input (-) cannot be read beside files")
+        missing = [] if self.from_stdin else [path for path in paths if not Path(path).exists()]
+        if missing:
+            raise ConfigError(f"no such file or folder: {missing[0]}")
+        settings = load_settings(options.config or find_config(Path.cwd()))
+        settings = override(settings, options.select, options.extend_select, options.ignore, options.exclude)
+        if options.no_respect_gitignore:
+            settings = replace(settings, respect_gitignore=False)
+        settings.validate()
+        self.settings: Settings = settings
+        self.baseline = options.baseline or settings.baseline
+        if options.write_baseline and self.baseline is None:
+            raise ConfigError("--write-baseline needs --baseline FILE")
+        if self.from_stdin and options.add_noqa:
+            raise ConfigError("--add-noqa needs files")
+        if sum((options.fix or options.unsafe_fixes or options.diff, options.add_noqa, options.write_baseline)) > 1:
+            raise ConfigError("fixing, --add-noqa and --write-baseline are separate runs")
+        self.name = options.stdin_filename or "<stdin>"
+        self.stdin = sys.stdin.buffer.read() if self.from_stdin else b""
+
+    def run(self) -> int:
+        """Do what the options ask for."""
+        options = self.options
+        if options.diff:
+            return self._show_diff()
+        fixed = self._apply_fixes() if options.fix or options.unsafe_fixes else 0
+        result = self._check()
+        if options.add_noqa:
+            return self._add_noqa(result)
+        if options.write_baseline:
+            assert self.baseline is not None
+            baseline.save(self.baseline, result.findings, result.sources)
+            click.echo(f"{len(result.findings)} findings written to {self.baseline}", err=True)
+            return CLEAN
+        if self.baseline is not None and (options.baseline is not None or self.baseline.exists()):
+            result.findings = baseline.new(result.findings, result.sources, self.baseline)
+        self._print(result, fixed)
+        return CLEAN if options.exit_zero or not result.findings else FOUND
+
+    def _files(self) -> list[Path]:
+        return list(files.discover(self.paths, self.settings, self.options.force_exclude))
+
+    def _check(self) -> Result:
+        if self.from_stdin:
+            return check_bytes(self.stdin, self.name, self.settings)
+        folder = self.options.cache_dir or self.settings.cache_dir or self.settings.root / FOLDER
+        # A fix is followed by a look at what was written, which is not worth keeping twice.
+        cache = Cache(None if self.options.no_cache else folder)
+        return check_files(self._files(), self.settings, cache, self.options.jobs or available_cores(), progress)
+
+    def _print(self, result: Result, fixed: int) -> None:
+        to_stderr = self.from_stdin and (self.options.fix or self.options.unsafe_fixes)
+        if self.options.statistics:
+            text = statistics(result.findings)
+        else:
+            text = FORMATS[self.options.output_format](result.findings, result.sources)
+        if text:
+            click.echo(text, err=to_stderr)
+        elif self.options.output_format == "text":
+            click.echo("no findings", err=True)
+        if fixed:
+            click.echo(f"{fixed} fixed", err=True)
+
+    def _changes(self) -> Iterator[tuple[str, str, str, int]]:
+        """Path, text before, text after and the number of fixes, of each file that its fixes change."""
+        unsafe = self.options.unsafe_fixes
+        paths = [self.name] if self.from_stdin else self._worth_fixing(unsafe)
+        for path in paths:
+            data = self.stdin if self.from_stdin else Path(path).read_bytes()
+            try:
+                before = data.decode("utf-8-sig") if path.endswith(".ipynb") else files.decode(data)
+            except (SyntaxError, UnicodeDecodeError, LookupError):
+                continue
+            after, fixed = fix_text(before, path, self.settings, unsafe)
+            if after != before:
+                yield path, before, after, len(fixed)
+
+    def _worth_fixing(self, unsafe: bool) -> list[str]:
+        found = self._check().findings
+        return sorted({each.path for each in found if each.fix is not None and (each.fix.safe or unsafe)})
+
+    def _apply_fixes(self) -> int:
+        total = 0
+        for path, _, after, count in self._changes():
+            total += count
+            if self.from_stdin:
+                self.stdin = after.encode()
+            else:
+                files.write(Path(path), after)
+        if self.from_stdin:
+            click.echo(self.stdin, nl=False)
+        return total
+
+    def _show_diff(self) -> int:
+        changed = False
+        for path, before, after, _ in self._changes():
+            changed = True
+            for line in difflib.unified_diff(split_lines(before), split_lines(after), path, path):
+                click.echo(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n", nl=False)
+        return FOUND if changed and not self.options.exit_zero else CLEAN
+
+    def _add_noqa(self, result: Result) -> int:
+        total = 0
+        paths = dict.fromkeys(finding.path for finding in result.findings if finding.cell is None)
+        for path in paths:
+            text, done = noqa.add(result.sources.get(path, ""), [f for f in result.findings if f.path == path])
+            if done:
+                files.write(Path(path), text)
+            total += done
+        left = len(result.findings) - total
+        click.echo(f"noqa added for {total} findings" + (f", {left} left" if left else ""), err=True)
+        return CLEAN
+
+
+def progress(done: Iterator[T], total: int) -> Iterator[T]:
+    """The same items, with a bar on a terminal once they take longer than `PATIENCE`."""
+    start = time.monotonic()
+    count = 0
+    for item in done:
+        count += 1
+        yield item
+        if time.monotonic() - start > PATIENCE:
+            break
+    with click.progressbar(done, length=total - count, label="linting", file=sys.stderr, hidden=not _terminal()) as bar:
+        yield from bar
+
+
+def _terminal() -> bool:
+    return sys.stderr.isatty()
