@@ -13,9 +13,17 @@ from fastlstm import explain as text
 def explain(layer: str, shape: str | None) -> None:
     """Show every shape of LAYER, a constructor call such as 'LSTM(5, 6, num_layers=2)'.
 
+    LAYER may also be a rule of the linter, such as FL205, or an error message of torch in quotes.
+
     Input, states, output and parameters with their letters and axis meanings, the parameter count, and where h_n
     sits in output. The call is read, not run.
     """
+    from fastlstm_lint.explain import explain as explain_finding
+
+    told = explain_finding(layer)
+    if told is not None:
+        click.echo(told)
+        return
     try:
         config = text.parse(layer)
         T, B, batched = None, None, True
