@@ -15,6 +15,7 @@ from numba import njit, types
 from fastlstm.kernels.jit import OPTIONS, digest, inner
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.sync import (
+    NAP,
     atomic_add,
     atomic_load,
     atomic_store,
@@ -192,6 +193,20 @@ class EntryPoints:
             _post(words_at(control.ctypes.data), control.ctypes.data, worker, 0, 0, STOP)
 
         return stop_worker
+
+    @cached_property
+    def retire(self) -> Any:
+        """Take a control block for ever: who still holds it finds it busy, and runs alone."""
+        digest = self._digest
+
+        @njit(types.void(_WORDS), cache=True, **OPTIONS)
+        def retire(control):
+            _ = digest
+            words = words_at(control.ctypes.data)
+            while not compare_exchange(words, BUSY, 0, 1):
+                nap(NAP)
+
+        return retire
 
     def run_forward(self, dtype: str) -> Any:
         """All layers forward. blocks: `tasks` rows for each layer; reset: address of the mask, or 0."""

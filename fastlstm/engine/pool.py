@@ -47,21 +47,24 @@ class Pool:
                 self._workers.append(worker)
 
     def _grow(self, workers: int) -> None:
-        """A larger control block; the old workers end, and their block stays for a caller that may still use it."""
+        """A larger control block, with workers of its own."""
         self._stop_workers()
-        self._retired.append(self.control)
         self.control = np.zeros(launch.MAIL + workers * launch.MAILBOX, np.int64)
         self._capacity = workers
 
     def _stop_workers(self) -> None:
         control = self.control
-        while control[launch.BUSY]:  # a call under way in another thread still needs them
-            threading.Event().wait(0.001)
+        if self._workers:
+            ENTRY.retire(control)
         for number in range(len(self._workers)):
             ENTRY.stop_worker(control, number)
         for worker in self._workers:
             worker.join()
-        self._workers = []
+        # A new worker counts the jobs posted to it from zero, so it needs a new block; the old one stays for callers
+        # that have read its address.
+        self._retired.append(control)
+        self.control = np.zeros(launch.MAIL, np.int64)
+        self._workers, self._capacity = [], 0
 
     def stop(self) -> None:
         """End all workers; the next call that wants some starts new ones."""

@@ -1,0 +1,228 @@
+"""The thread pool among forks, threads, other pools and signals: a process for each case, with a time limit."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from fastlstm.engine import pool
+
+PRELUDE = """
+import os, signal, sys, threading, time
+import numpy as np
+import fastlstm
+
+def layer():
+    return fastlstm.LSTM(32, 128, seed=1).eval()
+
+def ask(lstm, x):
+    return lstm(x)[0]
+
+x = np.random.default_rng(0).standard_normal((20, 16, 32)).astype(np.float32)
+fastlstm.set_num_threads(2)
+lstm = layer()
+truth = ask(lstm, x)
+assert threading.active_count() == 2, "the pool has a worker"
+
+def check(output):
+    assert np.array_equal(output, truth)
+"""
+
+
+def run(body: str, *, seconds: float = 120, prelude: str = PRELUDE) -> str:
+    """The output of a program that must end well, say nothing on stderr, and not hang."""
+    program = prelude + textwrap.dedent(body)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_harness_sees_a_wrong_result():
+    with pytest.raises(AssertionError):
+        run("check(truth + 1)")
+
+
+def test_a_fork_after_use_makes_its_own_workers():
+    run("""
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                check(ask(lstm, x))
+                assert threading.active_count() == 2
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        check(ask(lstm, x))
+    """)
+
+
+def test_a_fork_while_another_thread_computes():
+    run("""
+        stop = threading.Event()
+        def busy():
+            mine = layer()
+            while not stop.is_set():
+                ask(mine, x)
+        worker = threading.Thread(target=busy)
+        worker.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                check(ask(layer(), x))
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        worker.join()
+    """)
+
+
+def test_eight_python_threads_at_once_on_one_layer():
+    run("""
+        wrong = []
+        def many():
+            for _ in range(100):
+                if not np.array_equal(ask(lstm, x), truth):
+                    wrong.append(1)
+        threads = [threading.Thread(target=many) for _ in range(8)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        assert not wrong
+    """)
+
+
+def test_sixteen_threads_in_each_of_four_processes():
+    run("""
+        fastlstm.set_num_threads(16)
+        children = []
+        for _ in range(4):
+            child = os.fork()
+            if child == 0:
+                mine = layer()
+                for _ in range(20):
+                    assert np.allclose(ask(mine, x), truth, atol=1e-6)
+                os._exit(0)
+            children.append(child)
+        assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+    """)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(method, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        PRELUDE
+        + textwrap.dedent(f"""
+        import multiprocessing
+
+        def work(_):
+            return ask(layer(), x)
+
+        if __name__ == "__main__":
+            with multiprocessing.get_context("{method}").Pool(2) as processes:
+                for output in processes.map(work, range(4)):
+                    check(output)
+    """)
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_inside_a_torch_data_loader():
+    run("""
+        import torch
+        class Data(torch.utils.data.Dataset):
+            def __len__(self):
+                return 4
+            def __getitem__(self, n):
+                return torch.from_numpy(ask(lstm, x))
+        for output in torch.utils.data.DataLoader(Data(), num_workers=2, batch_size=None):
+            check(output.numpy())
+    """)
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_beside_numbas_own_threads(layer):
+    run(f"""
+        import numba
+        numba.config.THREADING_LAYER = "{layer}"
+        @numba.njit(parallel=True)
+        def total(values):
+            sums = 0.0
+            for n in numba.prange(values.size):
+                sums += values[n]
+            return sums
+        for _ in range(50):
+            assert total(np.ones(1000)) == 1000
+            check(ask(lstm, x))
+        assert numba.threading_layer() == "{layer}"
+    """)
+
+
+def test_idle_workers_cost_nothing():
+    out = run("""
+        time.sleep(0.1)
+        before = time.process_time()
+        time.sleep(1.0)
+        print(time.process_time() - before)
+    """)
+    assert float(out) < 0.02  # seconds of processor in one of the clock; a spinning worker takes 1.0
+
+
+def test_an_interrupt_gets_through():
+    run("""
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            while True:
+                ask(lstm, x)
+        except KeyboardInterrupt:
+            pass
+        check(ask(lstm, x))
+    """)
+
+
+def test_stopping_and_more_threads_and_fewer():
+    run("""
+        from fastlstm.engine.pool import POOL
+        for count in (1, 5, 2, 8, 1, 3):
+            fastlstm.set_num_threads(count)
+            assert np.allclose(ask(lstm, x), truth, atol=1e-6)
+        POOL.stop()
+        assert threading.active_count() == 1
+        fastlstm.set_num_threads(2)
+        check(ask(lstm, x))
+    """)
+
+
+def test_the_process_ends_while_a_thread_computes():
+    run("""
+        def forever():
+            while True:
+                ask(lstm, x)
+        threading.Thread(target=forever, daemon=True).start()
+        time.sleep(0.2)
+    """)
+
+
+def test_the_cgroups_quota_counts(monkeypatch, tmp_path):
+    """2.5 CPUs of a quota leave two threads, a fifth of one leaves one, `max` leaves the affinity mask."""
+    real = pool.Path
+
+    def granting(text):
+        (tmp_path / "cpu.max").write_text(text)
+        monkeypatch.setattr(
+            pool,
+            "Path",
+            lambda name: real(tmp_path / "cpu.max" if name == "/sys/fs/cgroup/cpu.max" else tmp_path / "no"),
+        )
+        return pool.cores()
+
+    monkeypatch.setattr(pool.os, "sched_getaffinity", lambda _: set(range(8)))
+    assert granting("250000 100000") == 2
+    assert granting("20000 100000") == 1
+    assert granting("max 100000") == 8

@@ -1,0 +1,95 @@
+"""Kernels for machines that this one is not: run where it can run them, read as assembly where it cannot."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from llvmlite import binding, ir
+
+from fastlstm.kernels import machine
+from fastlstm.kernels.tile import _emit_tile
+from fastlstm.kernels.vector import Emitter
+
+AGREES = """
+import numpy as np
+from fastlstm.contract import Layer
+from fastlstm.engine import Engine
+from fastlstm.kernels import machine
+from fastlstm.reference import Reference
+assert machine.host().name == NAME, machine.host()
+config = Layer(KIND, 5, 19, 2, bidirectional=True)
+draw = np.random.default_rng(0)
+parameters = {
+    name: draw.standard_normal([axis.size for axis in shape]).astype(DTYPE) / 4
+    for name, shape in config.parameters().items()
+}
+x = draw.standard_normal((9, 7, 5)).astype(DTYPE)
+results = []
+for engine in (Engine(config, DTYPE), Reference(config, np.dtype(DTYPE))):
+    output, states, saved = engine.forward(parameters, 1, x, None, train=True)
+    grad, _, gradients = engine.backward(parameters, 1, saved, np.ones_like(output), (None,) * len(states))
+    results.append([output, *states, grad, *(gradients[name] for name in config.parameters())])
+for found, expected in zip(*results, strict=True):
+    tolerance = 1e-5 if DTYPE == "float32" else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+"""
+FORCE_SCALAR = "from fastlstm.kernels import machine\nmachine._from_features = lambda features: machine.SCALAR\n"
+
+# Each compiles two kernels anew: about 20 s. haswell is this machine's own code where it has AVX2.
+CASES = [
+    ("sse", "nehalem", "LSTM", "float32", ""),
+    ("scalar", "", "GRU", "float64", FORCE_SCALAR),
+    pytest.param("avx2", "haswell", "GRU", "float32", "", marks=pytest.mark.slow),
+    pytest.param("sse", "nehalem", "GRU", "float64", "", marks=pytest.mark.slow),
+    pytest.param("scalar", "", "LSTM", "float32", FORCE_SCALAR, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "cpu", "kind", "dtype", "prelude"), CASES)
+def test_agreement_with_the_reference(name, cpu, kind, dtype, prelude, tmp_path):
+    features = binding.get_host_cpu_features()
+    if name == "avx2" and not (features.get("avx2") and features.get("fma")):
+        pytest.skip("this processor has no AVX2")
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    if cpu:
+        environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
+    program = f"NAME, KIND, DTYPE = {name!r}, {kind!r}, {dtype!r}\n" + prelude + AGREES
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "triple", "cpu", "instruction", "register"),
+    [
+        (machine.AVX512, "x86_64-unknown-linux-gnu", "skylake-avx512", "vfmadd", "zmm"),
+        (machine.AVX2, "x86_64-unknown-linux-gnu", "haswell", "vfmadd", "ymm"),
+        (machine.SSE, "x86_64-unknown-linux-gnu", "nehalem", "mulps", "xmm"),
+        (machine.NEON, "aarch64-unknown-linux-gnu", "generic", "fmla", ".4s"),
+    ],
+)
+def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register):
+    """The loop multiplies whole registers, and its sums are not spilled: one store for each at the end."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    real, size = ir.FloatType().as_pointer(), ir.IntType(64)
+    module = ir.Module()
+    module.triple = triple
+    kind = ir.FunctionType(ir.VoidType(), [real, size, size, real, size, size, real, size, size, real, size])
+    function = ir.Function(module, kind, "tile")
+    builder = ir.IRBuilder(function.append_basic_block())
+    _emit_tile(builder, Emitter(builder, target, "float32"), target.tile_rows, 1, *function.args)
+    builder.ret_void()
+    parsed = binding.parse_assembly(str(module))
+    made = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    pass_builder = binding.create_pass_builder(made, options)
+    pass_builder.getModulePassManager().run(parsed, pass_builder)
+    lines = made.emit_assembly(parsed).splitlines()
+    products = [line for line in lines if instruction in line and register in line]
+    sums = target.tile_rows * target.tile_vectors
+    assert len(products) >= sums
+    calls = [line for line in lines if "fmaf" in line]
+    assert not calls
