@@ -15,9 +15,9 @@ from fastlstm.kernels.machine import NEON, SCALAR, host
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 # A waiting thread spins for about 20 us, then yields the processor for about as long, then naps. Spinning on with more
-# threads than cores is 80 times slower than yielding (measured by llama.cpp). And yielding on is not enough: two threads
-# that take turns on one core, as a new worker and its starter do, look busy to Linux and stay there for 10 ms and more;
-# one that wakes from a nap is put on an idle core. 1875 steps of H = 128: 31 ms without the nap, 10 ms with it.
+# threads than cores is 80 times slower than yielding (measured by llama.cpp). Yielding on is not enough: two threads
+# that take turns on one core, as a new worker and its starter do, look busy to Linux and stay there for 10 ms and
+# more; one that wakes from a nap is put on an idle core. 1875 steps of H = 128: 31 ms without the nap, 6 ms with it.
 SPINS, YIELDS = 500, 64
 
 if sys.platform == "win32":
