@@ -101,15 +101,18 @@ class Engine:
         reset: np.ndarray | None = None,
         masks: Sequence[np.ndarray] | None = None,
         split: str | None = None,
+        threads: int | None = None,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], Saved | None]:
         """Output, final states, and what `backward` needs (None unless `train`).
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
         C-contiguous, native, of the engine's dtype. states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros.
         reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter does.
-        `split` forces the planner's choice.
+        `split` forces the planner's choice. `threads`: at most so many, for this call and its backward; None for
+        `get_num_threads()`.
         """
-        threads = get_num_threads()
+        if threads is None:
+            threads = get_num_threads()
         if batch_sizes is None:
             first, second, _ = x.shape
             key: Any = (first, second, train, threads, split)
