@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def assign(vm: Machine, target: cst.CSTNode, value: Value) -> None:
     """Bind `value` to an assignment target."""
+    if vm.watch is not None:
+        vm.watch(target, value)
     if isinstance(target, cst.Name):
         scope = vm.frame.scope
         if target.value in scope.globals:

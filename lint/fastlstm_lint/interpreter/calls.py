@@ -326,6 +326,9 @@ def bind_parameters(
         scope.names[params.star_arg.name.value] = Tup(tuple(rest)) if rest and not entry else Opaque("args")
     if params.star_kwarg is not None:
         scope.names[params.star_kwarg.name.value] = Opaque("kwargs")
+    if vm.watch is not None:
+        for param in (*ordered, *params.kwonly_params):
+            vm.watch(param, scope.names[param.name.value])
 
 
 def _namesake(vm: Machine, name: str, scope: Scope) -> Class | None:

@@ -56,7 +56,7 @@ BUILTINS = frozenset(
 
 def evaluate(vm: Machine, node: cst.BaseExpression) -> Value:
     """The value of an expression; an unknown for whatever is not understood."""
-    handler = HANDLERS.get(type(node))
+    handler = vm.handlers.get(type(node))
     return Opaque("?") if handler is None else handler(vm, node)
 
 

@@ -17,6 +17,7 @@ from .scope import Frame, Scope
 
 Importer = Callable[[str, int, str], Value | None]
 Listener = Callable[[AnyFact], None]
+Watch = Callable[[cst.CSTNode, Value], None]
 
 STEPS = 200_000
 """Statements walked per file before calls are no longer followed: keeps the time linear in the file for any input."""
@@ -39,6 +40,8 @@ class Machine:
         self.called: set[int] = set()
         self.receivers: dict[int, Value] = {}
         self.steps = 0
+        self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
+        self.handlers = expressions.HANDLERS
 
     @property
     def frame(self) -> Frame:
@@ -46,7 +49,11 @@ class Machine:
 
     def run(self) -> None:
         """Visit everything."""
-        statements.run_body(self, self.module.body)
+        self.declare()
+        self.enter()
+
+    def enter(self) -> None:
+        """Enter what may be called from outside, with unknown arguments."""
         for cls in self.classes:
             self._enter_class(cls)
         for function in self.defined:

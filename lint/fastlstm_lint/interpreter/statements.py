@@ -163,6 +163,16 @@ def _merge_names(
 
 def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
     """The first turn of a loop, as it happens; then what holds after any number of turns."""
+    _turn(vm, statement, before)
+    if vm.watch is not None:
+        # A further one from what the first may have left: what is shown beside a line holds on every turn.
+        _turn(vm, statement, vm.frame.snapshot())
+    if statement.orelse is not None:
+        run_block(vm, statement.orelse.body)
+
+
+def _turn(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
+    """One turn, and the join with not having taken it."""
     frame = vm.frame
     outer = frame.loops
     frame.loops = (*outer, statement)
@@ -172,8 +182,6 @@ def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None
     after = frame.snapshot()
     frame.restore(before)
     merge(vm, after)
-    if statement.orelse is not None:
-        run_block(vm, statement.orelse.body)
 
 
 def _for(vm: Machine, statement: cst.For) -> None:
