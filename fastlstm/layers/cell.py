@@ -17,7 +17,8 @@ from ..engine import Engine
 from . import checks
 from .arrays import float_dtype, require
 from .checks import States
-from .module import Module, uniform
+from .exchange import FromTorch
+from .module import uniform
 
 Seed = int | np.random.Generator | None
 
@@ -31,7 +32,7 @@ class StepTape:
     B: int | None
 
 
-class _Step(Module):
+class _Step(FromTorch):
     """The call of a cell; the classes below say how its states look to the user."""
 
     def __init__(self, config: Cell, dtype: Any, seed: Seed) -> None:

@@ -15,7 +15,8 @@ from ..engine import Engine
 from . import checks
 from .arrays import dropout_mask, float_dtype, require
 from .checks import Form, States
-from .module import Module, uniform
+from .exchange import FromKeras, FromTorch
+from .module import uniform
 from .packing import PackedSequence
 
 
@@ -29,7 +30,7 @@ class Tape:
     form: Form | None
 
 
-class Recurrent(Module):
+class Recurrent(FromTorch, FromKeras):
     """A stack of recurrent layers; LSTM, GRU and RNN say how their states look to the user."""
 
     def __init__(self, config: Layer, dropout: float, dtype: Any, seed: int | np.random.Generator | None) -> None:

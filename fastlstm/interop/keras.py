@@ -1,0 +1,128 @@
+"""Keras's order of gates and shapes of weights. Arrays only: Keras is not imported.
+
+Keras computes x @ kernel with kernel (I, G*H) where torch has (G*H, I), orders the gates i f c o and z r h, and has one
+bias for a gate where torch has two. Only a GRU with reset_after=True, its default, has two as well, (2, 3*H); with
+reset_after=False it multiplies the state by r before the recurrent product, which neither torch nor this library does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from fastlstm.contract import GATES
+from fastlstm.errors import refuse_shape, refuse_type
+from fastlstm.layers import GRU, LSTM, RNN, split_gates, stack_gates
+from fastlstm.layers.arrays import float_dtype
+from fastlstm.layers.checks import count, flag
+
+ORDER = {"LSTM": ("i", "f", "g", "o"), "GRU": ("z", "r", "n"), "RNN": ("h",)}
+"""Keras's order by the contract's names: its candidates, c and h, are torch's g and n."""
+
+
+def read(
+    cls: type, weights: Sequence[ndarray], num_layers: int, bidirectional: bool, batch_first: bool, options: Any
+) -> Any:
+    """A layer of class `cls` from a list as `get_weights()` gives it; see `from_keras_weights`."""
+    kind = next(kind.__name__ for kind in (LSTM, GRU, RNN) if issubclass(cls, kind))
+    suffixes = _suffixes(count("num_layers", num_layers), flag("bidirectional", bidirectional))
+    groups = dict(zip(suffixes, _groups(weights, len(suffixes)), strict=True))
+    kernel, recurrent = groups["l0"][:2]
+    I, H = kernel.shape[0], recurrent.shape[0]
+    for suffix, group in groups.items():
+        _check(kind, suffix, group, I if suffix.startswith("l0") else H * (2 if bidirectional else 1), H)
+    layer = cls(
+        I,
+        H,
+        num_layers=num_layers,
+        bias=len(groups["l0"]) == 3,
+        batch_first=batch_first,
+        bidirectional=bidirectional,
+        dtype=float_dtype(kernel.dtype),
+        **options,
+    )
+    layer.load_state_dict(
+        {f"{name}_{suffix}": value for suffix, group in groups.items() for name, value in _named(kind, group).items()}
+    )
+    return layer
+
+
+def write(layer: Any) -> list[ndarray]:
+    """What `set_weights` of the Keras layer takes; see `to_keras_weights`."""
+    config, state = layer.config, layer.state_dict()
+    if config.projected:
+        raise ValueError(f"proj_size is {config.proj_size}: Keras has no projection")
+    found = []
+    for suffix in _suffixes(config.num_layers, config.bidirectional):
+        found += [_to_keras(config.kind, state[f"weight_{part}_{suffix}"]).T for part in ("ih", "hh")]
+        if config.bias:
+            both = [_to_keras(config.kind, state[f"bias_{part}_{suffix}"]) for part in ("ih", "hh")]
+            found.append(np.stack(both) if config.kind == "GRU" else both[0] + both[1])
+    return [np.ascontiguousarray(value) for value in found]
+
+
+def _suffixes(num_layers: int, bidirectional: bool) -> list[str]:
+    """Of torch's names, in the order in which Keras lists layers and directions."""
+    directions = ("", "_reverse") if bidirectional else ("",)
+    return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
+
+
+def _groups(weights: Sequence[ndarray], number: int) -> list[tuple[ndarray, ...]]:
+    """The arrays of each layer and direction: kernel, recurrent_kernel and perhaps bias."""
+    if isinstance(weights, ndarray) or not isinstance(weights, Sequence):
+        refuse_type("weights", weights, "list of numpy arrays", "layer.get_weights()")
+    for k, value in enumerate(weights):
+        if not isinstance(value, ndarray):
+            refuse_type(f"weights[{k}]", value, "numpy array")
+    size, rest = divmod(len(weights), number)
+    if rest or size not in (2, 3):
+        raise ValueError(
+            f"there are {len(weights)} weights, expected {3 * number} (or {2 * number} without bias): kernel, "
+            "recurrent_kernel and bias for each layer and direction; num_layers and bidirectional say how many"
+        )
+    for k, value in enumerate(weights):
+        if k % size < 2 and value.ndim != 2:
+            refuse_shape(f"weights[{k}]", value.shape, "(H, G*H)" if k % size else "(I, G*H)")
+    return [tuple(weights[k : k + size]) for k in range(0, len(weights), size)]
+
+
+def _check(kind: str, suffix: str, group: tuple[ndarray, ...], I: int, H: int) -> None:
+    """The arrays of one layer and direction have Keras's shapes."""
+    columns = len(GATES[kind]) * H
+    is_gru = kind == "GRU"
+    due = {
+        "kernel": ("(I, G*H)", (I, columns)),
+        "recurrent_kernel": ("(H, G*H)", (H, columns)),
+        "bias": ("(2, G*H)", (2, columns)) if is_gru else ("(G*H,)", (columns,)),
+    }
+    for (name, (letters, shape)), value in zip(due.items(), group, strict=False):
+        if value.shape != shape:
+            refuse_shape(f"{name} of {suffix}", value.shape, f"{letters} = {shape}", [
+                (is_gru and value.shape == (columns,),
+                 "a GRU with reset_after=False computes something else than torch and this library do"),
+                (value.shape == shape[::-1], "this is torch's layout: pass its transpose, or use load_state_dict"),
+            ])  # fmt: skip
+
+
+def _named(kind: str, group: tuple[ndarray, ...]) -> dict[str, ndarray]:
+    """The arrays of one layer and direction by torch's names without their suffix."""
+    kernel, recurrent, *bias = group
+    found = {"weight_ih": _to_torch(kind, kernel.T), "weight_hh": _to_torch(kind, recurrent.T)}
+    if bias:
+        rows = bias[0] if kind == "GRU" else (bias[0], np.zeros_like(bias[0]))
+        found["bias_ih"], found["bias_hh"] = (_to_torch(kind, row) for row in rows)
+    return found
+
+
+def _to_torch(kind: str, value: ndarray) -> ndarray:
+    """(G*H, ...) with the gates in torch's order."""
+    return stack_gates(kind, dict(zip(ORDER[kind], np.split(value, len(ORDER[kind])), strict=True)))
+
+
+def _to_keras(kind: str, value: ndarray) -> ndarray:
+    """(G*H, ...) with the gates in Keras's order."""
+    gates = split_gates(kind, value)
+    return np.concatenate([gates[name] for name in ORDER[kind]])
