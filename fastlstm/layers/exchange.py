@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from numpy import ndarray
 
 from .module import Module
-
-if TYPE_CHECKING:
-    import torch
 
 
 def _interop(library: str) -> Any:
@@ -28,7 +25,7 @@ class FromTorch(Module):
     """To and from the module of the same name in torch.nn."""
 
     @classmethod
-    def from_torch(cls, module: torch.nn.Module) -> Self:
+    def from_torch(cls, module: Any) -> Self:
         """A layer with the configuration, dtype, training flag and a copy of the weights of a torch.nn module.
 
         The module must be torch.nn's class of the same name, or a subclass without a forward of its own. Weights may
@@ -37,7 +34,7 @@ class FromTorch(Module):
         """
         return _interop("torch").read(cls, module)
 
-    def to_torch(self) -> torch.nn.Module:
+    def to_torch(self) -> Any:
         """A torch.nn module of the same name with this layer's configuration, dtype, training flag and weights, on CPU.
 
         The weights are copied.
