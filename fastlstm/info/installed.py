@@ -9,6 +9,7 @@ OPTIONAL = {
     "torch": "fastlstm.torch, and the peer of fastlstm bench",
     "numba-cuda": "the CUDA kernels",
     "scikit-learn": "the digits of fastlstm demo",
+    "onnx": "fastlstm.interop.onnx, and two peers of fastlstm bench",
     "onnxruntime": "a peer of fastlstm bench",
     "openvino": "a peer of fastlstm bench",
     "jax": "a peer of fastlstm bench",

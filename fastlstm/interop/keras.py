@@ -15,7 +15,8 @@ from numpy import ndarray
 
 from fastlstm.contract import GATES
 from fastlstm.errors import refuse_shape, refuse_type
-from fastlstm.layers import GRU, LSTM, RNN, split_gates, stack_gates
+from fastlstm.interop.gates import from_order, to_order
+from fastlstm.layers import GRU, LSTM, RNN
 from fastlstm.layers.arrays import float_dtype
 from fastlstm.layers.checks import count, flag
 
@@ -55,11 +56,11 @@ def write(layer: Any) -> list[ndarray]:
     config, state = layer.config, layer.state_dict()
     if config.projected:
         raise ValueError(f"proj_size is {config.proj_size}: Keras has no projection")
-    found = []
+    found, order = [], ORDER[config.kind]
     for suffix in _suffixes(config.num_layers, config.bidirectional):
-        found += [_to_keras(config.kind, state[f"weight_{part}_{suffix}"]).T for part in ("ih", "hh")]
+        found += [to_order(config.kind, order, state[f"weight_{part}_{suffix}"]).T for part in ("ih", "hh")]
         if config.bias:
-            both = [_to_keras(config.kind, state[f"bias_{part}_{suffix}"]) for part in ("ih", "hh")]
+            both = [to_order(config.kind, order, state[f"bias_{part}_{suffix}"]) for part in ("ih", "hh")]
             found.append(np.stack(both) if config.kind == "GRU" else both[0] + both[1])
     return [np.ascontiguousarray(value) for value in found]
 
@@ -110,19 +111,11 @@ def _check(kind: str, suffix: str, group: tuple[ndarray, ...], I: int, H: int) -
 def _named(kind: str, group: tuple[ndarray, ...]) -> dict[str, ndarray]:
     """The arrays of one layer and direction by torch's names without their suffix."""
     kernel, recurrent, *bias = group
-    found = {"weight_ih": _to_torch(kind, kernel.T), "weight_hh": _to_torch(kind, recurrent.T)}
+    found = {
+        "weight_ih": from_order(kind, ORDER[kind], kernel.T),
+        "weight_hh": from_order(kind, ORDER[kind], recurrent.T),
+    }
     if bias:
         rows = bias[0] if kind == "GRU" else (bias[0], np.zeros_like(bias[0]))
-        found["bias_ih"], found["bias_hh"] = (_to_torch(kind, row) for row in rows)
+        found["bias_ih"], found["bias_hh"] = (from_order(kind, ORDER[kind], row) for row in rows)
     return found
-
-
-def _to_torch(kind: str, value: ndarray) -> ndarray:
-    """(G*H, ...) with the gates in torch's order."""
-    return stack_gates(kind, dict(zip(ORDER[kind], np.split(value, len(ORDER[kind])), strict=True)))
-
-
-def _to_keras(kind: str, value: ndarray) -> ndarray:
-    """(G*H, ...) with the gates in Keras's order."""
-    gates = split_gates(kind, value)
-    return np.concatenate([gates[name] for name in ORDER[kind]])
