@@ -90,6 +90,7 @@ HEAVY = {
     "llvmlite": rooms("kernels engine cuda bench info"),
     "sklearn": rooms("demo"),
     "matplotlib": rooms("bench"),
+    "onnx": rooms("interop"),
     "libcst": frozenset(),
 }
 """Which rooms of `fastlstm` may name a heavy library at all. The linter's own tower may only use libcst."""
