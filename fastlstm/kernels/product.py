@@ -43,54 +43,54 @@ def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, sta
     `start` may be `out`. All strides in elements. `job` is not read.
     """
     W = panel_width(a)
-    depth = DEPTH if rows > R else max(K, 1)
     tiles = max((rows + R - 1) // R, 1)
     small = rows // tiles
     large = rows - small * tiles  # this many tiles have one row more
-    done = 0
-    while done == 0 or done < K:
-        k = min(depth, K - done)
-        here_a = at(a, done * a_step)
-        panel = first
-        if rows == 1:
-            while panel + PANELS_1 <= last:
-                tile(
-                    1,
-                    PANELS_1,
-                    rows,
-                    here_a,
-                    a_row,
-                    a_step,
-                    at(w, done * W + panel * w_panel),
-                    w_panel,
-                    k,
-                    at(start, panel * start_panel),
-                    start_row,
-                    start_panel,
-                    at(out, panel * W),
-                    out_row,
-                )
-                panel += PANELS_1
-        elif rows <= 3:
-            while panel + PANELS_3 <= last:
-                tile(
-                    3,
-                    PANELS_3,
-                    rows,
-                    here_a,
-                    a_row,
-                    a_step,
-                    at(w, done * W + panel * w_panel),
-                    w_panel,
-                    k,
-                    at(start, panel * start_panel),
-                    start_row,
-                    start_panel,
-                    at(out, panel * W),
-                    out_row,
-                )
-                panel += PANELS_3
-        while panel < last:
+    depth = DEPTH if tiles > 1 else max(K, 1)
+    panel = first
+    if rows == 1:
+        while panel + PANELS_1 <= last:
+            tile(
+                1,
+                PANELS_1,
+                rows,
+                a,
+                a_row,
+                a_step,
+                at(w, panel * w_panel),
+                w_panel,
+                K,
+                at(start, panel * start_panel),
+                start_row,
+                start_panel,
+                at(out, panel * W),
+                out_row,
+            )
+            panel += PANELS_1
+    elif rows <= 3:
+        while panel + PANELS_3 <= last:
+            tile(
+                3,
+                PANELS_3,
+                rows,
+                a,
+                a_row,
+                a_step,
+                at(w, panel * w_panel),
+                w_panel,
+                K,
+                at(start, panel * start_panel),
+                start_row,
+                start_panel,
+                at(out, panel * W),
+                out_row,
+            )
+            panel += PANELS_3
+    while panel < last:
+        here_w, here_out = at(w, panel * w_panel), at(out, panel * W)
+        here_start, here_start_row = at(start, panel * start_panel), start_row
+        done = 0
+        while done == 0 or done < K:
             row = 0
             for n in range(tiles):
                 count = small + (1 if n < large else 0)
@@ -98,23 +98,23 @@ def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, sta
                     R,
                     1,
                     count,
-                    at(here_a, row * a_row),
+                    at(a, row * a_row + done * a_step),
                     a_row,
                     a_step,
-                    at(w, done * W + panel * w_panel),
-                    w_panel,
-                    k,
-                    at(start, row * start_row + panel * start_panel),
-                    start_row,
-                    start_panel,
-                    at(out, row * out_row + panel * W),
+                    at(here_w, done * W),
+                    0,
+                    min(depth, K - done),
+                    at(here_start, row * here_start_row),
+                    here_start_row,
+                    0,
+                    at(here_out, row * out_row),
                     out_row,
                 )
                 row += count
-            panel += 1
-        # Later depth blocks add to what the first has written.
-        start, start_row, start_panel = out, out_row, W
-        done += depth
+            # Later depth blocks add to what the first has written.
+            here_start, here_start_row = here_out, out_row
+            done += depth
+        panel += 1
 
 
 @intrinsic

@@ -68,6 +68,17 @@ class Emitter:
         """Write the vector to `pointer[index:]`."""
         self.builder.store(vector.value, self._place(pointer, index)).align = self.align
 
+    def prefetch(self, pointer: ir.Value, index: int) -> None:
+        """Bring the cache line at `pointer[index:]` into the first-level cache; any address will do."""
+        byte = ir.IntType(8).as_pointer()
+        name = "llvm.prefetch.p0"
+        i32 = ir.IntType(32)
+        function = self.builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), name)
+        place = self.builder.bitcast(self.builder.gep(pointer, [ir.Constant(_I64, index)]), byte)
+        self.builder.call(function, [place, ir.Constant(i32, 0), ir.Constant(i32, 3), ir.Constant(i32, 1)])
+
     def splat(self, scalar: ir.Value | float) -> Vector:
         """A vector with one number in all lanes."""
         if isinstance(scalar, (int, float)):
