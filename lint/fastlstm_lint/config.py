@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .finding import REVEAL
+
 OWN_CODES = {
     "FL900": ("unused-suppression", "a noqa comment names a code that was not found on its line"),
     "FL901": ("unreadable-file", "a file cannot be decoded or parsed"),
     "FL902": ("internal-error", "the linter itself failed on a file"),
+    REVEAL: ("reveal-shape", "a note with what is known of the argument of `reveal_shape`; the exit code stays 0"),
 }
 """Diagnostics of the engine, beside those of the rules."""
 
@@ -54,6 +57,7 @@ class Settings:
         standard = {rule.code for rule in rules if rule.default} | set(OWN_CODES)
         chosen = standard if not self.select else {code for code in everything if _named(code, self.select)}
         chosen |= {code for code in everything if _named(code, self.extend_select)}
+        chosen.add(REVEAL)  # the program itself asks for it
         return frozenset(code for code in chosen if not _named(code, self.ignore))
 
     def enabled_for(self, path: str) -> frozenset[str]:

@@ -22,7 +22,7 @@ RECURRENT = re.compile(rb"LSTM|GRU|RNN")
 
 def relevant(data: bytes) -> bool:
     """Whether a file is worth parsing."""
-    return RECURRENT.search(data) is not None
+    return RECURRENT.search(data) is not None or b"reveal_shape" in data
 
 
 def check_source(
@@ -34,7 +34,7 @@ def check_source(
     one FL902: this function does not raise.
     """
     settings = settings or Settings()
-    if not RECURRENT.search(source.encode("utf-8", "replace")) or noqa.whole_file_off(source):
+    if not relevant(source.encode("utf-8", "replace")) or noqa.whole_file_off(source):
         return []
     enabled = settings.enabled_for(path)
     found = _inspect(source, path, enabled, importer)
@@ -55,7 +55,12 @@ def _inspect(source: str, path: str, enabled: frozenset[str], importer: Importer
     except Exception as error:
         return [own("FL901", path, f"cannot be parsed: {error}")]
     try:
-        return collect(module, path, enabled, importer)
+        found = collect(module, path, enabled, importer)
+        if "reveal_shape" in source:
+            from .shapes.reveal import reveal
+
+            found += reveal(module, path, importer)
+        return found
     except RecursionError:
         return [own("FL902", path, "nested too deeply to be analysed")]
     except Exception as error:

@@ -88,16 +88,18 @@ class Session:
         fixed = self._apply_fixes() if options.fix or options.unsafe_fixes else 0
         result = self._check()
         if options.add_noqa:
+            result.findings = [each for each in result.findings if not each.is_note]
             return self._add_noqa(result)
         if options.write_baseline:
             assert self.baseline is not None
+            result.findings = [each for each in result.findings if not each.is_note]
             baseline.save(self.baseline, result.findings, result.sources)
             click.echo(f"{len(result.findings)} findings written to {self.baseline}", err=True)
             return CLEAN
         if self.baseline is not None and (options.baseline is not None or self.baseline.exists()):
             result.findings = baseline.new(result.findings, result.sources, self.baseline)
         self._print(result, fixed)
-        return CLEAN if options.exit_zero or not result.findings else FOUND
+        return CLEAN if options.exit_zero or all(each.is_note for each in result.findings) else FOUND
 
     def _files(self) -> list[Path]:
         return list(files.discover(self.paths, self.settings, self.options.force_exclude))

@@ -118,6 +118,8 @@ class Machine:
         """A name in the present scope; one that nothing defines is an unknown, the same at every mention."""
         value = self.frame.scope.get(name)
         if value is None:
+            if name == "reveal_shape":
+                return Name(("fastlstm.testing.reveal_shape",))
             if name in expressions.BUILTINS:
                 return Name((f"builtins.{name}",))
             value = Opaque(name)

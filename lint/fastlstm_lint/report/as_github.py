@@ -23,7 +23,8 @@ def annotation(finding: Finding) -> str:
             "endColumn": str(finding.end.column),
         }
     properties = ",".join(f"{key}={_property(value)}" for key, value in about.items())
-    return f"::error {properties}::{_data(f'{where}: {finding.code} {finding.message}')}"
+    level = "notice" if finding.is_note else "error"
+    return f"::{level} {properties}::{_data(f'{where}: {finding.code} {finding.message}')}"
 
 
 def _data(text: str) -> str:

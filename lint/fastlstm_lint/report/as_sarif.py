@@ -39,7 +39,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": index,
-        "level": "error" if finding.code in ("FL901", "FL902") else "warning",
+        "level": _level(finding),
         "message": {"text": cell + finding.message},
         "locations": [{"physicalLocation": place}],
     }
@@ -51,6 +51,12 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         change = {"artifactLocation": {"uri": _uri(finding.path)}, "replacements": replacements}
         result["fixes"] = [{"description": {"text": finding.fix.message}, "artifactChanges": [change]}]
     return result
+
+
+def _level(finding: Finding) -> str:
+    if finding.is_note:
+        return "note"
+    return "error" if finding.code in ("FL901", "FL902") else "warning"
 
 
 def _region(start: Place, end: Place) -> dict[str, int]:

@@ -29,7 +29,11 @@ def summary(findings: Sequence[Finding]) -> str:
     """How many there are, and how many of them the linter can fix."""
     safe = sum(finding.fix is not None and finding.fix.safe for finding in findings)
     unsafe = sum(finding.fix is not None and not finding.fix.safe for finding in findings)
-    parts = [f"{len(findings)} finding{'s' if len(findings) != 1 else ''}"]
+    notes = sum(finding.is_note for finding in findings)
+    count = len(findings) - notes
+    parts = [f"{count} finding{'s' if count != 1 else ''}"] if count or not notes else []
+    if notes:
+        parts.append(f"{notes} note{'s' if notes != 1 else ''}")
     if safe:
         parts.append(f"{safe} with a fix (--fix)")
     if unsafe:
@@ -40,7 +44,11 @@ def summary(findings: Sequence[Finding]) -> str:
 def headline(finding: Finding) -> str:
     """`model.py:12:5: FL205 message`."""
     place = f"{finding.source_key}:{finding.start.row}:{finding.start.column}"
-    return f"{style(place, bold=True)}: {style(finding.code, fg='red')} {finding.message}"
+    return f"{style(place, bold=True)}: {style(finding.code, fg=color(finding))} {finding.message}"
+
+
+def color(finding: Finding) -> str:
+    return "cyan" if finding.is_note else "red"
 
 
 def excerpt(finding: Finding, lines: Sequence[str]) -> str:
@@ -55,7 +63,7 @@ def excerpt(finding: Finding, lines: Sequence[str]) -> str:
     line = lines[row - 1]
     stop = finding.end.column if finding.end.row == row else len(line.rstrip()) + 1
     carets = "^" * max(1, stop - finding.start.column)
-    mark = f"      | {' ' * (finding.start.column - 1)}{style(carets, fg='red')}"
+    mark = f"      | {' ' * (finding.start.column - 1)}{style(carets, fg=color(finding))}"
     if made is not None and made > row and shown:
         return "\n".join([_numbered(row, line), mark, *reversed(shown)])
     return "\n".join([*shown, _numbered(row, line), mark])

@@ -1,0 +1,129 @@
+"""A walk through a program that remembers the value of every name bound and of every expression.
+
+Functions entered with unknown arguments come last, and what they show holds for every call; so it counts before the
+calls seen in the file. Where a function is only called, what all calls have in common is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from fastlstm.contract import BATCH, FEATURE, TIME
+
+from ..dims import Dim, Symbol
+from ..facts import AnyFact, LayerCalled, ModuleCalled
+from ..interpreter.machine import Importer, Machine
+from ..values import Tensor, Value, dim_of, resolve
+from .tell import tell
+from .words import PROGRAM_NAME, Namer, Words, describe, meet, size_words
+
+Seen = tuple[Any, bool, Value]
+"""The frame in which a value was seen, whether that frame's arguments were unknown, and the value."""
+
+
+class Recorder(Machine):
+    """A machine that remembers; `run` it, then ask for `words(node)`."""
+
+    def __init__(self, module: cst.Module, importer: Importer | None = None) -> None:
+        super().__init__(module, self._listen, importer)
+        self.watch = self._remember
+        self.handlers = {kind: _remembering(handler) for kind, handler in self.handlers.items()}
+        self.general = False
+        self._seen: dict[int, list[Seen]] = {}
+        self._namers: dict[int, Namer] = {}
+        self._stands_for: dict[Symbol, Dim] = {}
+        self._read_as: dict[int, tuple[str | None, ...]] = {}
+        self._kept: list[Tensor] = []  # so that no other tensor gets the identity of one in `_read_as`
+
+    def enter(self) -> None:
+        self.general = True
+        super().enter()
+
+    def _remember(self, node: cst.CSTNode, value: Value) -> None:
+        self._seen.setdefault(id(node), []).append((self.frame, self.general, value))
+
+    def _listen(self, fact: AnyFact) -> None:
+        """The last axis of what a layer is given has the size that the layer was made for."""
+        if isinstance(fact, LayerCalled):
+            self._is_given(fact.input, fact.layer.input_size)
+            self._is_read(fact)
+        elif isinstance(fact, ModuleCalled) and fact.module.kind == "Linear":
+            self._is_given(fact.input, dim_of(fact.module.config.get("in_features")))
+
+    def _is_given(self, value: Value, size: Dim | None) -> None:
+        value = resolve(value)
+        if not isinstance(value, Tensor) or not value.axes or size is None:
+            return
+        symbol = value.axes[-1].size.symbol
+        if symbol is None or symbol in size.symbols() or symbol.alias is not None or symbol.meaning is not None:
+            return
+        if not PROGRAM_NAME.fullmatch(symbol.name):
+            symbol.meaning = FEATURE
+            self._stands_for.setdefault(symbol, size)
+
+    def _is_read(self, fact: LayerCalled) -> None:
+        """The axes of what a layer is given mean what the layer takes them for, unless they are known better."""
+        value, layer = resolve(fact.input), fact.layer
+        if not isinstance(value, Tensor) or layer.batch_first is None or value.rank != (2 if layer.is_cell else 3):
+            return
+        lead = (BATCH,) if layer.is_cell else (BATCH, TIME) if layer.batch_first else (TIME, BATCH)
+        if all(known in (None, wanted) for known, wanted in zip(fact.meanings, lead, strict=False)):
+            self._read_as[id(value)] = (*lead, FEATURE)
+            self._kept.append(value)
+
+    def values(self, node: cst.CSTNode) -> list[Seen]:
+        """Every value a node had: those that hold for any caller, or else those of the calls seen."""
+        seen = self._seen.get(id(node), [])
+        general = [each for each in seen if each[1]]
+        return general if any(self._say(*each) is not None for each in general) else seen
+
+    def words(self, node: cst.CSTNode) -> Words | None:
+        """What is known of a node's shape, in words: what all its values have in common."""
+        result: Words | None = None
+        for i, seen in enumerate(self.values(node)):
+            said = self._say(*seen)
+            result = said if i == 0 or said is None or result is None else meet(result, said)
+            if result is None:
+                return None
+        return result
+
+    def tell(self, node: cst.CSTNode) -> str | None:
+        """What is known of a node, tensor or not; None where it is nothing, or not the same every time."""
+        words = self.words(node)
+        if words is not None:
+            return str(words)
+        told = {tell(value, self._named_in(frame)) for frame, _, value in self.values(node)}
+        return told.pop() if len(told) == 1 else None
+
+    def sizes(self, node: cst.CSTNode) -> dict[str, Dim]:
+        """The sizes that have a name where a node's value was first seen, by their names."""
+        seen = self.values(node)
+        return self._namers.setdefault(id(seen[0][0]), Namer()).names() if seen else {}
+
+    def _say(self, frame: Any, general: bool, value: Value) -> Words | None:
+        return describe(value, self._named_in(frame), self._read_as)
+
+    def _named_in(self, frame: Any) -> Callable[[Symbol], str]:
+        """The naming of sizes in one frame."""
+        namer = self._namers.setdefault(id(frame), Namer())
+
+        def name(symbol: Symbol) -> str:
+            size = self._stands_for.get(symbol)
+            if size is None:
+                return namer.name(symbol)
+            text = size_words(size, namer.name)
+            return text if "+" not in text and "-" not in text else f"({text})"
+
+        return name
+
+
+def _remembering(handler: Callable[[Any, Any], Value]) -> Callable[[Any, Any], Value]:
+    def evaluate(vm: Recorder, node: cst.CSTNode) -> Value:
+        value = handler(vm, node)
+        vm._remember(node, value)
+        return value
+
+    return evaluate

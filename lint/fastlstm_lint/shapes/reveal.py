@@ -1,0 +1,59 @@
+"""`reveal_shape(x)` in a linted program: a note with what is known of `x` there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ..finding import REVEAL, Finding
+from ..interpreter.machine import Importer
+from ..positions import Positions
+from .record import Recorder
+
+NAME = "reveal_shape"
+
+
+def asks(source: str) -> bool:
+    """Whether a program may hold such a call."""
+    return NAME in source
+
+
+def reveal(module: cst.Module, path: str, importer: Importer | None = None) -> list[Finding]:
+    """A note for each call of `reveal_shape`, by whatever name it is reached."""
+    recorder = Recorder(module, importer)
+    recorder.run()
+    positions = Positions(module)
+    found = []
+    for call in _calls(module):
+        told = [f"{_text(argument.value)} is {_told(recorder, argument.value)}" for argument in call.args]
+        message = "; ".join(told) if told else "nothing to reveal: reveal_shape takes one argument"
+        start, end = positions.span(call)
+        found.append(Finding(REVEAL, "reveal-shape", message, path, start, end))
+    return found
+
+
+def _told(recorder: Recorder, node: cst.BaseExpression) -> str:
+    if not recorder.values(node):
+        return "never reached"
+    return recorder.tell(node) or "not known"
+
+
+def _calls(module: cst.Module) -> list[cst.Call]:
+    found: list[cst.Call] = []
+    stack: list[Any] = [module]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.Call):
+            func = node.func
+            word = func.attr if isinstance(func, cst.Attribute) else func
+            if isinstance(word, cst.Name) and word.value == NAME:
+                found.append(node)
+        stack.extend(reversed(node.children))
+    return found
+
+
+def _text(node: cst.BaseExpression) -> str:
+    """The source of an expression on one line, shortened."""
+    words = " ".join(cst.Module([]).code_for_node(node).split())
+    return words if len(words) <= 60 else words[:57] + "..."
