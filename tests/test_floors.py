@@ -81,7 +81,7 @@ LINT = Tower(
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("values", "layers", "facts", "signatures", "interpreter", "rules"), BRIDGE),
+    outside=dict.fromkeys(("values", "layers", "facts", "signatures", "interpreter", "rules", "shapes"), BRIDGE),
 )
 
 HEAVY = {
