@@ -42,6 +42,8 @@ def differences(old: Result, new: Result) -> Iterator[str]:
         yield f"measured on another machine: {old.machine['cpu']}"
     if old.threads != new.threads:
         yield f"measured with {old.threads} threads, now {new.threads}"
+    if old.through != new.through:
+        yield f"measured through {old.through or 'arrays'}, now through {new.through or 'arrays'}"
 
 
 def _key(workload: Workload) -> Workload:

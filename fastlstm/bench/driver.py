@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastlstm import info
-from fastlstm.bench.libraries import missing
+from fastlstm.bench.libraries import THROUGH, missing
 from fastlstm.bench.process import Process, WorkerDied, processes
-from fastlstm.bench.result import Limits, Result, Row, Timing
+from fastlstm.bench.result import OURS, Limits, Result, Row, Timing
 from fastlstm.bench.workload import Workload
 from fastlstm.engine.pool import cores
 
@@ -33,9 +33,14 @@ def run(
     rounds: int,
     seconds: float,
     done: Step = lambda what: None,
+    through: str = "",
 ) -> Result:
-    """Time every workload in every library: best of `rounds` turns of about `seconds` each."""
-    lacking = {name: missing(name) for name in libraries}
+    """Time every workload in every library: best of `rounds` turns of about `seconds` each.
+
+    `through`, one of libraries.THROUGH, measures this library in that way.
+    """
+    adapters = {name: THROUGH[through] if through and name == OURS else name for name in libraries}
+    lacking = {name: missing(adapter) for name, adapter in adapters.items()}
     present = [name for name in libraries if not lacking[name]]
     result = Result(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -44,8 +49,10 @@ def run(
         versions={},
         rows=[],
         missing={name: f"pip install {' '.join(names)}" for name, names in lacking.items() if names},
+        through=through,
     )
-    with processes([*present, "reference"]) as workers, TemporaryDirectory() as folder:
+    started = {name: adapters[name] for name in present} | {"reference": "reference"}
+    with processes(started) as workers, TemporaryDirectory() as folder:
         for name in present:
             try:
                 result.versions[name] = workers[name].ask("version")["version"]
@@ -99,5 +106,5 @@ class _Bench:
             row.timings.pop(name, None)
             row.refused[name] = f"crashed: {death}"
             self.workers[name].close()
-            self.workers[name] = Process(name)
+            self.workers[name] = Process(self.workers[name].name)
             return None

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import sleep
 from typing import Any, Self
@@ -82,12 +82,12 @@ class Process:
 
 
 @contextmanager
-def processes(names: list[str]) -> Iterator[dict[str, Process]]:
-    """A worker process for each library, ended when the block is left, however it is left."""
+def processes(adapters: Mapping[str, str]) -> Iterator[dict[str, Process]]:
+    """A worker process for each, by the name of its adapter; ended when the block is left, however it is left."""
     started: dict[str, Process] = {}
     try:
-        for name in names:
-            started[name] = Process(name)
+        for name, adapter in adapters.items():
+            started[name] = Process(adapter)
         yield started
     finally:
         for process in started.values():

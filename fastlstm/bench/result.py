@@ -99,6 +99,7 @@ class Result:
     limits: Limits | None = None
     start_up: list[StartUp] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    through: str = ""  # how this library was used, one of libraries.THROUGH, or on arrays
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"

@@ -24,14 +24,14 @@ def measure(library: str, cold: bool = False) -> StartUp:
         command = [sys.executable, "-P", "-m", "fastlstm.bench.startup", library]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
         whole = perf_counter() - begun
-    cache = ("cold cache" if cold else "warm cache") if library == OURS else "as installed"
+    cache = ("cold cache" if cold else "warm cache") if library.startswith(OURS) else "as installed"
     return StartUp(library, cache, process=whole, **json.loads(done.stdout.splitlines()[-1]))
 
 
 def _first_calls(library: str) -> dict[str, float]:
     """In this process: seconds of the import, the first forward, and the first forward with backward."""
     start = perf_counter()
-    forward, train = {"fastlstm": _fastlstm, "torch": _torch}[library]()
+    forward, train = {"fastlstm": _fastlstm, "fastlstm_torch": _fastlstm_torch, "torch": _torch}[library]()
     imported = perf_counter()
     forward()
     ran = perf_counter()
@@ -54,11 +54,23 @@ def _fastlstm() -> Any:
     return lambda: layer(x), train
 
 
+def _fastlstm_torch() -> Any:
+    import fastlstm.torch
+
+    return _module(fastlstm.torch.LSTM)
+
+
 def _torch() -> Any:
     import torch
 
+    return _module(torch.nn.LSTM)
+
+
+def _module(kind: Any) -> Any:
+    import torch
+
     x = torch.ones(SIZES["T"], SIZES["B"], SIZES["I"])
-    layer = torch.nn.LSTM(SIZES["I"], SIZES["H"])
+    layer = kind(SIZES["I"], SIZES["H"])
 
     def forward() -> None:
         with torch.inference_mode():

@@ -20,9 +20,10 @@ def duration(seconds: float) -> str:
 
 
 def sizes(workload: Workload) -> str:
-    """`LSTM 128,8,64,256 x2 bi`: T, B, I, H, then layers and directions where there are several."""
+    """`LSTM 128,8,64,256 x2 bi V100`: T, B, I, H, then layers and directions where there are several, a vocabulary."""
     text = f"{workload.cell} {workload.T},{workload.B},{workload.I},{workload.H}"
-    return text + (f" x{workload.L}" if workload.L > 1 else "") + (" bi" if workload.D == 2 else "")
+    text += (f" x{workload.L}" if workload.L > 1 else "") + (" bi" if workload.D == 2 else "")
+    return text + (f" V{workload.V}" if workload.V else "")
 
 
 def render(result: Result) -> str:

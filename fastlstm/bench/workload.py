@@ -16,12 +16,16 @@ MODES = {
     "train": "forward and backward, gradients of input and parameters",
     "packed": "as train, on a packed batch of unequal lengths",
     "reset": "as train, the state zeroed where an episode starts",
+    "model": "a whole training step: Embedding, the layers, Linear, cross entropy, Adam",
 }
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One row. T time steps, B batch, I input_size, H hidden_size, L layers, D directions, all in float32."""
+    """One row. T time steps, B batch, I input_size, H hidden_size, L layers, D directions, all in float32.
+
+    In mode "model" V is the number of tokens that there are; elsewhere it is 0.
+    """
 
     name: str
     cell: str
@@ -32,6 +36,7 @@ class Workload:
     H: int
     L: int = 1
     D: int = 1
+    V: int = 0
     source: str = ""
     assumed: str = ""
 
@@ -43,6 +48,8 @@ class Workload:
         for letter in "TBIHLD":
             if getattr(self, letter) < 1 or (letter == "D" and self.D > 2):
                 raise ValueError(f"{self.name}: {letter}={getattr(self, letter)} is out of range")
+        if (self.V > 0) != (self.mode == "model"):
+            raise ValueError(f"{self.name}: V={self.V}, expected a vocabulary in mode model and 0 elsewhere")
         if self.mode == "reset" and self.D != 1:
             raise ValueError(f"{self.name}: an episode has one direction")
 
@@ -62,7 +69,7 @@ class Workload:
     @property
     def flop(self) -> int:
         """Multiplications and additions of the matrix products: a backward pass costs two forward ones."""
-        products = sum(rows.size * columns.size for _, (rows, columns) in self._matrices())
+        products = sum(rows.size * columns.size for _, (rows, columns) in self._matrices()) + self.D * self.H * self.V
         return 2 * products * self.tokens * (3 if self.training else 1)
 
     @property
@@ -91,12 +98,27 @@ def load() -> dict[str, Workload]:
 
 
 @dataclass(frozen=True)
+class Model:
+    """What mode "model" has around the layers.
+
+    tokens and targets (T, B) of 0..V-1; embedding (V, I); weight (V, D*H) and bias (V,) of the Linear.
+    """
+
+    tokens: np.ndarray
+    targets: np.ndarray
+    embedding: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True)
 class Problem:
     """The numbers of one row: the same in every process, since they come from a seed.
 
     x (T, B, I); states h_0 and c_0 (L*D, B, H), given in inference, zeros in training; grad (T, B, D*H), what arrives
     at output; parameters by torch's names; reset (T, B) bool, True where the state is zeroed before the step;
-    lengths (B,). In a packed batch the steps past a length are not used.
+    lengths (B,). In a packed batch the steps past a length are not used. model: in mode "model" alone, which
+    uses neither x nor grad.
     """
 
     workload: Workload
@@ -106,6 +128,7 @@ class Problem:
     parameters: dict[str, np.ndarray]
     reset: np.ndarray
     lengths: np.ndarray
+    model: Model | None = None
 
     @property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -135,4 +158,18 @@ def problem(workload: Workload, seed: int = 0) -> Problem:
         parameters,
         rng.random((T, B)) < 0.02,
         workload.lengths() if workload.mode == "packed" else np.full(B, T),
+        _model(workload, rng) if workload.V else None,
+    )
+
+
+def _model(workload: Workload, rng: np.random.Generator) -> Model:
+    """Weights as torch initialises them: the embedding normal, the rest uniform within 1 / sqrt(inputs)."""
+    V, I, width = workload.V, workload.I, workload.D * workload.H
+    bound = width**-0.5
+    return Model(
+        tokens=rng.integers(V, size=(workload.T, workload.B)),
+        targets=rng.integers(V, size=(workload.T, workload.B)),
+        embedding=rng.standard_normal((V, I), np.float32),
+        weight=rng.uniform(-bound, bound, (V, width)).astype(np.float32),
+        bias=rng.uniform(-bound, bound, V).astype(np.float32),
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastlstm.bench.result import Result
     from fastlstm.bench.workload import Workload
 
+MODES = ("infer", "train", "packed", "reset", "model")
 A_FEW = ("vad-stream", "rl-rollout", "ocr-line", "speaker-embed", "forecast-small", "word-lm")
 """What runs when nothing is named: about a minute."""
 
@@ -34,13 +35,15 @@ class Percent(click.ParamType):
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]... | all")
 @click.option("--cell", type=click.Choice(["LSTM", "GRU", "RNN"]), default="LSTM", help="Of your own sizes.")
-@click.option("--mode", type=click.Choice(["infer", "train", "packed", "reset"]), default="infer", help="The same.")
+@click.option("--mode", type=click.Choice(MODES), default="infer", show_default=True, help="The same.")
 @click.option("--steps", "T", type=click.IntRange(1), help="T, time steps. With this one, your own sizes are run.")
 @click.option("--batch", "B", type=click.IntRange(1), default=1, show_default=True, help="B.")
 @click.option("--input", "I", type=click.IntRange(1), default=128, show_default=True, help="I, input_size.")
 @click.option("--hidden", "H", type=click.IntRange(1), default=128, show_default=True, help="H, hidden_size.")
 @click.option("--layers", "L", type=click.IntRange(1), default=1, show_default=True, help="L.")
 @click.option("--bidirectional", is_flag=True, help="Both directions.")
+@click.option("--vocabulary", "V", type=click.IntRange(1), help="V, number of tokens; with --mode model.")
+@click.option("--through", type=click.Choice(["torch"]), help="Measure fastlstm.torch instead of the array layers.")
 @click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
@@ -61,6 +64,8 @@ def bench(
     H: int,
     L: int,
     bidirectional: bool,
+    V: int | None,
+    through: str | None,
     libraries: tuple[str, ...],
     threads: int | None,
     rounds: int,
@@ -75,10 +80,12 @@ def bench(
     """Time fastlstm beside torch, onnxruntime, openvino and jax, whichever are installed.
 
     NAME is a workload of --list, or all; without a name a few are run, and with --steps your own sizes. Each library
-    runs in its own process, by turns, and only after its results have been checked against the reference.
+    runs in its own process, by turns, and only after its results have been checked against the reference. With
+    --through torch this library's torch modules are timed beside torch's own; mode model, a whole training step from
+    tokens to Adam, is timed only so.
     """
     from fastlstm.bench import driver, result, startup, table, workload
-    from fastlstm.bench.libraries import NAMES
+    from fastlstm.bench.libraries import NAMES, THROUGH
     from fastlstm.engine.pool import cores
 
     known = workload.load()
@@ -92,14 +99,18 @@ def bench(
             raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}", param_hint="--library")
     if fail_if_slower is not None and compare is None:
         raise click.UsageError("--fail-if-slower needs --compare")
-    chosen = _chosen(names, known, T is not None)
+    served = {name: entry for name, entry in known.items() if through or entry.mode != "model"}
+    chosen = _chosen(names, known, served, T is not None)
     if T is not None:
         try:
-            own = workload.Workload("own sizes", cell, mode, T, B, I, H, L, 2 if bidirectional else 1)
+            own = workload.Workload("own sizes", cell, mode, T, B, I, H, L, 2 if bidirectional else 1, V or 0)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         chosen.append(own)
-    wanted = [name for name in NAMES if not libraries or name in libraries or name == result.OURS]
+    if through is None and any(entry.mode == "model" for entry in chosen):
+        raise click.UsageError("a whole model is timed with --through torch")
+    asked = libraries or ((through,) if through else NAMES)
+    wanted = [name for name in NAMES if name in asked or name == result.OURS]
     try:
         old = result.load(compare) if compare else None
     except ValueError as error:
@@ -107,18 +118,23 @@ def bench(
 
     count = driver.steps(chosen, wanted, rounds)
     with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
-        found = driver.run(chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what))
+        found = driver.run(
+            chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what), through or ""
+        )
     if start_up:
-        found.start_up = [startup.measure("fastlstm", cold=True), startup.measure("fastlstm")]
+        ours = THROUGH[through] if through else result.OURS
+        found.start_up = [startup.measure(ours, cold=True), startup.measure(ours)]
         found.start_up += [startup.measure("torch")] if "torch" in found.versions else []
     _show(found, json_file, plot)
     if old is not None and _slower(old, found, fail_if_slower):
         raise SystemExit(1)
 
 
-def _chosen(names: tuple[str, ...], known: dict[str, Workload], has_own: bool) -> list[Workload]:
+def _chosen(
+    names: tuple[str, ...], known: dict[str, Workload], served: dict[str, Workload], has_own: bool
+) -> list[Workload]:
     if names == ("all",):
-        return list(known.values())
+        return list(served.values())
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.BadParameter(f"{unknown[0]!r} is no workload; fastlstm bench --list shows them", param_hint="NAME")

@@ -58,6 +58,10 @@ def test_a_row_of_the_table() -> None:
     assert "GRU 35,20,200,200 x2 bi" in slow
 
 
+def test_sizes_of_a_model_have_its_vocabulary() -> None:
+    assert table.sizes(replace(SLOW, mode="model", V=99)) == "GRU 35,20,200,200 x2 bi V99"
+
+
 def test_it_says_where_a_peer_is_faster() -> None:
     text = table.render(MADE_UP)
     assert lines(text, "A peer is faster in") == ["A peer is faster in: slow (torch 0.50)"]
@@ -122,11 +126,12 @@ def test_changes_are_matched_by_sizes_not_by_name() -> None:
 
 
 def test_runs_that_should_not_be_compared_are_pointed_out() -> None:
-    other = replace(MADE_UP, machine={**MADE_UP.machine, "cpu": "Quipu"}, threads=1)
+    other = replace(MADE_UP, machine={**MADE_UP.machine, "cpu": "Quipu"}, threads=1, through="torch")
     assert list(compare.differences(MADE_UP, MADE_UP)) == []
     assert list(compare.differences(other, MADE_UP)) == [
         "measured on another machine: Quipu",
         "measured with 1 threads, now 2",
+        "measured through torch, now through arrays",
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastlstm.bench.libraries import NAMES, library
+from fastlstm.bench.libraries import NAMES, THROUGH, library
 from fastlstm.bench.process import CAN_STOP, Process, WorkerDied, processes
 from fastlstm.bench.workload import Workload
 
@@ -18,7 +18,8 @@ from fastlstm.bench.workload import Workload
 SIZES = {"T": 7, "B": 3, "I": 5, "H": 6}
 SERVES = {
     "fastlstm": ("infer", "train", "packed", "reset"),
-    "torch": ("infer", "train", "packed", "reset"),
+    "fastlstm_torch": ("infer", "train", "packed", "reset", "model"),
+    "torch": ("infer", "train", "packed", "reset", "model"),
     "onnxruntime": ("infer",),
     "openvino": ("infer",),
     "jax": ("infer", "train", "reset"),
@@ -28,7 +29,7 @@ TOLERANCE = 1e-5  # float32 against float64, a few steps: far below any wrong fo
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[dict[str, Process]]:
-    with processes([*NAMES, "reference"]) as started:
+    with processes({name: name for name in (*SERVES, "reference")}) as started:
         yield started
 
 
@@ -41,10 +42,15 @@ def cases() -> list[Workload]:
                 for mode in ("infer", "train", "packed", "reset")
                 if mode != "reset" or D == 1
             ]
+            found.append(Workload(f"{cell}-{L}-{D}-model", cell, "model", **SIZES, L=L, D=D, V=11))
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_adapter_is_tested() -> None:
+    assert set(SERVES) == {*NAMES, *THROUGH.values()}
+
+
+@pytest.mark.parametrize("name", SERVES)
 @pytest.mark.parametrize("workload", cases(), ids=lambda workload: workload.name)
 def test_a_library_computes_what_the_reference_computes(
     workers: dict[str, Process], name: str, workload: Workload, tmp_path: Path
@@ -59,7 +65,10 @@ def test_a_library_computes_what_the_reference_computes(
     with np.load(truth) as stored:
         assert set(reply["errors"]) == set(stored)
         assert ("grad_weight_hh_l0" in stored) == workload.training
-        assert stored["output"].shape[-1] == 6 * workload.D
+        if workload.mode == "model":
+            assert set(stored) >= {"loss", "grad_embedding", "grad_weight", "grad_bias"}
+        else:
+            assert stored["output"].shape[-1] == 6 * workload.D
     assert max(reply["errors"].values()) < TOLERANCE
 
 

@@ -15,9 +15,9 @@ SMALL = Workload("small", "LSTM", "train", T=7, B=3, I=5, H=6, L=2, D=2)
 
 def test_every_shipped_workload_is_named_and_sourced() -> None:
     found = load()
-    assert len(found) == 22
+    assert len(found) == 24
     assert all(row.source for row in found.values())
-    assert {row.mode for row in found.values()} == {"infer", "train", "packed", "reset"}
+    assert {row.mode for row in found.values()} == {"infer", "train", "packed", "reset", "model"}
     assert {row.cell for row in found.values()} == {"LSTM", "GRU", "RNN"}
 
 
@@ -30,6 +30,13 @@ def test_flop_of_a_forward_step_is_two_per_weight() -> None:
     layers = replace(one, L=2, D=2)
     assert layers.flop == 2 * 4 * 128 * 2 * ((128 + 128) + (256 + 128))
     assert layers.recurrent_bytes == 4 * 4 * 128 * 128 * 4
+
+
+def test_flop_of_a_model_has_the_linear_too() -> None:
+    one = Workload("one", "LSTM", "model", T=10, B=3, I=128, H=128, V=50)
+    layers = Workload("one", "LSTM", "train", T=10, B=3, I=128, H=128)
+    assert one.flop == layers.flop + 3 * 2 * 128 * 50 * 30
+    assert replace(one, D=2).flop == replace(layers, D=2).flop + 3 * 2 * 256 * 50 * 30
 
 
 def test_a_packed_batch_counts_its_valid_tokens_only() -> None:
@@ -46,7 +53,9 @@ def test_a_packed_batch_counts_its_valid_tokens_only() -> None:
     ("change", "message"),
     [
         ({"cell": "SRU"}, "cell 'SRU' is none of LSTM, GRU, RNN"),
-        ({"mode": "sleep"}, "mode 'sleep' is none of infer, train, packed, reset"),
+        ({"mode": "sleep"}, "mode 'sleep' is none of infer, train, packed, reset, model"),
+        ({"V": 9}, "V=9, expected a vocabulary in mode model and 0 elsewhere"),
+        ({"mode": "model"}, "V=0, expected a vocabulary in mode model"),
         ({"T": 0}, "T=0 is out of range"),
         ({"D": 3}, "D=3 is out of range"),
         ({"mode": "reset"}, "an episode has one direction"),
@@ -71,8 +80,19 @@ def test_a_problem_has_the_contracts_shapes() -> None:
     assert [state.shape for state in given.states] == [(4, 3, 6), (4, 3, 6)]
     assert given.reset.shape == (7, 3)
     assert all(array.dtype == np.float32 for array in (given.x, given.grad, *given.states, *given.parameters.values()))
+    assert given.model is None
     bound = 6**-0.5
     assert all(-bound <= value.min() < 0 < value.max() <= bound for value in given.parameters.values())
+
+
+def test_a_model_s_problem_has_tokens_and_the_other_weights() -> None:
+    model = problem(replace(SMALL, mode="model", V=9)).model
+    assert model is not None
+    assert [model.embedding.shape, model.weight.shape, model.bias.shape] == [(9, 5), (9, 12), (9,)]
+    for tokens in (model.tokens, model.targets):
+        assert tokens.shape == (7, 3)
+        assert set(tokens.flat) <= set(range(9))
+    assert not np.array_equal(model.tokens, model.targets)
 
 
 def test_packed_rows_are_numbered_by_time_then_sample() -> None:

@@ -55,6 +55,20 @@ def test_json_on_stdout_is_json_alone() -> None:
     assert (work["cell"], work["mode"], work["L"], work["D"]) == ("GRU", "train", 2, 2)
 
 
+def test_through_torch() -> None:
+    """Our torch modules beside torch's, and a whole model, which is timed only so."""
+    quick = [option for option in QUICK if option not in ("--library", "torch")]
+    shown = run(*OWN, *quick, "--through", "torch", "--mode", "model", "--vocabulary", "9", "--json", "-")
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(shown.stdout)
+    assert found["through"] == "torch"
+    assert "through torch" in found["versions"]["fastlstm"]
+    [row] = found["rows"]
+    assert (row["workload"]["mode"], row["workload"]["V"]) == ("model", 9)
+    assert set(row["timings"]) == {"fastlstm", "torch"}
+    assert not row["refused"]
+
+
 def test_a_named_workload_a_picture_and_start_up(tmp_path: Path) -> None:
     picture = tmp_path / "run.svg"
     quick = [option for option in QUICK if option != "--no-start-up"]
@@ -91,7 +105,7 @@ def test_comparison_with_a_faster_past_fails(stored: Path, tmp_path: Path) -> No
 def test_the_list() -> None:
     shown = run("--list")
     assert shown.exit_code == 0
-    assert len(shown.stdout.splitlines()) == 22
+    assert len(shown.stdout.splitlines()) == 24
     [line] = [line for line in shown.stdout.splitlines() if line.startswith("tagger")]
     assert line.split()[:3] == ["tagger", "packed", "LSTM"]
     assert "stanza part-of-speech tagger (assumed: T, B" in line
@@ -105,6 +119,10 @@ def test_the_list() -> None:
         (["vad-stream", "--fail-if-slower", "10%"], "--fail-if-slower needs --compare"),
         (["--steps", "0"], "0 is not in the range"),
         (["--steps", "3", "--mode", "reset", "--bidirectional"], "an episode has one direction"),
+        (["word-lm-step"], "a whole model is timed with --through torch"),
+        (["--steps", "3", "--mode", "model", "--through", "torch"], "V=0, expected a vocabulary in mode model"),
+        (["--steps", "3", "--vocabulary", "9"], "V=9, expected a vocabulary in mode model"),
+        (["vad-stream", "--through", "jax"], "'jax' is not 'torch'"),
         (["--compare", __file__], "holds no results of fastlstm bench"),
         (["--compare", "none.json"], "does not exist"),
         (["--compare", __file__, "--fail-if-slower", "much"], "'much' is not a share such as 10%"),

@@ -16,7 +16,10 @@ import numpy as np
 from fastlstm.bench.workload import Problem, Workload
 
 NAMES = ("fastlstm", "torch", "onnxruntime", "openvino", "jax")
-NEEDS = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
+THROUGH = {"torch": "fastlstm_torch"}
+"""Other ways to use this library, measured in its place; the module of this package for each."""
+
+NEEDS = {"fastlstm_torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
 """What must be installed beside the library of that name: the model is written with onnx."""
 
 
@@ -25,7 +28,9 @@ class Task:
     """A workload made ready in one library.
 
     `call` is what is timed. `results` runs it once more and gives output, h_n, c_n, and after training grad_x and
-    grad_<parameter>; of a packed batch, output and grad_x hold one row per token.
+    grad_<parameter>; of a packed batch, output and grad_x hold one row per token. Of a whole model, whose parameters
+    every call changes, it gives loss, grad_embedding, grad_weight, grad_bias and the layers' grad_<parameter> for the
+    parameters given.
     """
 
     call: Callable[[], object]

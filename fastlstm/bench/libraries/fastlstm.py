@@ -16,7 +16,7 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
-    return None
+    return "layers only: a whole model is timed with --through torch" if workload.mode == "model" else None
 
 
 def build(problem: Problem, threads: int) -> Task:

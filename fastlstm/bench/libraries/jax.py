@@ -23,7 +23,7 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
-    return "no packed batches" if workload.mode == "packed" else None
+    return {"packed": "no packed batches", "model": "layers only"}.get(workload.mode)
 
 
 def build(problem: Problem, threads: int) -> Task:

@@ -1,15 +1,21 @@
-"""torch.nn.LSTM, GRU and RNN as they are used: under inference_mode, and with one backward call."""
+"""torch.nn.LSTM, GRU and RNN as they are used: under inference_mode, with one backward call, in a whole model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from fastlstm.bench.libraries import Task
-from fastlstm.bench.workload import Problem, Workload
+from fastlstm.bench.workload import Model, Problem, Workload
+
+Forward = Callable[[torch.nn.RNNBase, Tensor, Tensor], tuple[Tensor, Any]]
+"""Output and final state of (module, x, reset)."""
 
 
 def version() -> str:
@@ -21,11 +27,18 @@ def refuses(workload: Workload) -> str | None:
 
 
 def build(problem: Problem, threads: int) -> Task:
+    return task(problem, threads, torch.nn, _step_by_step)
+
+
+def task(problem: Problem, threads: int, classes: Any, with_resets: Forward) -> Task:
+    """The workload on LSTM, GRU or RNN of `classes`, a module such as torch.nn."""
     torch.set_num_threads(threads)
     work = problem.workload
-    module = getattr(torch.nn, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
+    module = getattr(classes, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
     module.load_state_dict({name: torch.from_numpy(value) for name, value in problem.parameters.items()})
-    return _training(problem, module) if work.training else _inference(problem, module)
+    if problem.model is not None:
+        return _whole_model(problem.model, module)
+    return _training(problem, module, with_resets) if work.training else _inference(problem, module)
 
 
 def _inference(problem: Problem, module: torch.nn.RNNBase) -> Task:
@@ -41,27 +54,26 @@ def _inference(problem: Problem, module: torch.nn.RNNBase) -> Task:
     return Task(call, lambda: _named(*call()))
 
 
-def _training(problem: Problem, module: torch.nn.RNNBase) -> Task:
+def _training(problem: Problem, module: torch.nn.RNNBase, with_resets: Forward) -> Task:
     work = problem.workload
     x = torch.from_numpy(problem.x).requires_grad_()
     grad = torch.from_numpy(problem.grad)
     lengths = torch.from_numpy(problem.lengths)
-    # (T, 1, B, 1): what the state is multiplied with before each step
-    keep = torch.from_numpy(~problem.reset)[:, None, :, None].float()
+    reset = torch.from_numpy(problem.reset)
     if work.mode == "packed":
         x = pack_padded_sequence(x.detach(), lengths).data.requires_grad_()
         sizes = torch.from_numpy(problem.batch_sizes)
         grad = pack_padded_sequence(grad, lengths).data
 
-    def forward() -> tuple[torch.Tensor, Any]:
+    def forward() -> tuple[Tensor, Any]:
         if work.mode == "packed":
-            packed, final = module(torch.nn.utils.rnn.PackedSequence(x, sizes))
+            packed, final = module(PackedSequence(x, sizes))
             return packed.data, final
         if work.mode == "reset":
-            return _step_by_step(module, x, keep)
+            return with_resets(module, x, reset)
         return module(x)
 
-    def step() -> tuple[torch.Tensor, Any]:
+    def step() -> tuple[Tensor, Any]:
         module.zero_grad(set_to_none=True)
         x.grad = None
         output, final = forward()
@@ -72,14 +84,42 @@ def _training(problem: Problem, module: torch.nn.RNNBase) -> Task:
         named = _named(*step())
         assert x.grad is not None
         named["grad_x"] = x.grad.numpy()
-        return named | {f"grad_{name}": p.grad.numpy() for name, p in module.named_parameters() if p.grad is not None}
+        return named | _gradients(module)
 
     return Task(step, results)
 
 
-def _step_by_step(module: torch.nn.RNNBase, x: torch.Tensor, keep: torch.Tensor) -> tuple[torch.Tensor, Any]:
+def _whole_model(given: Model, module: torch.nn.RNNBase) -> Task:
+    """A step as training loops have it, from tokens to Adam."""
+    embedding = torch.nn.Embedding.from_pretrained(torch.from_numpy(given.embedding), freeze=False)
+    head = torch.nn.Linear(*given.weight.shape[::-1])
+    head.load_state_dict({"weight": torch.from_numpy(given.weight), "bias": torch.from_numpy(given.bias)})
+    parts = torch.nn.ModuleList([embedding, module, head])
+    initial = {name: value.clone() for name, value in parts.state_dict().items()}
+    optimiser = torch.optim.Adam(parts.parameters())
+    tokens, targets = torch.from_numpy(given.tokens), torch.from_numpy(given.targets).view(-1)
+
+    def step() -> Tensor:
+        optimiser.zero_grad()
+        output, _ = module(embedding(tokens))
+        loss = cross_entropy(head(output).view(len(targets), -1), targets)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    def results() -> dict[str, np.ndarray]:
+        parts.load_state_dict(initial)
+        named = {"loss": step().detach().view(1).numpy()}
+        assert embedding.weight.grad is not None
+        return named | _gradients(module) | _gradients(head) | {"grad_embedding": embedding.weight.grad.numpy()}
+
+    return Task(step, results)
+
+
+def _step_by_step(module: torch.nn.RNNBase, x: Tensor, reset: Tensor) -> tuple[Tensor, Any]:
     """What must be done where the state is zeroed inside a sequence: a module call per time step."""
     zeros = x.new_zeros(module.num_layers, x.shape[1], module.hidden_size)
+    keep = (~reset)[:, None, :, None].to(x.dtype)  # (T, 1, B, 1): what the state is multiplied with before each step
     is_pair = isinstance(module, torch.nn.LSTM)
     state: Any = (zeros, zeros) if is_pair else zeros
     outputs = []
@@ -90,7 +130,11 @@ def _step_by_step(module: torch.nn.RNNBase, x: torch.Tensor, keep: torch.Tensor)
     return torch.cat(outputs), state
 
 
-def _named(output: torch.Tensor, final: Any) -> dict[str, np.ndarray]:
+def _named(output: Tensor, final: Any) -> dict[str, np.ndarray]:
     states = final if isinstance(final, tuple) else (final,)
     named = {"output": output, **dict(zip(("h_n", "c_n"), states, strict=False))}
     return {name: value.detach().numpy() for name, value in named.items()}
+
+
+def _gradients(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {f"grad_{name}": p.grad.numpy() for name, p in module.named_parameters() if p.grad is not None}
