@@ -29,6 +29,12 @@ class Symbol:
         return f"Symbol({self.name!r})"
 
 
+class Invented(Symbol):
+    """A size of which the program says nothing: its name is a word for messages only."""
+
+    __slots__ = ()
+
+
 Monomial = tuple[Symbol, ...]  # sorted by identity; () is the constant term
 
 

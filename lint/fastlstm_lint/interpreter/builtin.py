@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from ..dims import Dim
-from ..values import Const, Flag, Many, Num, Opaque, Range, Tup, Value, dim_of, int_of, resolve
+from ..values import Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -32,6 +32,8 @@ def call_builtin(
         return Num(first.count - 1) if isinstance(first, Flag) else first
     if name == "bool":
         return first if isinstance(first, (Flag, Opaque)) else None
+    if name in ("tuple", "list") and isinstance(first, Tensor):
+        return Many(vm.item_of(first, nodes[0]), length_of(first))
     if name in ("tuple", "list"):
         return Tup(first.items, name == "list") if isinstance(first, Tup) else first
     if name == "range":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from .. import signatures
-from ..dims import Dim, Symbol
+from ..dims import Dim, Invented
 from ..layers import Recurrent
 from ..values import (
     NONE,
@@ -363,7 +363,7 @@ def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool) ->
     if not open_call:
         return value
     if isinstance(value, Const) and isinstance(value.value, bool):
-        return Flag(name, Dim.of(Symbol("directions", 2 if value.value else 1)), value.value)
+        return Flag(name, Dim.of(Invented("directions", 2 if value.value else 1)), value.value)
     if isinstance(value, Num):
         return Opaque(name, value.dim.value)
     unknown = Opaque(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from ..dims import Dim, Symbol, words
+from ..dims import Dim, Invented, Symbol, words
 from ..facts import Misused
 from ..layers import Recurrent
 from ..signatures import broadcast, index
@@ -431,7 +431,7 @@ def item_of(vm: Machine, iterable: Value, node: cst.BaseExpression) -> Value:
     if isinstance(iterable, Many):
         return iterable.item
     if isinstance(iterable, Range):
-        return Num(Dim.of(Symbol("i")))
+        return Num(Dim.of(Invented("i")))
     if isinstance(iterable, Module) and iterable.kind == "DataLoader":
         return Opaque("batch", meanings={0: "batch"})
     return Opaque(f"{dotted(node) or 'iterable'}[]")

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fastlstm.contract import BATCH
+
 from ..dims import Dim, never_equal
 from .grammar import Axis, Entry, Shape, read, split
 from .lines import RETURN, Bound, Program, Row
-from .words import UNKNOWN, AxisWords, TupleWords, Words
+from .words import UNKNOWN, AxisWords, ShapeWords, TupleWords, Words
 
 RETURNED = frozenset({RETURN, "returns", "output", "out"})
 FACTOR = re.compile(r"\s*([*+])?\s*(\d+|[A-Za-z_][\w.]*)")
@@ -34,7 +36,10 @@ def mismatches(program: Program) -> list[Mismatch]:
             bound = _meant(entry, row)
             if bound is None or bound.words is None:
                 continue
-            reason = _contradiction(entry.shape, bound.words, written, program.recorder.sizes(bound.node))
+            sizes = program.recorder.sizes(bound.node)
+            reason = _contradiction(entry.shape, bound.words, written, sizes)
+            if reason is not None and program.recorder.assumes_batch and _unbatched(entry.shape, bound.words):
+                continue
             if reason is not None:
                 said = entry.text.removeprefix(f"{entry.name}: ") if written else entry.text
                 found.append(Mismatch(row.row, f"{bound.name} is {bound.words}, the comment says {said}: {reason}"))
@@ -51,6 +56,15 @@ def _meant(entry: Entry, row: Row) -> Bound | None:
     if names == [RETURN] and entry.name.lower() in RETURNED:
         return row.bound[RETURN]
     return row.bound.get(f"self.{entry.name}")
+
+
+def _unbatched(said: Shape, known: Words) -> bool:
+    """Whether a comment speaks of a single sequence, where a batch axis is only assumed."""
+    if isinstance(known, TupleWords):
+        items = said.items or ()
+        return len(items) == len(known.items) and all(map(_unbatched, items, known.items))
+    axes = [axis for axis in known.axes if axis.meaning != BATCH]
+    return len(axes) < len(known.axes) and _contradiction(said, ShapeWords(tuple(axes), known.packed), True, {}) is None
 
 
 def _contradiction(said: Shape, known: Words, written: bool, sizes: Mapping[str, Dim]) -> str | None:

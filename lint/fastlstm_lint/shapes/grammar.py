@@ -24,7 +24,8 @@ MEANING = r"[a-z?]+(?:\*[a-z?]+)*"
 
 KNOWN_WORDS = {
     "batch": "B batch bs batch_size batchsize n_batch num_batch bsz",
-    "time": "T time seq seq_len seqlen sequence seq_length sequence_length time_steps timesteps steps n_steps max_len",
+    "time": "T time seq seq_len seqlen sequence seq_length sequence_length len_seq time_steps timesteps steps n_step "
+    "n_steps",
     "feature": "H feature features hidden hidden_size hidden_dim input_size emb embed embedding emb_dim embed_dim",
 }
 MEANINGS = {word: meaning for meaning, text in KNOWN_WORDS.items() for word in text.split()}
@@ -142,16 +143,20 @@ def split(comment: str) -> tuple[str, list[Entry]]:
 
 
 PREFIX = (
-    r"(?:(?:shape|size|dims?)(?: of)?\b\s*[:=]?\s*)?"
-    rf"(?:(?P<name>{NAME})(?:\.shape)?\s*(?::|=|->|=>)\s*)?(?:->|=>|=)?\s*"
+    r"(?:(?:tensor )?(?:of )?(?:shape|size|dims?)(?: of)?\b\s*[:=]?\s*)?"
+    rf"(?:(?P<name>{NAME})(?:\.shape)?\s*(?::|=|->|=>)\s*)?(?:->|=>|=)?\s*(?:tensor of (?:shape|size) )?"
 )
 PART = r"(?:\d+|[A-Za-z_][\w.]*)"
-LOOSE_AXIS = rf"{PART}(?:\s*[*]\s*{PART})*"
-BRACKETS = re.compile(
-    rf"{PREFIX}(?:torch\.Size\()?[(\[]\s*(?P<axes>{LOOSE_AXIS}(?:\s*,\s*{LOOSE_AXIS})*)\s*,?\s*[)\]]\)?\.?\Z",
-    re.IGNORECASE,
+FACTORS = rf"{PART}(?:\s*[*]\s*{PART})*"
+COMMA, CROSS = r"\s*,\s*", r"\s+[x×]\s+"
+LOOSE = (
+    (rf"{PREFIX}(?:torch\.Size\()?[(\[]\s*(?P<axes>{FACTORS}(?:{COMMA}{FACTORS})+)\s*,?\s*[)\]]\)?\.?", COMMA),
+    (rf"{PREFIX}[(\[]?\s*(?P<axes>{FACTORS}(?:{CROSS}{FACTORS})+)\s*[)\]]?", CROSS),
 )
-CROSSES = re.compile(rf"{PREFIX}(?P<axes>{PART}(?:\s+[x×]\s+{PART})+)\Z", re.IGNORECASE)
+"""What a person's shape looks like, and what stands between its axes."""
+
+ASIDE = re.compile(r"\(\s*=[^()]*\)")
+"""`num_directions(=2)`"""
 
 
 def read_loose(text: str) -> Entry | None:
@@ -160,17 +165,18 @@ def read_loose(text: str) -> Entry | None:
     At least two axes, one of them a number or a usual word for a size; None for all else.
     """
     text = text.strip()
-    match = BRACKETS.match(text)
-    parts = re.split(r"\s*,\s*", match["axes"]) if match else []
-    if match is None:
-        match = CROSSES.match(text)
-        parts = re.split(r"\s+[x×]\s+", match["axes"], flags=re.IGNORECASE) if match else []
-    if match is None or len(parts) < 2:
-        return None
-    name = match["name"]
+    plain = ASIDE.sub("", text)
+    for pattern, between in LOOSE:
+        match = re.fullmatch(pattern, plain, re.IGNORECASE)
+        if match is not None:
+            return _loose_entry(match["name"], re.split(between, match["axes"], flags=re.IGNORECASE), text)
+    return None
+
+
+def _loose_entry(name: str | None, parts: list[str], text: str) -> Entry | None:
+    axes = tuple(_loose_axis(part) for part in parts)
     if name is not None and name.lower() in NOT_NAMES:
         return None
-    axes = tuple(_loose_axis(part) for part in parts)
     if any(axis.size == "0" for axis in axes):  # [0, 1] is a range of values
         return None
     if not any(axis.meaning is not None or axis.size.isdigit() for axis in axes):

@@ -92,6 +92,8 @@ def read_program(source: str, importer: Importer | None = None) -> Program:
         raise Unreadable(f"cannot be parsed: {error}") from error
     except RecursionError as error:
         raise Unreadable("nested too deeply to be analysed") from error
+    except Exception as error:
+        raise Unreadable(f"internal error, please report: {type(error).__name__}: {error}") from error
     lines = []
     for statement in placed:
         bound = list(_bound(statement, recorder))

@@ -32,6 +32,7 @@ class Recorder(Machine):
         self.watch = self._remember
         self.handlers = {kind: _remembering(handler) for kind, handler in self.handlers.items()}
         self.general = False
+        self.assumes_batch = False  # whether an unknown given to a layer was taken to have a batch axis
         self._seen: dict[int, list[Seen]] = {}
         self._namers: dict[int, Namer] = {}
         self._stands_for: dict[Symbol, Dim] = {}
@@ -48,6 +49,7 @@ class Recorder(Machine):
     def _listen(self, fact: AnyFact) -> None:
         """The last axis of what a layer is given has the size that the layer was made for."""
         if isinstance(fact, LayerCalled):
+            self.assumes_batch = self.assumes_batch or fact.assumed
             self._is_given(fact.input, fact.layer.input_size)
             self._is_read(fact)
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Linear":

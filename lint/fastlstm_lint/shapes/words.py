@@ -12,20 +12,13 @@ from dataclasses import dataclass
 
 from fastlstm.contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
 
-from ..dims import Dim, Symbol, words
+from ..dims import Dim, Invented, Symbol
 from ..values import Axis, Packed, Tensor, Tup, Value, resolve
 
 UNKNOWN = "?"
 PROGRAM_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-LETTERS = {BATCH: "B", TIME: "T", LAYER: "L", DIRECTION: "D"}
-
-INVENTED = frozenset(
-    words(
-        "batch time features longest length height width slice index cat stack arange num_classes directions i "
-        "view reshape zeros ones empty rand randn randint full expand repeat"
-    )
-)
-"""What the signatures call sizes of which the program says nothing: no names of the program."""
+LETTERS = {BATCH: "B", TIME: "T", LAYER: "L", DIRECTION: "D", "directions": "D", "longest": "T"}
+"""By what a size measures, or by the name that the signatures invent for it."""
 
 ReadAs = Mapping[int, tuple[str | None, ...]]
 """By the identity of a tensor: what its axes mean to the layer that it was given to."""
@@ -89,9 +82,10 @@ class Namer:
 
     def _new(self, symbol: Symbol) -> str:
         own = symbol.name.removeprefix("self.")
-        if PROGRAM_NAME.fullmatch(own) and own not in INVENTED:
+        invented = isinstance(symbol, Invented)
+        if PROGRAM_NAME.fullmatch(own) and not invented:
             return own
-        letter = "D" if own == "directions" else LETTERS.get(symbol.meaning or "")
+        letter = LETTERS.get(symbol.meaning or (own if invented else ""))
         if letter is None:
             return symbol.alias or UNKNOWN
         count = self._used[letter] = self._used.get(letter, 0) + 1

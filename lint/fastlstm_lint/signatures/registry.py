@@ -13,7 +13,7 @@ from typing import Any
 
 import libcst as cst
 
-from ..dims import Dim, Symbol
+from ..dims import Dim, Invented
 from ..facts import Applied, Fact
 from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, int_of, resolve, tensor_of
 
@@ -145,7 +145,7 @@ def dims_of(value: Value | None) -> list[Dim | None] | None:
 
 
 def unknown_size(name: str = "?") -> Dim:
-    return Dim.of(Symbol(name))
+    return Dim.of(Invented(name))
 
 
 def axis_number(value: Value | None, rank: int) -> int | None:
