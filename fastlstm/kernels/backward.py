@@ -108,19 +108,19 @@ def _step(job, s, block0, block1):
         h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
         direct, dc = at(job.dh, b * job.h_ld), at(job.dc, b * job.c_ld)
         dh = at(job.dm, b * job.c_ld) if job.projected else direct
-        for block in range(block0, block1):
-            n = block * lanes
-            step_backward(
-                job,
-                at(z, block * gates),
-                at(u, block * gates),
-                at(h, n),
-                at(c, n),
-                at(dh, n),
-                at(direct, n),
-                at(dc, n),
-                job.H - n,
-            )
+        n = block0 * lanes
+        step_backward(
+            job,
+            at(z, block0 * gates),
+            at(u, block0 * gates),
+            at(h, n),
+            at(c, n),
+            at(dh, n),
+            at(direct, n),
+            at(dc, n),
+            block1 - block0,
+            job.H - n,
+        )
 
 
 @inner

@@ -200,18 +200,17 @@ def _step(job, s, origin, block0, block1):
                 new_h = at(job.m, (m_row + b) * job.c_ld)
             z, u = at(job.z, (z_row + b) * job.z_ld), at(job.u, (u_row + b) * job.z_ld)
             h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
-            for block in range(first, last):
-                n = block * lanes
-                step_forward(
-                    job,
-                    at(z, block * gates),
-                    at(u, block * gates),
-                    at(h, n),
-                    at(c, n),
-                    at(new_h, n),
-                    at(new_c, n),
-                    job.H - n,
-                )
+            n = first * lanes
+            step_forward(
+                job,
+                at(z, first * gates),
+                at(u, first * gates),
+                at(h, n),
+                at(c, n),
+                at(new_h, n),
+                at(new_c, n),
+                last - first,
+            )
     if job.projected:
         _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
         _project(job, at(job.m, (m_row + going_on) * job.c_ld), at(job.h_end, going_on * job.h_ld), count - going_on)

@@ -117,12 +117,23 @@ class Emitter:
     def sigmoid(self, x: Vector) -> Vector:
         """1 / (1 + exp(-x))."""
         limit = self.real.exp_limit
-        return 1.0 / (self._expm1(self._clamp(-x, -limit, limit)) + 2.0)
+        n, r = self._split(self._clamp(-x, -limit, limit))
+        square = r * r
+        exp = self.fma(self._polynomial(r, square), square, r + 1.0)
+        # Times 2**n: n is added to the exponent.
+        integers = self.builder.bitcast(exp.value, n.type)
+        return 1.0 / (Vector(self, self.builder.bitcast(self.builder.add(integers, n), self.type)) + 1.0)
 
     def tanh(self, x: Vector) -> Vector:
         """u / (u + 2) with u = exp(2x) - 1: exact to the last bits near zero too, without a second branch."""
         limit = self.real.tanh_limit
-        u = self._expm1(self._clamp(x + x, -limit, limit))
+        n, r = self._split(self._clamp(x + x, -limit, limit))
+        square = r * r
+        p = self.fma(self._polynomial(r, square), square, r)
+        # exp(y) - 1 = 2**n (exp(r) - 1) + (2**n - 1) (Cody and Waite 1980, ch. 6).
+        one = ir.Constant(n.type, [ir.Constant(self.real.integer, self.real.one)] * self.lanes)
+        scale = Vector(self, self.builder.bitcast(self.builder.add(n, one), self.type))
+        u = self.fma(scale, p, scale - 1.0)
         return u / (u + 2.0)
 
     def relu(self, x: Vector) -> Vector:
@@ -139,25 +150,27 @@ class Emitter:
         x = self.where_greater(x, high, self.splat(high), x)
         return self.where_greater(low, x, self.splat(low), x)
 
-    def _expm1(self, y: Vector) -> Vector:
-        """exp(y) - 1: y = n ln 2 + r, exp(y) - 1 = 2**n (exp(r) - 1) + (2**n - 1) (Cody and Waite 1980, ch. 6)."""
+    def _split(self, y: Vector) -> tuple[ir.Value, Vector]:
+        """n and r of y = n ln 2 + r, |r| <= ln(2)/2; n as integers that stand where the exponent does."""
         real, builder = self.real, self.builder
         shifted = self.fma(y, self.splat(1.4426950408889634), self.splat(real.round))
         n = shifted - real.round
         r = self.fma(n, self.splat(-real.ln2_high), y)
         r = self.fma(n, self.splat(-real.ln2_low), r)
-        q = self.splat(real.polynomial[0])
-        for coefficient in real.polynomial[1:]:
-            q = self.fma(q, r, self.splat(coefficient))
-        p = self.fma(q, r * r, r)
         integers = ir.VectorType(real.integer, self.lanes)
-        bits = builder.shl(
-            builder.bitcast(shifted.value, integers),
-            ir.Constant(integers, [ir.Constant(real.integer, real.mantissa)] * self.lanes),
-        )
-        bits = builder.add(bits, ir.Constant(integers, [ir.Constant(real.integer, real.one)] * self.lanes))
-        scale = Vector(self, builder.bitcast(bits, self.type))
-        return self.fma(scale, p, scale - 1.0)
+        bits = builder.bitcast(shifted.value, integers)
+        return builder.shl(bits, ir.Constant(integers, [ir.Constant(real.integer, real.mantissa)] * self.lanes)), r
+
+    def _polynomial(self, r: Vector, square: Vector) -> Vector:
+        """(exp(r) - 1 - r) / r**2, by Estrin's scheme: how long a core waits for the last term decides a cell's time."""
+        terms = [self.splat(coefficient) for coefficient in reversed(self.real.polynomial)]
+        power, next_power = r, square
+        while len(terms) > 1:
+            pairs = [self.fma(high, power, low) for low, high in zip(terms[::2], terms[1::2], strict=False)]
+            terms = pairs + terms[len(pairs) * 2 :]
+            if len(terms) > 1:
+                power, next_power = next_power, next_power * next_power
+        return terms[0]
 
     def _place(self, pointer: ir.Value, index: ir.Value | int) -> ir.Value:
         if isinstance(index, int):
