@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
@@ -164,6 +166,18 @@ def test_another_s_model_gives_the_same_numbers(kind: str, directions: int) -> N
     x = np.random.default_rng(3).normal(size=(T, B, I)).astype(np.float32)
     layer = from_onnx(given)["cell"]
     np.testing.assert_allclose(run(given, {"x": x})[0], layer(x)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_torch_exported(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = getattr(torch.nn, kind)(I, H, num_layers=2, bidirectional=True).eval()
+    x, path = torch.randn(T, B, I), tmp_path / "exported.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter without onnxscript is called legacy
+        torch.onnx.export(module, (x,), path, dynamo=False)
+    layer = stack(list(from_onnx(path).values()))
+    np.testing.assert_allclose(layer(x.numpy())[0], module(x)[0].detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_weights_that_exporters_leave_unfolded() -> None:
