@@ -49,14 +49,15 @@ FASTLSTM = Tower(
         rooms("engine"),
         rooms("layers"),
         rooms("torch interop"),
-        rooms("info explain"),
+        rooms("info explain testing"),
+        rooms("prove"),
         rooms("bench"),
         rooms("demo"),
         rooms("cli"),
         rooms("__main__"),
     ),
     door=7,
-    outside={"cli": frozenset({"fastlstm_lint"}), "demo": frozenset({"fastlstm_lint"})},
+    outside=dict.fromkeys(("cli", "demo", "prove"), frozenset({"fastlstm_lint"})),
 )
 
 LINT = Tower(
@@ -85,11 +86,11 @@ LINT = Tower(
 )
 
 HEAVY = {
-    "torch": rooms("torch interop bench demo info"),
+    "torch": rooms("torch interop bench demo info testing prove"),
     "numba": rooms("kernels engine cuda bench info"),
     "llvmlite": rooms("kernels engine cuda bench info"),
     "sklearn": rooms("demo"),
-    "matplotlib": rooms("bench"),
+    "matplotlib": rooms("bench prove"),
     "onnx": rooms("interop"),
     "libcst": frozenset(),
 }
@@ -196,6 +197,7 @@ PROMISES = {
     "import fastlstm": {"numba", "llvmlite", "torch", "scipy", "libcst"},
     "import fastlstm_lint": {"numba", "llvmlite", "numpy", "torch"},
     "import fastlstm.contract": {"numba", "numpy", "torch", "click", "libcst"},
+    "import fastlstm.testing": {"numba", "llvmlite", "torch", "libcst", "matplotlib"},
     "import fastlstm.cli": {"numba", "numpy", "torch", "libcst", "matplotlib"},
 }
 """What a statement, run first in a process of its own, must not load."""
