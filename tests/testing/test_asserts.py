@@ -137,18 +137,42 @@ def test_token_ids_are_replaced() -> None:
     assert_batch_independent(embed, torch.zeros(B, T, dtype=torch.long), high=9)
 
 
+class Remembers(nn.Module):
+    """A model that gives another result for each call."""
+
+    def __init__(self, body: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.body, self.state = body, 0.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.state += 1.0
+        return self.body(x) + self.state
+
+
 def test_a_model_that_remembers_is_judged_by_its_gradient() -> None:
-    class Remembers(nn.Module):
-        state = torch.zeros(())
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.state = self.state + 1
-            return x.sum(1) + self.state
-
-    assert_batch_independent(Remembers(), data())
-    assert "other results" in dependence(Remembers(), data()).notes[0]
+    alone = Remembers(lambda x: x.sum(1))
+    assert_batch_independent(alone, data())
+    assert "other results" in dependence(alone, data()).notes[0]
     with pytest.raises(ValueError, match="nothing can be said"):
-        assert_batch_independent(Remembers(), torch.randint(0, 9, (B, T)))
+        assert_batch_independent(alone, torch.randint(0, 9, (B, T)))
+    with pytest.raises(AssertionError, match="gradient"):
+        assert_batch_independent(Remembers(lambda x: x.sum(1) + x.mean(0)[0]), data())
+
+
+def test_a_dependence_that_a_plain_sum_of_the_output_hides_is_seen() -> None:
+    def opposite(x: torch.Tensor) -> torch.Tensor:
+        mixed = x[:, 0] * x.mean((0, 1))
+        return torch.cat([mixed, -mixed], 1)
+
+    with pytest.raises(AssertionError, match="gradient"):
+        assert_batch_independent(Remembers(opposite), data())
+
+
+def test_random_numbers_are_the_same_in_every_run() -> None:
+    first = dependence(nn.Dropout(0.5), data())
+    torch.rand(3)
+    assert first.notes == ()
+    assert np.array_equal(first.gradient, dependence(nn.Dropout(0.5), data()).gradient)  # type: ignore[arg-type]
 
 
 def test_the_model_and_the_random_numbers_are_left_as_they_were() -> None:
@@ -249,6 +273,7 @@ def test_layers_on_arrays(kind: str, mode: str) -> None:
     assert (dependence(layer, x).gradient is None) == (mode == "eval")
     with pytest.raises(AssertionError, match=f"{kind} is bidirectional"):
         assert_causal(layer, x)
+    assert not any("other results" in note for note in dependence(layer, x).notes)  # dropout draws the same mask
     assert layer.grad == {}
     sequence_first = getattr(fastlstm, kind)(I, H)
     with pytest.raises(AssertionError, match="batch_first=True is missing"):
