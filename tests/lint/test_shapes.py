@@ -302,3 +302,8 @@ def test_other_comments_are_a_persons(text: str) -> None:
 def test_a_comment_in_a_tool_language_is_nobodys_shape() -> None:
     assert read("# type: (B, T)") == []
     assert read("# noqa: E501") == []
+
+
+def test_each_function_names_its_sizes_anew() -> None:
+    source = HEADER + "lstm = nn.LSTM(5, 6)\ndef f(x):\n    return lstm(x)\ndef g(y):\n    return lstm(y)\n"
+    assert comments(source)["def g(y):"] == "y: (T time, B batch, 5 feature)"

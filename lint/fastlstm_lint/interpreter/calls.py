@@ -281,6 +281,9 @@ def call_function(
         return result
     bind_parameters(vm, node.params, scope, given, keywords, function.scope, complete, entry)
     vm.frames.append(frame)
+    if vm.watch is not None:
+        for param in (*node.params.posonly_params, *node.params.params, *node.params.kwonly_params):
+            vm.watch(param, scope.names[param.name.value])
     from .statements import run_block
 
     run_block(vm, node.body)
@@ -326,9 +329,6 @@ def bind_parameters(
         scope.names[params.star_arg.name.value] = Tup(tuple(rest)) if rest and not entry else Opaque("args")
     if params.star_kwarg is not None:
         scope.names[params.star_kwarg.name.value] = Opaque("kwargs")
-    if vm.watch is not None:
-        for param in (*ordered, *params.kwonly_params):
-            vm.watch(param, scope.names[param.name.value])
 
 
 def _namesake(vm: Machine, name: str, scope: Scope) -> Class | None:

@@ -65,6 +65,7 @@ class Program:
     recorder: Recorder
     lines: list[Line]
     comments: list[Comment]
+    heads: dict[int, tuple[str, str]]  # class and name of the method whose `def` stands at a row
     ends: frozenset[int]  # the last rows of all statements and heads: where a shape comment has its place
 
     def rows(self) -> list[Row]:
@@ -99,7 +100,18 @@ def read_program(source: str, importer: Importer | None = None) -> Program:
         bound = list(_bound(statement, recorder))
         if bound:
             lines.append(Line(statement.first, statement.last, bound))
-    return Program(module, recorder, lines, comments, frozenset(statement.last for statement in placed))
+    ends = frozenset(statement.last for statement in placed)
+    return Program(module, recorder, lines, comments, _heads(placed), ends)
+
+
+def _heads(placed: list[Statement]) -> dict[int, tuple[str, str]]:
+    found = {}
+    for statement in placed:
+        if isinstance(statement.twin, ast.ClassDef):
+            for method in statement.twin.body:
+                if isinstance(method, ast.FunctionDef):
+                    found[method.lineno] = (statement.twin.name, method.name)
+    return found
 
 
 def _bound(statement: Statement, recorder: Recorder) -> Iterator[Bound]:
