@@ -10,6 +10,7 @@ COMMANDS = {
     "lint": ("fastlstm_lint.cli:lint", "Find shape mistakes in code that uses recurrent layers."),
     "shapes": ("fastlstm.cli.shapes:shapes", "Show a program with the shapes beside its lines."),
     "prove": ("fastlstm.cli.prove:prove", "Run a model: does a sample's output depend on another's input?"),
+    "lsp": ("fastlstm.cli.lsp:lsp", "Serve an editor: diagnostics, shapes, quick fixes."),
     "explain": ("fastlstm.cli.explain:explain", "Show every shape of a layer, drawn as text."),
     "demo": ("fastlstm.cli.demo:demo", "See the library at work on real data."),
     "bench": ("fastlstm.cli.bench:bench", "Time this machine, beside what is installed."),

@@ -39,9 +39,7 @@ class Positions:
         at = self._statement_of(node)
         if at is None:
             return None
-        if at not in self._tables:
-            alone = self._module.with_changes(header=(), body=(self._module.body[at],), footer=())
-            self._tables[at] = MetadataWrapper(alone, unsafe_skip_copy=True).resolve(PositionProvider)
+        self._read(at)
         found = self._tables[at].get(node)
         if found is None:
             return None
@@ -50,6 +48,32 @@ class Positions:
             Place(found.start.line + shift, found.start.column + 1),
             Place(found.end.line + shift, found.end.column + 1),
         )
+
+    def _read(self, at: int) -> None:
+        if at not in self._tables:
+            alone = self._module.with_changes(header=(), body=(self._module.body[at],), footer=())
+            self._tables[at] = MetadataWrapper(alone, unsafe_skip_copy=True).resolve(PositionProvider)
+
+    def nodes_at(self, at: Place) -> list[cst.CSTNode]:
+        """The nodes that cover a place, the innermost first."""
+        index = next((i for i in range(len(self._module.body)) if self._holds(i, at.row)), None)
+        if index is None:
+            return []
+        self._read(index)
+        shift = self._first_line(index)
+        row, column = at.row - shift, at.column - 1
+        found: list[tuple[int, int, int, cst.CSTNode]] = []
+        for node, span in self._tables[index].items():
+            start, end = (span.start.line, span.start.column), (span.end.line, span.end.column)
+            if isinstance(node, (cst.BaseExpression, cst.Param)) and start <= (row, column) <= end:
+                found.append((end[0] - start[0], end[1] - start[1], len(found), node))
+        # A child is positioned before its parent, so of two with the same span the earlier one is the inner.
+        return [node for *_, node in sorted(found, key=lambda each: each[:3])]
+
+    def _holds(self, index: int, row: int) -> bool:
+        """Whether a top-level statement stands on a row."""
+        last = index + 1 == len(self._module.body)
+        return self._first_line(index) < row and (last or row <= self._first_line(index + 1))
 
     def _statement_of(self, node: cst.CSTNode) -> int | None:
         """The top-level statement that holds a node; the search goes on from where the last one stopped."""

@@ -1,0 +1,130 @@
+"""Findings, shapes and fixes as the protocol words them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+from lsprotocol import types
+
+from .. import noqa
+from ..finding import Finding
+from ..fixes import apply_fixes
+from ..shapes.lines import RETURN
+from .buffer import Buffer
+from .text import Lines
+
+SOURCE = "fastlstm"
+FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.{SOURCE}"
+
+
+def diagnostics(buffer: Buffer, lines: Lines) -> list[types.Diagnostic]:
+    """The findings of a buffer."""
+    return [_diagnostic(finding, lines) for finding in buffer.findings]
+
+
+def _diagnostic(finding: Finding, lines: Lines) -> types.Diagnostic:
+    severity = types.DiagnosticSeverity.Warning
+    if finding.is_note:
+        severity = types.DiagnosticSeverity.Information
+    elif finding.code == "FL901":
+        severity = types.DiagnosticSeverity.Error
+    return types.Diagnostic(
+        range=lines.range(finding.start, finding.end),
+        message=finding.message,
+        severity=severity,
+        code=finding.code,
+        code_description=types.CodeDescription(finding.url),
+        source=SOURCE,
+        tags=[types.DiagnosticTag.Unnecessary] if finding.code == "FL900" else None,
+    )
+
+
+def hover(buffer: Buffer, lines: Lines, position: types.Position) -> types.Hover | None:
+    """The shape of what is pointed at."""
+    found = buffer.told(lines.place(position))
+    if found is None:
+        return None
+    told, node = found
+    text = " ".join(cst.Module([]).code_for_node(node).split()) if not isinstance(node, cst.Param) else node.name.value
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    content = types.MarkupContent(types.MarkupKind.Markdown, f"```python\n{shown}: {told}\n```")
+    return types.Hover(content, lines.range(*buffer.span(node)))
+
+
+def inlay_hints(buffer: Buffer, lines: Lines, within: types.Range) -> list[types.InlayHint]:
+    """A shape behind every name that a line binds, and at the end of a line that returns one."""
+    if buffer.program is None:
+        return []
+    hints = []
+    for line in buffer.program.lines:
+        if line.last - 1 < within.start.line or line.first - 1 > within.end.line:
+            continue
+        for bound in line.bound:
+            if not bound.shown:
+                continue
+            position = lines.at_byte(*bound.end) if bound.end is not None else lines.end(line.last)
+            label = f" -> {bound.words}" if bound.name == RETURN else f": {bound.words}"
+            hints.append(types.InlayHint(position, label, types.InlayHintKind.Type))
+    return hints
+
+
+def code_actions(
+    buffer: Buffer,
+    lines: Lines,
+    document: types.OptionalVersionedTextDocumentIdentifier,
+    params: types.CodeActionParams,
+) -> Iterator[types.CodeAction]:
+    """For the findings in a range their fixes and a suppression, and one action for all safe fixes."""
+    wanted = params.context.only
+
+    def asked(kind: str) -> bool:
+        return wanted is None or any(kind == each or kind.startswith(f"{_word(each)}.") for each in map(_word, wanted))
+
+    def edit(edits: list[types.TextEdit]) -> types.WorkspaceEdit:
+        # Both forms: `changes` is all that older clients read.
+        return types.WorkspaceEdit(
+            changes={document.uri: edits}, document_changes=[types.TextDocumentEdit(document, list(edits))]
+        )
+
+    quick = types.CodeActionKind.QuickFix
+    if asked(_word(quick)):
+        for finding in buffer.findings:
+            if not _overlap(lines.range(finding.start, finding.end), params.range):
+                continue
+            about = [_diagnostic(finding, lines)]
+            if finding.fix is not None:
+                warning = "" if finding.fix.safe else " (changes what the program computes)"
+                edits = [types.TextEdit(lines.range(each.start, each.end), each.content) for each in finding.fix.edits]
+                title = f"{finding.code}: {finding.fix.message}{warning}"
+                yield types.CodeAction(title, quick, about, is_preferred=finding.fix.safe, edit=edit(edits))
+            suppressed = _suppressed(buffer.source, finding, lines)
+            if suppressed is not None:
+                yield types.CodeAction(f"{finding.code}: suppress on this line", quick, about, edit=edit([suppressed]))
+    if asked(FIX_ALL):
+        after, done = apply_fixes(buffer.source, buffer.findings, unsafe=False)
+        if done:
+            title = f"fastlstm: apply {len(done)} safe fix{'es' if len(done) > 1 else ''}"
+            yield types.CodeAction(title, FIX_ALL, edit=edit([types.TextEdit(lines.whole(), after)]))
+
+
+def _word(kind: types.CodeActionKind | str) -> str:
+    return str(kind.value) if isinstance(kind, types.CodeActionKind) else kind
+
+
+def _overlap(a: types.Range, b: types.Range) -> bool:
+    def at(position: types.Position) -> tuple[int, int]:
+        return position.line, position.character
+
+    return at(a.start) <= at(b.end) and at(b.start) <= at(a.end)
+
+
+def _suppressed(source: str, finding: Finding, lines: Lines) -> types.TextEdit | None:
+    """The line of a finding with a noqa comment; None where it cannot bear one."""
+    text, done = noqa.add(source, [finding])
+    if not done:
+        return None
+    after = Lines(text, lines.encoding)
+    row = next(row for row, (old, new) in enumerate(zip(lines.lines, after.lines, strict=True), 1) if old != new)
+    whole = types.Range(types.Position(row - 1, 0), lines.end(row))
+    return types.TextEdit(whole, after.lines[row - 1].rstrip("\r\n"))

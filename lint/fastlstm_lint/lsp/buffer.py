@@ -1,0 +1,86 @@
+"""One text of an editor, saved or not, and what is known of it. Worked out when it is asked for, and once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+
+from ..config import ConfigError, Settings, find_config, load_settings
+from ..engine import check_source, relevant
+from ..files import discover
+from ..finding import Finding, Place
+from ..positions import Positions
+from ..shapes.lines import Program, Unreadable, read_program
+
+
+class Buffer:
+    """A version of a text. `path` is None for one that is in no file yet."""
+
+    def __init__(self, source: str, version: int | None, path: Path | None) -> None:
+        self.source, self.version, self.path = source, version, path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Those of the nearest pyproject.toml; raises ConfigError."""
+        return Settings() if self.path is None else load_settings(find_config(self.path.parent))
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What the linter finds; nothing in a file that the settings or .gitignore leave out."""
+        try:
+            settings = self.settings
+        except ConfigError:
+            settings = Settings()
+        if self.path is not None and not list(discover([str(self.path)], settings, force_exclude=True)):
+            return []
+        return check_source(self.source, str(self.path or "untitled.py"), settings)
+
+    @cached_property
+    def program(self) -> Program | None:
+        """The program with its shapes; None where it has no tensors or cannot be parsed."""
+        data = self.source.encode("utf-8", "replace")
+        if not relevant(data) and b"torch" not in data and b"fastlstm" not in data:
+            return None
+        try:
+            return read_program(self.source)
+        except Unreadable:
+            return None
+
+    def told(self, at: Place) -> tuple[str, cst.CSTNode] | None:
+        """What is known of the expression at a place, and that expression."""
+        if self.program is None:
+            return None
+        nodes = self._positions.nodes_at(at)
+        node = _meant(nodes)
+        if node is None:
+            return None
+        told = self.program.recorder.tell(node)
+        if told is None and len(nodes) > 2 and isinstance(node, cst.Attribute):
+            # On the name of a method: what the call gives.
+            call = next((each for each in nodes if isinstance(each, cst.Call) and each.func is node), None)
+            node, told = (call, self.program.recorder.tell(call)) if call is not None else (node, None)
+        return None if told is None else (told, node)
+
+    def span(self, node: cst.CSTNode) -> tuple[Place, Place]:
+        return self._positions.span(node)
+
+    @cached_property
+    def _positions(self) -> Positions:
+        assert self.program is not None
+        return Positions(self.program.module)
+
+
+def _meant(nodes: list[cst.CSTNode]) -> cst.CSTNode | None:
+    """Of the nodes at a place, the innermost first, the one a reader points at: `self.lstm` for its `lstm`."""
+    if not nodes:
+        return None
+    first: Any = nodes[0]
+    outer: Any = nodes[1] if len(nodes) > 1 else None
+    if isinstance(outer, cst.Attribute) and outer.attr is first:
+        return outer
+    if isinstance(outer, cst.Param) and outer.name is first:
+        return outer
+    return first if isinstance(first, cst.BaseExpression) else None

@@ -1,0 +1,125 @@
+"""The server: which requests it answers, and when a buffer is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from ..config import ConfigError
+from . import answers
+from .buffer import Buffer
+from .text import Lines
+
+DELAY = 0.3
+"""Seconds without a key after which a changed buffer is checked."""
+
+Result = TypeVar("Result")
+
+
+def _version() -> str:
+    try:
+        return version("fastlstm")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Server(LanguageServer):
+    """The language server. Buffers are kept by URI and replaced with each version."""
+
+    def __init__(self) -> None:
+        # Whole texts: pygls applies partial changes by lines that also end at form feeds.
+        super().__init__("fastlstm", _version(), text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.buffers: dict[str, Buffer] = {}
+        self.complained: set[str] = set()
+
+    def buffer(self, uri: str) -> Buffer:
+        """The present version of a text."""
+        document = self.workspace.get_text_document(uri)
+        kept = self.buffers.get(uri)
+        if kept is None or kept.version != document.version or kept.source != document.source:
+            path = to_fs_path(uri) if uri.startswith("file:") else None
+            kept = self.buffers[uri] = Buffer(document.source, document.version, None if path is None else Path(path))
+        return kept
+
+    def lines(self, buffer: Buffer) -> Lines:
+        return Lines(buffer.source, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
+
+    async def check(self, uri: str, delay: float = 0.0) -> None:
+        """Publish the findings of a text, unless it changes within `delay` seconds or while it is looked at."""
+        buffer = self.buffer(uri)
+        await asyncio.sleep(delay)
+        if uri not in self.workspace.text_documents or self.buffer(uri) is not buffer:
+            return
+        found = await asyncio.to_thread(lambda: answers.diagnostics(buffer, self.lines(buffer)))
+        if uri in self.workspace.text_documents and self.buffer(uri) is buffer:
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, buffer.version))
+        self._complain(buffer)
+
+    def _complain(self, buffer: Buffer) -> None:
+        """Say once that the settings are wrong; the defaults hold until then."""
+        try:
+            _ = buffer.settings
+        except ConfigError as error:
+            if str(error) not in self.complained:
+                self.complained.add(str(error))
+                self.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"fastlstm: {error}"))
+
+    async def ask(self, uri: str, question: Callable[[Buffer, Lines], Result]) -> Result:
+        """Put a question to the present version of a text, off the event loop: keys go on being read."""
+        buffer = self.buffer(uri)
+        return await asyncio.to_thread(lambda: question(buffer, self.lines(buffer)))
+
+
+def make() -> Server:
+    """A server with its features."""
+    server = Server()
+    feature: Callable[..., Callable[[Callable[..., Awaitable[Any]]], Any]] = server.feature
+
+    @feature(types.TEXT_DOCUMENT_DID_OPEN)
+    async def did_open(params: types.DidOpenTextDocumentParams) -> None:
+        await server.check(params.text_document.uri)
+
+    @feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def did_change(params: types.DidChangeTextDocumentParams) -> None:
+        await server.check(params.text_document.uri, DELAY)
+
+    @feature(types.TEXT_DOCUMENT_DID_SAVE)
+    async def did_save(params: types.DidSaveTextDocumentParams) -> None:
+        server.buffers.pop(params.text_document.uri, None)  # the settings may be other ones by now
+        await server.check(params.text_document.uri)
+
+    @feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    async def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        uri = params.text_document.uri
+        server.buffers.pop(uri, None)
+        server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+    @feature(types.TEXT_DOCUMENT_HOVER)
+    async def hover(params: types.HoverParams) -> types.Hover | None:
+        return await server.ask(params.text_document.uri, lambda b, lines: answers.hover(b, lines, params.position))
+
+    @feature(types.TEXT_DOCUMENT_INLAY_HINT)
+    async def inlay_hint(params: types.InlayHintParams) -> list[types.InlayHint]:
+        return await server.ask(params.text_document.uri, lambda b, lines: answers.inlay_hints(b, lines, params.range))
+
+    @feature(
+        types.TEXT_DOCUMENT_CODE_ACTION,
+        types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix, answers.FIX_ALL]),
+    )
+    async def code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
+        uri = params.text_document.uri
+
+        def actions(buffer: Buffer, lines: Lines) -> list[types.CodeAction]:
+            document = types.OptionalVersionedTextDocumentIdentifier(uri, buffer.version)
+            return list(answers.code_actions(buffer, lines, document, params))
+
+        return await server.ask(uri, actions)
+
+    return server

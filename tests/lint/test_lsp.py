@@ -1,0 +1,305 @@
+"""`fastlstm lsp` as an editor uses it: pygls's own client, over the standard streams of a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastlstm_lint.lsp.text import Lines
+from fastlstm_lint.rules import by_code
+from fastlstm_lint.rules.base import HEADER, model
+from lsprotocol import types
+from pygls.lsp.client import LanguageClient
+
+SAFE = HEADER + by_code()["FL310"].wrong.replace("  # FL310", "")
+UNSAFE = HEADER + by_code()["FL205"].wrong.replace("  # FL205", "")
+STATE = "(1 layer, B batch, 6 feature)"
+LIMIT = 60
+"""Seconds that one answer may take on a busy machine."""
+
+
+class Editor:
+    """A client with one text open."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri, self.version, self.text = uri, 0, ""
+        self.published: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
+        self.messages: list[str] = []
+        self.client = LanguageClient("test", "1")
+
+        @self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        def publish(params: types.PublishDiagnosticsParams) -> None:
+            self.published.put_nowait(params)
+
+        @self.client.feature(types.WINDOW_SHOW_MESSAGE)
+        def show(params: types.ShowMessageParams) -> None:
+            self.messages.append(params.message)
+
+    async def start(self, folder: Path, encodings: list[str] | None = None) -> None:
+        await self.client.start_io(sys.executable, "-m", "fastlstm", "lsp")
+        general = types.GeneralClientCapabilities(position_encodings=encodings)
+        capabilities = types.ClientCapabilities(general=general)
+        found = await self.client.initialize_async(types.InitializeParams(capabilities, root_uri=folder.as_uri()))
+        assert found.server_info is not None
+        assert found.server_info.name == "fastlstm"
+        self.client.initialized(types.InitializedParams())
+
+    async def stop(self) -> None:
+        await self.client.shutdown_async(None)
+        self.client.exit(None)
+        await self.client.stop()
+
+    async def open(self, text: str) -> list[types.Diagnostic]:
+        self.text, self.version = text, self.version + 1
+        item = types.TextDocumentItem(self.uri, "python", self.version, text)
+        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        return await self.diagnostics()
+
+    def change(self, text: str) -> None:
+        self.text, self.version = text, self.version + 1
+        document = types.VersionedTextDocumentIdentifier(self.version, self.uri)
+        whole = types.TextDocumentContentChangeWholeDocument(text)
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [whole]))
+
+    async def diagnostics(self) -> list[types.Diagnostic]:
+        """What is published next; it must be about the text as it is now."""
+        found = await asyncio.wait_for(self.published.get(), LIMIT)
+        assert found.version in (self.version, None)
+        return list(found.diagnostics)
+
+    @property
+    def document(self) -> types.TextDocumentIdentifier:
+        return types.TextDocumentIdentifier(self.uri)
+
+    def at(self, words: str) -> types.Position:
+        """Where a text stands for the first time, in UTF-16 units."""
+        before = self.text[: self.text.index(words)]
+        line = before.rpartition("\n")[2]
+        return types.Position(before.count("\n"), len(line.encode("utf-16-le")) // 2)
+
+    async def hover(self, words: str) -> str | None:
+        params = types.HoverParams(self.document, self.at(words))
+        found = await self.client.text_document_hover_async(params)
+        if found is None:
+            return None
+        assert isinstance(found.contents, types.MarkupContent)
+        return found.contents.value.removeprefix("```python\n").removesuffix("\n```")
+
+    async def actions(self, only: list[str] | None = None) -> dict[str, types.CodeAction]:
+        whole = types.Range(types.Position(0, 0), types.Position(999, 0))
+        context = types.CodeActionContext([], only=only)  # type: ignore[arg-type]
+        found = await self.client.text_document_code_action_async(types.CodeActionParams(self.document, whole, context))
+        return {each.title: each for each in found or [] if isinstance(each, types.CodeAction)}
+
+    def applied(self, action: types.CodeAction) -> str:
+        """The text after an action, edited as an editor does."""
+        assert action.edit is not None
+        assert action.edit.changes is not None
+        lines = Lines(self.text, "utf-16")
+        starts = [0]
+        for line in lines.lines:
+            starts.append(starts[-1] + len(line))
+
+        def offset(position: types.Position) -> int:
+            if position.line >= len(lines.lines):
+                return len(self.text)
+            return starts[position.line] + lines.place(position).column - 1
+
+        text = self.text
+        edits = action.edit.changes[self.uri]
+        for edit in sorted(edits, key=lambda each: offset(each.range.start), reverse=True):
+            text = text[: offset(edit.range.start)] + edit.new_text + text[offset(edit.range.end) :]
+        return text
+
+
+Session = Callable[[Callable[[Editor], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Runs a conversation with a server of its own; the text is m.py in `tmp_path`."""
+
+    def run(talk: Callable[[Editor], Awaitable[None]], encodings: list[str] | None = None) -> None:
+        async def whole() -> None:
+            editor = Editor((tmp_path / "m.py").as_uri())
+            await editor.start(tmp_path, encodings)
+            try:
+                await talk(editor)
+            finally:
+                await editor.stop()
+
+        asyncio.run(asyncio.wait_for(whole(), 2 * LIMIT))
+
+    return run
+
+
+def codes(found: list[types.Diagnostic]) -> list[Any]:
+    return [each.code for each in found]
+
+
+def test_diagnostics_follow_an_unsaved_buffer(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        (found,) = await editor.open(UNSAFE)
+        assert (found.code, found.source, found.severity) == ("FL205", "fastlstm", types.DiagnosticSeverity.Warning)
+        assert found.range.start == editor.at("h_n.view")
+        assert found.code_description is not None
+        assert found.code_description.href.endswith("FL205")
+        editor.change(UNSAFE.replace("h_n.view(", "h_n.transpose(0, 1).reshape("))
+        assert await editor.diagnostics() == []
+        editor.change(UNSAFE + "def f(:\n")
+        (found,) = await editor.diagnostics()
+        assert (found.code, found.severity) == ("FL901", types.DiagnosticSeverity.Error)
+        assert await editor.hover("h_n.view") is None
+        editor.client.text_document_did_close(types.DidCloseTextDocumentParams(editor.document))
+        assert await editor.diagnostics() == []
+
+    session(talk)
+
+
+def test_quick_typing_is_checked_once(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        await editor.open(SAFE)
+        for end in range(5):
+            editor.change(UNSAFE + "#" * end)
+        assert codes(await editor.diagnostics()) == ["FL205"]
+        await asyncio.sleep(0.6)
+        assert editor.published.empty()
+
+    session(talk)
+
+
+def test_hover_and_inlay_hints_show_shapes(session: Session) -> None:
+    body = "é = '😀'; out, (h, c) = self.lstm(x)\nlast = out[:, -1].relu()\nreturn self.lstm(x)[0]"
+    source = HEADER + model("self.lstm = nn.LSTM(5, 6, batch_first=True)", body)
+
+    async def talk(editor: Editor) -> None:
+        assert await editor.open(source) == []
+        assert await editor.hover("out, (h") == "out: (B batch, T time, 6 feature)"
+        assert await editor.hover("h, c)") == "h: (1 layer, B batch, 6 feature)"
+        assert await editor.hover("x):\n") == "x: (B batch, T time, 5 feature)"
+        assert await editor.hover("lstm = nn") == "self.lstm: nn.LSTM(5, 6, batch_first=True)"
+        assert await editor.hover("lstm(x)[0]") == f"self.lstm(x): ((B batch, T time, 6 feature), ({STATE}, {STATE}))"
+        assert await editor.hover("relu()") == "out[:, -1].relu(): (B batch, 6 feature)"
+        assert await editor.hover("import torch") is None
+        whole = types.Range(types.Position(0, 0), types.Position(99, 0))
+        found = await editor.client.text_document_inlay_hint_async(types.InlayHintParams(editor.document, whole))
+        hints = {(hint.position.line, hint.position.character): hint.label for hint in found or []}
+        behind_out, behind_last = editor.at(", (h, c)"), editor.at(" = out[:")
+        assert hints[behind_out.line, behind_out.character] == ": (B batch, T time, 6 feature)"
+        assert hints[behind_last.line, behind_last.character] == ": (B batch, 6 feature)"
+        assert list(hints.values())[-1] == " -> (B batch, T time, 6 feature)"
+        part = types.Range(types.Position(behind_last.line, 0), types.Position(behind_last.line, 1))
+        found = await editor.client.text_document_inlay_hint_async(types.InlayHintParams(editor.document, part))
+        assert [hint.position.line for hint in found or []] == [behind_last.line]
+
+    session(talk)
+
+
+def test_fixes_are_offered_by_their_kind_and_do_what_they_say(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        await editor.open("name = '😀'  \x0c\r\n" + SAFE.replace("\n", "\r\n"))
+        actions = await editor.actions()
+        fix = next(action for title, action in actions.items() if title.startswith("FL310: ") and action.is_preferred)
+        assert fix.diagnostics is not None
+        assert codes(list(fix.diagnostics)) == ["FL310"]
+        fixed = editor.applied(fix)
+        assert "dropout" not in fixed
+        assert fixed.count("\r\n") == editor.text.count("\r\n")
+        (everything,) = (await editor.actions(["source.fixAll"])).values()
+        assert everything.title == "fastlstm: apply 1 safe fix"
+        assert editor.applied(everything) == fixed
+        assert set(await editor.actions(["refactor"])) == set()
+        silent = editor.applied(actions["FL310: suppress on this line"])
+        assert "# noqa: FL310\r\n" in silent
+        editor.change(silent)
+        assert await editor.diagnostics() == []
+        editor.change(UNSAFE)
+        assert codes(await editor.diagnostics()) == ["FL205"]
+        actions = await editor.actions(["quickfix"])
+        (unsafe,) = (
+            action for title, action in actions.items() if title.endswith("(changes what the program computes)")
+        )
+        assert unsafe.is_preferred is False
+        editor.change(editor.applied(unsafe))
+        assert await editor.diagnostics() == []
+
+    session(talk)
+
+
+def test_the_projects_settings_hold_and_wrong_ones_are_said_once(session: Session, tmp_path: Path) -> None:
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text('[tool.fastlstm.lint]\nignore = ["FL205"]\n')
+
+    async def talk(editor: Editor) -> None:
+        async def saved() -> list[types.Diagnostic]:
+            editor.client.text_document_did_save(types.DidSaveTextDocumentParams(editor.document))
+            return await editor.diagnostics()
+
+        assert await editor.open(UNSAFE) == []
+        settings.write_text('[tool.fastlstm.lint]\nexclude = ["m.py"]\n')
+        assert await saved() == []
+        settings.write_text("[tool.fastlstm.lint]\nselct = []\n")
+        assert codes(await saved()) == ["FL205"]
+        assert codes(await saved()) == ["FL205"]
+        assert len(editor.messages) == 1
+        assert "selct" in editor.messages[0]
+
+    session(talk)
+
+
+def test_reveal_shape_is_an_information(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        (found,) = await editor.open("import torch\nx = torch.zeros(2, 3)\nreveal_shape(x)\n")
+        assert (found.severity, found.message) == (types.DiagnosticSeverity.Information, "x is (2 ?, 3 ?)")
+
+    session(talk)
+
+
+def test_a_text_in_no_file_is_checked(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        editor.uri = "untitled:Untitled-1"
+        assert codes(await editor.open(UNSAFE)) == ["FL205"]
+
+    session(talk)
+
+
+def test_columns_are_counted_in_the_units_that_are_agreed_on(session: Any) -> None:
+    source = UNSAFE.replace("return h_n", "s = '😀é'; return h_n")
+
+    for encoding, width in {"utf-8": 6, "utf-16": 3, "utf-32": 2}.items():
+
+        async def talk(editor: Editor, width: int = width) -> None:
+            (found,) = await editor.open(source)
+            line = source.split("\n")[found.range.start.line]
+            assert found.range.start.character == line.index("h_n.view") - 2 + width
+
+        session(talk, [encoding])
+
+
+def test_a_large_text_is_answered_while_it_is_edited(session: Session) -> None:
+    method = "\n    def m{}(self, x):\n        out, _ = self.lstm(x)\n        return out[:, -1]\n"
+    source = HEADER + model("self.lstm = nn.LSTM(5, 6, batch_first=True)", "return x")
+    source += "".join(method.format(i) for i in range(400))
+
+    async def talk(editor: Editor) -> None:
+        assert await editor.open(source) == []
+        editor.change(source + "\n")
+        assert await editor.hover("out, _") == "out: (B batch, T time, 6 feature)"
+        assert await editor.diagnostics() == []
+
+    session(talk)
+
+
+def test_without_pygls_the_command_says_what_to_install(python: Any, tmp_path: Path) -> None:
+    (tmp_path / "pygls").mkdir()
+    (tmp_path / "pygls" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'pygls'\", name='pygls')\n"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from fastlstm.cli import main; main(['lsp'])"
+    done = python("-c", code)
+    assert done.returncode == 2
+    assert "pip install 'fastlstm[lsp]'" in done.stderr
