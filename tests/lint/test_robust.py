@@ -46,6 +46,9 @@ def test_mutated_programs_give_findings_and_no_internal_error(seed: int) -> None
         "LSTM = " + "(" * 50 + ")" * 50,
         "LSTM\r\nx = 1\r",
         "def f(x):\n    return f(f(x))  # LSTM\nf(f)\n",
+        "class Encoder:\n    def __init__(self, encoder): self.lstm = encoder\n    def forward(self): return LSTM\n",
+        "class First:\n    def __init__(self, second): pass\n    def forward(self): return LSTM\n"
+        "class Second:\n    def __init__(self, first): pass\n    def forward(self): pass\n",
         "class A(A):\n    lstm = A()\n    def forward(self): return self.forward()\nA()()  # LSTM\n",
     ],
 )

@@ -356,7 +356,12 @@ def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool) ->
     name = param.name.value
     if param.default is None:
         cls = _namesake(vm, name, defaults) if open_call else None
-        return Opaque(name) if cls is None else make_instance(vm, cls, [], {}, entry=True)
+        if cls is None or cls in vm.guessed:  # `class Encoder: def __init__(self, encoder)` would not end
+            return Opaque(name)
+        vm.guessed.append(cls)
+        instance = make_instance(vm, cls, [], {}, entry=True)
+        vm.guessed.pop()
+        return instance
     vm.frames.append(Frame(defaults, "<default>", node=None))
     value = vm.evaluate(param.default)
     vm.frames.pop()

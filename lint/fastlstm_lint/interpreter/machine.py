@@ -39,6 +39,7 @@ class Machine:
         self.classes: list[Class] = []
         self.called: set[int] = set()
         self.receivers: dict[int, Value] = {}
+        self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
         self.handlers = expressions.HANDLERS
