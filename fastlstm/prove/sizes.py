@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .target import Built
@@ -27,6 +28,7 @@ class Input:
 
 def guess_input(built: Built) -> Input | None:
     """The input of a model's `forward`, read from its source file; None where that says too little."""
+    from fastlstm_lint.files import decode
     from fastlstm_lint.shapes.lines import Unreadable, read_program
     from fastlstm_lint.shapes.words import ShapeWords
 
@@ -34,11 +36,10 @@ def guess_input(built: Built) -> Input | None:
     if layer is not None:
         return layer
     cls = type(built.model)
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     try:
-        file = inspect.getsourcefile(cls)
-        source = inspect.getsource(inspect.getmodule(cls) or cls) if file else ""
-        program = read_program(source)
-    except (OSError, TypeError, Unreadable):
+        program = read_program(decode(Path(file or "").read_bytes()))
+    except (OSError, SyntaxError, UnicodeDecodeError, LookupError, Unreadable):
         return None
     for line in program.lines:
         node = program.heads.get(line.first)

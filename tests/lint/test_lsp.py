@@ -46,6 +46,11 @@ class Editor:
         found = await self.client.initialize_async(types.InitializeParams(capabilities, root_uri=folder.as_uri()))
         assert found.server_info is not None
         assert found.server_info.name == "fastlstm"
+        sync = found.capabilities.text_document_sync
+        assert isinstance(sync, types.TextDocumentSyncOptions)
+        assert (
+            sync.change == types.TextDocumentSyncKind.Full
+        )  # pygls applies parts by lines that end at form feeds, too
         self.client.initialized(types.InitializedParams())
 
     async def stop(self) -> None:

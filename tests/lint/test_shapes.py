@@ -307,3 +307,11 @@ def test_a_comment_in_a_tool_language_is_nobodys_shape() -> None:
 def test_each_function_names_its_sizes_anew() -> None:
     source = HEADER + "lstm = nn.LSTM(5, 6)\ndef f(x):\n    return lstm(x)\ndef g(y):\n    return lstm(y)\n"
     assert comments(source)["def g(y):"] == "y: (T time, B batch, 5 feature)"
+
+
+def test_a_parameter_named_after_its_own_class_is_a_tensor() -> None:
+    source = HEADER + model("self.lstm = nn.LSTM(5, 6)", "return self.lstm(tokens)[0]").replace(
+        "(self, x)", "(self, tokens)"
+    )
+    found = comments(source.replace("class Model", "class Tokens"))
+    assert found["def forward(self, tokens):"] == "tokens: (T time, B batch, 5 feature)"

@@ -311,6 +311,7 @@ def bind_parameters(
 ) -> None:
     """Give every parameter a value: the argument, the default, or an unknown of its name."""
     ordered = [*params.posonly_params, *params.params]
+    own = positional[0].cls if positional and isinstance(positional[0], Instance) else None
     for i, param in enumerate(ordered):
         name = param.name.value
         if i < len(positional):
@@ -320,10 +321,11 @@ def bind_parameters(
         elif name in keywords:
             scope.names[name] = keywords[name]
         else:
-            scope.names[name] = _default(vm, param, defaults, entry or not complete)
+            scope.names[name] = _default(vm, param, defaults, entry or not complete, own)
     for param in params.kwonly_params:
         name = param.name.value
-        scope.names[name] = keywords[name] if name in keywords else _default(vm, param, defaults, entry or not complete)
+        given = keywords.get(name)
+        scope.names[name] = _default(vm, param, defaults, entry or not complete, own) if given is None else given
     if isinstance(params.star_arg, cst.Param):
         rest = positional[len(ordered) :]
         scope.names[params.star_arg.name.value] = Tup(tuple(rest)) if rest and not entry else Opaque("args")
@@ -351,12 +353,15 @@ def _stem(name: str) -> str:
     return word
 
 
-def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool) -> Value:
-    """The default of a parameter. Where the caller is not seen, a default is remembered but not believed."""
+def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool, own: Class | None) -> Value:
+    """The default of a parameter. Where the caller is not seen, a default is remembered but not believed.
+
+    `own` is the class whose method it is: no parameter is taken for another object of that class.
+    """
     name = param.name.value
     if param.default is None:
         cls = _namesake(vm, name, defaults) if open_call else None
-        if cls is None or cls in vm.guessed:  # `class Encoder: def __init__(self, encoder)` would not end
+        if cls is None or cls is own or cls in vm.guessed:  # `class Encoder: def __init__(self, encoder)` would not end
             return Opaque(name)
         vm.guessed.append(cls)
         instance = make_instance(vm, cls, [], {}, entry=True)

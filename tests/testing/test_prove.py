@@ -1,0 +1,224 @@
+"""`fastlstm prove`: models found, made, given an input, run, and judged."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fastlstm.cli.prove import prove
+
+MODELS = """
+import torch
+from torch import nn
+
+class Mixing(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=2):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size, num_layers, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * num_layers * hidden_size, 3)
+
+    def forward(self, x):
+        _, (h_n, _) = self.lstm(x)
+        return self.head(h_n.view(x.size(0), -1))
+
+class Tokens(nn.Module):
+    def __init__(self, vocab_size, embed_dim):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, embed_dim)
+        self.gru = nn.GRU(embed_dim, 6)
+
+    def forward(self, tokens):
+        return self.gru(self.embed(tokens))[0]
+
+class Norm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(5)
+
+    def forward(self, x):
+        return self.norm(x.mean(1))
+
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, bidirectional=True, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(x)
+
+class Strange(nn.Module):
+    def __init__(self, strange, hidden):
+        super().__init__()
+
+class Fails(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(3, 6, batch_first=True)
+        self.other = nn.GRU(5, 6, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(self.other(x)[0])[0]
+
+def make(vocab=9):
+    return Tokens(vocab, 4)
+
+ready = nn.LSTM(5, 6)
+number = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command puts folders on the path and modules among those loaded."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("prove_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    file = tmp_path / "prove_models.py"
+    file.write_text(MODELS)
+    return file
+
+
+def run(target: str, *arguments: str) -> Result:
+    result = CliRunner().invoke(prove, [target, *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def matrix(text: str) -> list[str]:
+    return ["".join(line.split()[3:]) for line in text.splitlines() if line.startswith("output ")]
+
+
+def test_a_model_that_mixes_samples_is_shown_with_what_was_guessed(models: Path) -> None:
+    result = run(f"{models}:Mixing")
+    assert result.exit_code == 1
+    assert "Mixing(input_size=5, hidden_size=6) (guessed: input_size, hidden_size; --kwargs to choose)" in result.stdout
+    assert "input (4, 7, 5) float32, as its source tells: x is (B batch, T time, input_size feature)" in result.stdout
+    assert result.stderr == f"This runs the code of {models}.\n"
+    # h_n is (4, B, H), cut into B pieces: every row of the result holds all samples of one layer and direction.
+    assert matrix(result.stdout) == ["####"] * 4
+    assert "'s output depends on sample " in result.stdout
+
+
+def test_arguments_sizes_and_seeds_are_chosen(models: Path) -> None:
+    target = f"{models}:Mixing"
+    result = run(target, "--args", "[3, 4]", "--kwargs", "{'num_layers': 1}", "--input", "6,2,3", "--seed", "4")
+    assert "Mixing(3, 4, num_layers=1)\ninput (6, 2, 3) float32, evaluation mode" in result.stdout
+    # Rows l0s0 ... l0s5 l1s0 ... cut into pieces of two.
+    assert matrix(result.stdout) == ["##....", "..##..", "....##"] * 2
+    assert (
+        run(target, "--args", "[3, 4]", "--input", "6,2,3", "--seed", "4").stdout
+        == run(target, "--args", "[3, 4]", "--input", "6,2,3", "--seed", "4").stdout
+    )
+
+
+def test_token_ids_are_recognised_and_axes_follow_the_source(models: Path) -> None:
+    result = run(f"{models}:Tokens")
+    assert result.exit_code == 0
+    assert "input (7, 4) int64, as its source tells: tokens is (T time, B batch)" in result.stdout
+    assert matrix(result.stdout) == ["#...", ".#..", "..#.", "...#"]
+    assert "Holds: no sample's output" in result.stdout
+    assert run(f"{models}:make", "--causal").exit_code == 0
+    wrong = run(f"{models}:make", "--batch-dim", "0", "--out-batch-dim", "0", "--input", "4,7")
+    assert wrong.exit_code == 1
+    assert "batch_first=True is missing" in wrong.stdout
+    assert run(f"{models}:Tokens", "--dtype", "int", "--high", "5", "--input", "3,2").exit_code == 0
+
+
+def test_steps_are_asked_with_causal(models: Path) -> None:
+    result = run(f"{models}:Both", "--causal")
+    assert result.exit_code == 1
+    assert "Holds: no sample's" in result.stdout
+    assert "step 0's output" in result.stdout or "'s output depends on step" in result.stdout
+    assert "GRU 'gru' is bidirectional" in result.stdout
+    assert run(f"{models}:Both").exit_code == 0
+    assert run(f"{models}:Both", "--output", "1", "--out-batch-dim", "1").exit_code == 0
+    assert run(f"{models}:ready", "--causal").exit_code == 0
+    assert run(f"{models}:Both", "--causal", "--lookahead", "6").exit_code == 0
+
+
+def test_training_mode_is_asked_for(models: Path) -> None:
+    assert run(f"{models}:Norm").exit_code == 0
+    result = run(f"{models}:Norm", "--train")
+    assert result.exit_code == 1
+    assert "training mode" in result.stdout
+    assert "BatchNorm1d 'norm'" in result.stdout
+
+
+def test_layers_on_arrays_need_no_torch(tmp_path: Path) -> None:
+    file = tmp_path / "prove_arrays.py"
+    file.write_text(
+        "import fastlstm\ndef make(hidden_size):\n    return fastlstm.LSTM(3, hidden_size, batch_first=True)\n"
+    )
+    result = run(f"{file}:make", "--causal")
+    assert result.exit_code == 0
+    assert "input (4, 7, 3) float32, as LSTM takes it" in result.stdout
+    assert matrix(result.stdout)[:4] == ["#...", ".#..", "..#.", "...#"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("Strange", [], """Strange needs strange: give --kwargs '{"strange": ...}'"""),
+        ("Nowhere", [], "has no Nowhere; it has Mixing, Tokens, Norm, Both, Strange, Fails"),
+        ("number", [], "number is a int, not a model"),
+        ("ready", ["--args", "[1]"], "ready is a LSTM already"),
+        ("Mixing", ["--args", "5"], "--args must be a literal"),
+        ("Mixing", ["--kwargs", "open('x')"], "--kwargs must be a literal"),
+        ("Mixing", ["--kwargs", "{'nothing': 1}"], "unexpected keyword argument"),
+        ("Mixing", ["--input", "4,x"], "is not a shape such as 4,7,5"),
+        ("Mixing", ["--input", "1,7,5"], "an input of 1 samples shows nothing"),
+        ("Mixing", ["--input", "4,7,9"], "Make the layer with input_size=9"),
+        ("Tokens", ["--dtype", "float32"], "with an input (7, 4)"),
+        ("Fails", [], "Expected 3, got 6"),
+        ("Mixing", ["--plot", "x.nothing"], "--plot"),
+    ],
+)
+def test_what_cannot_be_run_is_explained(models: Path, name: str, arguments: list[str], message: str) -> None:
+    result = run(f"{models}:{name}", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_targets_that_cannot_be_imported_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prove_torchless.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
+    )
+    (tmp_path / "prove_exits.py").write_text("import sys\nsys.exit(3)\n")
+    for target, message in {
+        "prove_torchless:Model": "imports torch, which is not installed: pip install torch",
+        "prove_torchless.py:Model": "imports torch, which is not installed: pip install torch",
+        "prove_exits.py:Model": "running prove_exits.py failed: SystemExit: 3",
+        "prove_none:Model": "importing prove_none failed",
+        "none.py:Model": "no such file: none.py",
+        "Model": "is not MODULE:CLASS or FILE.py:CLASS",
+    }.items():
+        result = run(target)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+
+def test_a_module_of_the_present_folder_is_found(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(models.parent)
+    assert run("prove_models:Tokens").exit_code == 0
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_a_picture_is_drawn(models: Path, tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"proof.{ending}"
+    result: Any = run(f"{models}:Both", "--causal", "--plot", str(file))
+    assert result.exit_code == 1
+    data = file.read_bytes()
+    assert data.startswith(b"\x89PNG") if ending == "png" else b"output sample" in data
