@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 import torch
 from click.testing import CliRunner
+from fastlstm_lint.dims import words
 from fastlstm_lint.explain import CAUSES, explain
-from fastlstm_lint.rules import load_rules
+from fastlstm_lint.rules import by_code, load_rules
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence as pack
 
@@ -72,3 +74,48 @@ def test_the_command_explains_rules_errors_and_layers() -> None:
     assert "memory   l0s0" in shown("FL205")
     assert "FL310" in shown("UserWarning: dropout option adds dropout after all but last recurrent layer")
     assert "parameters" in shown("LSTM(5, 6)")
+
+
+DRAWN = words("FL201 FL202 FL203 FL204 FL205 FL206 FL207 FL208 FL303 FL304 FL305 FL306 FL403")
+"""The rules about which numbers are taken from memory."""
+
+
+@pytest.mark.parametrize("code", DRAWN)
+def test_a_rule_about_the_order_of_numbers_draws_them(code: str) -> None:
+    drawing = [line for line in by_code()[code].explanation.splitlines() if line.startswith("    ")]
+    assert len(drawing) >= 3
+
+
+def label(rows: str, samples: int) -> list[str]:
+    """What a drawing calls the entries of a (rows, samples) array, in memory order."""
+    return [f"{row}{sample}" for row in rows.split() for sample in range(samples)]
+
+
+def test_the_drawn_numbers_are_those_that_torch_takes() -> None:
+    def taken(picked: torch.Tensor, names: list[str]) -> list[str]:
+        return [names[i] for i in picked.flatten().tolist()]
+
+    def drawn(code: str, head: str) -> list[str]:
+        (line,) = (line for line in by_code()[code].explanation.splitlines() if line.startswith(f"    {head} "))
+        return [word.strip("[],") for word in line[4 + len(head) :].split() if re.match(r"\[?[slt]\d", word)]
+
+    batch_first, names = torch.arange(6).view(2, 3), label("s0t s1t", 3)
+    assert drawn("FL201", "memory") == names
+    assert drawn("FL201", "output[-1]") == taken(batch_first[-1], names)
+    assert drawn("FL201", "output[:, -1]") == taken(batch_first[:, -1], names)
+    sequence_first, names = torch.arange(6).view(3, 2), label("t0s t1s t2s", 2)
+    assert drawn("FL202", "output[:, -1]") == taken(sequence_first[:, -1], names)
+    assert drawn("FL202", "output[-1]") == taken(sequence_first[-1], names)
+    names = label("s0t s1t", 3)
+    assert drawn("FL204", "view(3, 2)") == taken(batch_first.view(3, 2), names)
+    assert drawn("FL204", "transpose") == taken(batch_first.t(), names)
+    h_n, names = torch.arange(8).view(2, 4), label("l0s l1s", 4)
+    assert drawn("FL205", "view") == taken(h_n.view(4, 2), names)
+    assert drawn("FL205", "meant") == taken(h_n.t(), names)
+    h_n, names = torch.arange(6).view(2, 3), label("l0s l1s", 3)
+    assert drawn("FL207", "h_n[:, -1]") == taken(h_n[:, -1], names)
+    assert drawn("FL207", "h_n[-1]") == taken(h_n[-1], names)
+    rows, names = torch.arange(4), ["l0f", "l0b", "l1f", "l1b"]
+    assert drawn("FL305", "h_n[:2]") == taken(rows[:2], names)
+    assert drawn("FL305", "h_n[0::2]") == taken(rows[0::2], names)
+    assert drawn("FL303", "h_n[-1]") == taken(rows[-1:], names)

@@ -22,6 +22,10 @@ RULE = Rule(
 With `batch_first=True` the output is (batch, time, features). Index -1 on its first axis takes the last *sample* of
 the batch, with all its steps. The shapes often fit what follows, the program trains, and every sample of the batch
 but one is ignored. The last step of every sample is `output[:, -1]`.
+
+    memory         s0t0 s0t1 s0t2 | s1t0 s1t1 s1t2
+    output[-1]                      s1t0 s1t1 s1t2
+    output[:, -1]            s0t2             s1t2
 """,
     wrong="""
 class Model(nn.Module):

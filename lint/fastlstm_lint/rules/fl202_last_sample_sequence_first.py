@@ -22,6 +22,10 @@ RULE = Rule(
 Without `batch_first=True` the output is (time, batch, features). `output[:, -1]` takes the last *sample* of the batch
 at every step. The last step of every sample is `output[-1]`. Code copied from a batch-first program has this line;
 then `batch_first=True` may be what is missing.
+
+    memory         t0s0 t0s1 | t1s0 t1s1 | t2s0 t2s1
+    output[:, -1]       t0s1        t1s1        t2s1
+    output[-1]                             t2s0 t2s1
 """,
     wrong=model(
         "self.lstm = nn.LSTM(5, 6)\nself.head = nn.Linear(6, 2)",

@@ -26,6 +26,10 @@ treats the steps as independent samples. Sizes fit, the loss falls a little, and
 
 The linter knows the axes of a value from a data loader, from padding, from images, from another recurrent layer, or
 from the names given to its sizes.
+
+    memory   s0t0 s0t1 s0t2 | s1t0 s1t1 s1t2
+    read     s0t0 -> s1t0    s0t1 -> s1t1    s0t2 -> s1t2
+    meant    s0t0 -> s0t1 -> s0t2    s1t0 -> s1t1 -> s1t2
 """,
     wrong=model(
         "self.lstm = nn.LSTM(5, 6)",

@@ -20,6 +20,10 @@ RULE = Rule(
 The rows of h_n are ordered layer by layer, and within a layer forward before backward: row `l*2 + d`. To separate
 them, view as (layers, directions, batch, hidden). The other order has the same sizes and mixes layers with
 directions.
+
+    memory                    l0f l0b | l1f l1b
+    view(layers, directions)  [l0: f b] [l1: f b]
+    view(directions, layers)  [l0f l0b] taken for both layers' forward states, [l1f l1b] for their backward ones
 """,
     wrong=model(
         "self.gru = nn.GRU(5, 6, num_layers=3, bidirectional=True)",

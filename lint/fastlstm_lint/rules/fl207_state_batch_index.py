@@ -21,6 +21,10 @@ RULE = Rule(
     explanation="""
 h_n is (layers * directions, batch, hidden), also when the layer is batch-first. `h_n[:, -1]` is the state of the last
 *sample* in every layer. The last layer's state of every sample is `h_n[-1]`.
+
+    memory      l0s0 l0s1 l0s2 | l1s0 l1s1 l1s2
+    h_n[:, -1]            l0s2             l1s2
+    h_n[-1]                      l1s0 l1s1 l1s2
 """,
     wrong=model("self.gru = nn.GRU(5, 6, batch_first=True)", "_, h_n = self.gru(x)\nreturn h_n[:, -1]  # FL207"),
     right=model("self.gru = nn.GRU(5, 6, batch_first=True)", "_, h_n = self.gru(x)\nreturn h_n[-1]"),

@@ -23,6 +23,11 @@ RULE = Rule(
 The backward direction reads the sequence from its end. At the last step its half of the output has seen that one step
 and nothing else; its summary of the whole sequence stands at step 0. Use the final states `h_n[-2]` (forward) and
 `h_n[-1]` (backward), or the last step's forward half beside the first step's backward half.
+
+    step                    0         1         2
+    forward half has seen   x0        x0 x1     x0 x1 x2
+    backward half has seen  x0 x1 x2  x1 x2     x2
+    output[:, -1]                               ^^^^^^^^
 """,
     wrong=model(
         "self.lstm = nn.LSTM(5, 6, bidirectional=True, batch_first=True)\nself.head = nn.Linear(12, 2)",

@@ -23,6 +23,10 @@ RULE = Rule(
 The last two rows of a bidirectional layer's h_n are the forward and the backward state of the last layer. `h_n[-1]`
 alone is the backward one: the forward direction is computed, and thrown away. Join both, `torch.cat((h_n[-2],
 h_n[-1]), dim=1)`, or add them where the size must stay.
+
+    rows of h_n           l0f l0b | l1f l1b
+    h_n[-1]                             l1b
+    h_n[-2] and h_n[-1]             l1f l1b
 """,
     wrong=model(
         "self.gru = nn.GRU(5, 6, bidirectional=True)\nself.head = nn.Linear(6, 2)",

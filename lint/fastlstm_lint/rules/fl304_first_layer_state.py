@@ -22,6 +22,10 @@ RULE = Rule(
     explanation="""
 The rows of h_n go from the first layer to the last. In a stack, `h_n[0]` is the state of the first layer, which has
 seen the input only; the summary that belongs to the output is `h_n[-1]` (with `h_n[-2]` when bidirectional).
+
+    rows of h_n  l0 l1 l2
+    h_n[0]       l0
+    h_n[-1]            l2
 """,
     wrong=model(
         "self.lstm = nn.LSTM(5, 6, num_layers=2)\nself.head = nn.Linear(6, 2)",

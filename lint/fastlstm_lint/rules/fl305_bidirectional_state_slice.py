@@ -27,6 +27,10 @@ The rows of a bidirectional h_n alternate: layer 0 forward, layer 0 backward, la
 `num_layers` of them are not the forward states of all layers but both directions of the lower half. A decoder that
 starts from them gets, as its second layer's state, the first layer's backward state. Every layer's forward state is
 `h_n[0::2]`.
+
+    rows of h_n  l0f l0b | l1f l1b
+    h_n[:2]      l0f l0b
+    h_n[0::2]    l0f       l1f
 """,
     wrong=model(
         "self.layers = 2\nself.encoder = nn.GRU(5, 6, self.layers, bidirectional=True)\n"

@@ -22,6 +22,10 @@ RULE = Rule(
 `h_n.view(-1, hidden)` and `h_n.squeeze(0)` give (batch, hidden) for one layer in one direction. With more, the view
 has layers * directions * batch rows, one block of samples per layer, and squeeze(0) does nothing at all. Take the row
 that is meant: `h_n[-1]` is the last layer's.
+
+    memory            l0s0 l0s1 l0s2 | l1s0 l1s1 l1s2
+    view(-1, hidden)  [l0s0] [l0s1] [l0s2] [l1s0] [l1s1] [l1s2]   six rows for three samples
+    h_n[-1]                                [l1s0] [l1s1] [l1s2]
 """,
     wrong=model(
         "self.gru = nn.GRU(5, 6, num_layers=2)\nself.head = nn.Linear(6, 3)",

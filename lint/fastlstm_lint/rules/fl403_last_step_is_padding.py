@@ -20,6 +20,11 @@ RULE = Rule(
 `pad_packed_sequence` fills what is behind the end of a sequence with zeros. Index -1 on the time axis is the end of
 the longest sequence only; for the others it is a row of zeros. The last real step of every sequence is in h_n:
 `h_n[-1]`, or is found by its length.
+
+    sample 0       t0 t1 t2 t3
+    sample 1       t0 t1 -- --
+    output[:, -1]           t3 of sample 0, -- of sample 1
+    h_n                     t3 of sample 0, t1 of sample 1
 """,
     wrong=model(
         "self.gru = nn.GRU(5, 6, batch_first=True)",
