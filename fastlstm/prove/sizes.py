@@ -48,12 +48,12 @@ def guess_input(built: Built) -> Input | None:
         first = line.bound[0]
         if not isinstance(first.words, ShapeWords):
             return None
-        numbers = {**_numbers(built.model), **built.arguments}
-        sizes = tuple(_size(axis.size, axis.meaning, numbers) for axis in first.words.axes)
+        numbers, width = {**_numbers(built.model), **built.arguments}, _width(built.model)
+        sizes = tuple(_size(axis.size, axis.meaning, numbers, width) for axis in first.words.axes)
         if any(size is None for size in sizes):
             return None
         meanings = [axis.meaning for axis in first.words.axes]
-        high = _high(program.recorder, first.node, numbers)
+        high = _high(program.recorder, first.node, built.model)
         known = tuple(size for size in sizes if size is not None)
         return Input(
             known,
@@ -78,26 +78,37 @@ def _numbers(model: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(model).items() if isinstance(value, int)}
 
 
-def _size(text: str, meaning: str, numbers: Mapping[str, Any]) -> int | None:
+def _size(text: str, meaning: str, numbers: Mapping[str, Any], width: int | None) -> int | None:
     if text.isdigit():
         return int(text)
     factors = [int(part) if part.isdigit() else numbers.get(part) for part in text.split("*")]
     if all(isinstance(factor, int) for factor in factors):
         return math.prod(factor for factor in factors if isinstance(factor, int))
-    return {"batch": BATCH_SIZE, "time": STEPS}.get(meaning)
+    return {"batch": BATCH_SIZE, "time": STEPS, "feature": width}.get(meaning)
 
 
-def _high(recorder: Any, node: Any, numbers: Mapping[str, Any]) -> int | None:
+def _width(model: Any) -> int | None:
+    """The features that the first layer takes: of a model from a function, whose arguments have other names."""
+    for part in _parts(model):
+        for name in ("input_size", "in_features"):
+            if isinstance(size := getattr(part, name, None), int):
+                return size
+    return None
+
+
+def _high(recorder: Any, node: Any, model: Any) -> int | None:
     """The number of ids, if the input is given to an Embedding."""
-    from fastlstm_lint.shapes.words import Namer, size_words
     from fastlstm_lint.values import resolve
 
     seen = {id(resolve(value)) for _, _, value in recorder.values(node)}
-    for value, count in recorder.ids:
-        if id(resolve(value)) in seen:
-            size = None if count is None else _size(size_words(count, Namer().name), "", numbers)
-            return size or 2
-    return None
+    if not any(id(resolve(value)) in seen for value in recorder.ids):
+        return None
+    counts = [part.num_embeddings for part in _parts(model) if isinstance(getattr(part, "num_embeddings", None), int)]
+    return min(counts, default=None)
+
+
+def _parts(model: Any) -> list[Any]:
+    return list(model.modules()) if hasattr(model, "modules") else [model]
 
 
 def _at(meanings: list[str], word: str) -> int | None:

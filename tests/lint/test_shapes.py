@@ -315,3 +315,8 @@ def test_a_parameter_named_after_its_own_class_is_a_tensor() -> None:
     )
     found = comments(source.replace("class Model", "class Tokens"))
     assert found["def forward(self, tokens):"] == "tokens: (T time, B batch, 5 feature)"
+
+
+def test_the_comment_of_a_long_head_stands_at_its_end() -> None:
+    source = HEADER + "lstm = nn.LSTM(5, 6)\ndef f(\n    x,\n):\n    return lstm(x)[0]\n"
+    assert comments(source)["):"] == "x: (T time, B batch, 5 feature)"

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fastlstm.cli.prove import prove
+from fastlstm.prove import build, find
+from fastlstm.prove.sizes import guess_input
 
 MODELS = """
 import torch
@@ -66,6 +68,9 @@ class Fails(nn.Module):
 
 def make(vocab=9):
     return Tokens(vocab, 4)
+
+def wide(n):
+    return Mixing(n, 4, 1)
 
 ready = nn.LSTM(5, 6)
 number = 3
@@ -134,6 +139,18 @@ def test_token_ids_are_recognised_and_axes_follow_the_source(models: Path) -> No
     assert wrong.exit_code == 1
     assert "batch_first=True is missing" in wrong.stdout
     assert run(f"{models}:Tokens", "--dtype", "int", "--high", "5", "--input", "3,2").exit_code == 0
+
+
+def test_the_number_of_ids_is_that_of_the_embedding(models: Path) -> None:
+    given = guess_input(build(find(f"{models}:Tokens")))
+    assert given is not None
+    assert (given.sizes, given.batch, given.time, given.high) == ((7, 4), 1, 0, 11)
+    given = guess_input(build(find(f"{models}:make")))
+    assert given is not None
+    assert given.high == 9
+    given = guess_input(build(find(f"{models}:wide"), "[8]"))
+    assert given is not None
+    assert given.sizes == (4, 7, 8)
 
 
 def test_steps_are_asked_with_causal(models: Path) -> None:

@@ -111,3 +111,11 @@ def test_notes_do_not_fail_a_run_and_other_findings_do(tmp_path: Path) -> None:
 def test_a_note_can_be_silenced() -> None:
     assert notes("import torch\nreveal_shape(torch.zeros(2))  # noqa: FL903\n") == []
     assert notes("import torch\nreveal_shape(torch.zeros(2))\n", Settings(select=("FL2",), ignore=("FL9",))) == []
+
+
+def test_flake8_is_told_no_notes() -> None:
+    from fastlstm_lint.flake8 import Plugin
+
+    lines = ["import torch\n", "reveal_shape(torch.zeros(2))\n"]
+    assert notes("".join(lines))
+    assert list(Plugin(None, "m.py", lines).run()) == []

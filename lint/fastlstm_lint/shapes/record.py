@@ -32,7 +32,7 @@ class Recorder(Machine):
         self.watch = self._remember
         self.handlers = {kind: _remembering(handler) for kind, handler in self.handlers.items()}
         self.general = False
-        self.ids: list[tuple[Value, Dim | None]] = []  # what is given to an Embedding, and how many ids it has
+        self.ids: list[Value] = []  # what is given to an Embedding
         self.assumes_batch = False  # whether an unknown given to a layer was taken to have a batch axis
         self._seen: dict[int, list[Seen]] = {}
         self._namers: dict[int, Namer] = {}
@@ -54,7 +54,7 @@ class Recorder(Machine):
             self._is_given(fact.input, fact.layer.input_size)
             self._is_read(fact)
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Embedding":
-            self.ids.append((fact.input, dim_of(fact.module.config.get("num_embeddings"))))
+            self.ids.append(fact.input)
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Linear":
             self._is_given(fact.input, dim_of(fact.module.config.get("in_features")))
 
