@@ -153,4 +153,8 @@ def _failed(x: Any, error: Exception) -> str:
     from fastlstm_lint.explain import explain_error
 
     told = explain_error(str(error))
+    if isinstance(error, TypeError) and "missing" in str(error):
+        told = (
+            "Models of one input are run here; in a test, assert_batch_independent(model, x, args=...) gives the rest."
+        )
     return f"with an input {tuple(x.shape)}: {type(error).__name__}: {error}" + (f"\n{told}" if told else "")

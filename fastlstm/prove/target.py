@@ -20,7 +20,8 @@ GUESSES: dict[str, Any] = {
     "output_dim": 3, "out_features": 3, "out_dim": 3, "num_outputs": 3, "n_output": 3, "tags": 3, "tagset_size": 3,
     "vocab_size": 11, "vocab": 11, "n_vocab": 11, "vocabulary": 11, "num_embeddings": 11, "vocabulary_size": 11,
     "num_words": 11, "n_tokens": 11, "ntoken": 11, "dropout": 0.0, "dropout_rate": 0.0, "drop_prob": 0.0,
-    "p": 0.0, "bidirectional": True, "batch_first": True,
+    "p": 0.0, "bidirectional": True, "batch_first": True, "d_model": 6, "nhead": 2, "n_head": 2,
+    "num_heads": 2, "n_heads": 2,
 }  # fmt: skip
 """Values for constructor arguments without a default, by the names that people give them. All sizes differ."""
 

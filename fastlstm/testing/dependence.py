@@ -154,8 +154,8 @@ def _runner(trial: Trial) -> Runner:
 
 
 def leaves(value: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
-    """The tensors of a nested output, from left to right; a packed sequence counts with its data."""
-    if is_leaf(value):
+    """The tensors of a nested output, from left to right; a packed sequence counts as one."""
+    if is_leaf(value) or hasattr(value, "batch_sizes"):
         return [value]
     if isinstance(value, Mapping):
         return [leaf for item in value.values() for leaf in leaves(item, is_leaf)]
@@ -172,6 +172,8 @@ def pick(value: Any, trial: Trial, is_leaf: Callable[[Any], bool]) -> Any:
     if not 0 <= trial.output < len(found):
         raise ValueError(f"the model gives {len(found)} tensors, so there is no output={trial.output}")
     result = found[trial.output]
+    if not is_leaf(result):
+        raise ValueError("that output is a packed sequence, whose rows are of all samples: let the model pad it")
     if not -len(result.shape) <= trial.out_dim < len(result.shape):
         raise ValueError(f"the output has shape {tuple(result.shape)}, and no axis {trial.out_dim}")
     return result

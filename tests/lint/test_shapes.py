@@ -64,6 +64,11 @@ def test_names_of_one_line_share_a_comment_and_parameters_and_results_have_their
             "p, _ = self.lstm(p)",
             "p: packed (1 batch, T time, 12 feature)",
         ),
+        (
+            "p = nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True)\nself.lstm(p)",
+            "def forward(self, x):",
+            "x: (B batch, T time, 5 feature)",
+        ),
     ],
 )
 def test_what_stands_beside_a_line(body: str, code: str, comment: str) -> None:

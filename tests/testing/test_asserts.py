@@ -193,6 +193,8 @@ def test_the_model_and_the_random_numbers_are_left_as_they_were() -> None:
 def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN or infinity in entry 2"):
         assert_batch_independent(lambda x: x.sum(1) / torch.tensor([1.0, 1.0, 0.0, 1.0]).view(B, 1), data())
+    with pytest.raises(ValueError, match="packed sequence"):
+        assert_batch_independent(lambda x: nn.utils.rnn.pack_padded_sequence(x, [T] * B, batch_first=True), data())
     with pytest.raises(ValueError, match="at least 2"):
         assert_batch_independent(lambda x: x, data(1, T, I))
     with pytest.raises(ValueError, match="gives no tensor but str"):

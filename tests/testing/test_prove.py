@@ -66,6 +66,14 @@ class Fails(nn.Module):
     def forward(self, x):
         return self.gru(self.other(x)[0])[0]
 
+class Two(Both):
+    def forward(self, x, h):
+        return self.gru(x, h)
+
+class Packs(Both):
+    def forward(self, x):
+        return nn.utils.rnn.pack_padded_sequence(x, [7, 7, 7, 7], batch_first=True)
+
 def make(vocab=9):
     return Tokens(vocab, 4)
 
@@ -188,7 +196,7 @@ def test_layers_on_arrays_need_no_torch(tmp_path: Path) -> None:
     ("name", "arguments", "message"),
     [
         ("Strange", [], """Strange needs strange: give --kwargs '{"strange": ...}'"""),
-        ("Nowhere", [], "has no Nowhere; it has Mixing, Tokens, Norm, Both, Strange, Fails"),
+        ("Nowhere", [], "has no Nowhere; it has Mixing, Tokens, Norm, Both, Strange, Fails, Two, Packs"),
         ("number", [], "number is a int, not a model"),
         ("ready", ["--args", "[1]"], "ready is a LSTM already"),
         ("Mixing", ["--args", "5"], "--args must be a literal"),
@@ -199,6 +207,8 @@ def test_layers_on_arrays_need_no_torch(tmp_path: Path) -> None:
         ("Mixing", ["--input", "4,7,9"], "Make the layer with input_size=9"),
         ("Tokens", ["--dtype", "float32"], "with an input (7, 4)"),
         ("Fails", [], "Expected 3, got 6"),
+        ("Two", [], "args=...) gives the rest"),
+        ("Packs", [], "that output is a packed sequence"),
         ("Mixing", ["--plot", "x.nothing"], "--plot"),
     ],
 )

@@ -16,7 +16,7 @@ from fastlstm.contract import BATCH, FEATURE, TIME
 from ..dims import Dim, Symbol
 from ..facts import AnyFact, LayerCalled, ModuleCalled
 from ..interpreter.machine import Importer, Machine
-from ..values import Tensor, Value, dim_of, resolve
+from ..values import Packed, Tensor, Value, dim_of, resolve
 from .tell import tell
 from .words import PROGRAM_NAME, Namer, Words, describe, meet, size_words
 
@@ -60,9 +60,9 @@ class Recorder(Machine):
 
     def _is_given(self, value: Value, size: Dim | None) -> None:
         value = resolve(value)
-        if not isinstance(value, Tensor) or not value.axes or size is None:
+        if size is None or not (isinstance(value, Packed) or (isinstance(value, Tensor) and value.axes)):
             return
-        symbol = value.axes[-1].size.symbol
+        symbol = (value.feature if isinstance(value, Packed) else value.axes[-1]).size.symbol
         if symbol is None or symbol in size.symbols() or symbol.alias is not None or symbol.meaning is not None:
             return
         if not PROGRAM_NAME.fullmatch(symbol.name):
