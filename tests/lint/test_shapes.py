@@ -325,3 +325,28 @@ def test_a_parameter_named_after_its_own_class_is_a_tensor() -> None:
 def test_the_comment_of_a_long_head_stands_at_its_end() -> None:
     source = HEADER + "lstm = nn.LSTM(5, 6)\ndef f(\n    x,\n):\n    return lstm(x)[0]\n"
     assert comments(source)["):"] == "x: (T time, B batch, 5 feature)"
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (
+            "    #x = [batch size, src len, emb dim]\n    y = lstm(x)[0]\n"
+            "    #y = [batch size, src len, n layers * hid dim]\n",
+            [],
+        ),
+        ("    y = lstm(x)[0]\n    # y: [src len, batch size, hid dim]\n", [2]),
+        ("    # y: [src len, batch size, hid dim]\n    y = lstm(x)[0]\n", [1]),
+        ("    y = lstm(x)[0]\n    # y: (B, hid dim)\n    y = y[:, -1]\n", []),
+        ("    y = lstm(x)[0]\n    # y: (B, hid dim, T)\n    y = y[:, -1]\n", [2]),
+        ("    y = lstm(x)[0]\n    # (B, hid dim)\n", []),
+        ("    y = lstm(x)[0]\n    y = unknown(y)\n    # y: (T, B, 6)\n", []),
+        ("    y = lstm(x)[0]\ndef g(y):\n    # y: (T, B, 6)\n    pass\n", []),
+        ("    # y: [batch size, src len, and so on]\n    y = lstm(x)[0]\n", []),
+    ],
+)
+def test_a_comment_on_its_own_line_is_about_its_name_above_or_below(body: str, wrong: list[int]) -> None:
+    source = HEADER + "lstm = nn.LSTM(5, 6, bidirectional=True, batch_first=True)\ndef f(x):\n"
+    start = source.count("\n")
+    found = Document(source + body, "m.py").contradictions()
+    assert [int(place) - start for place, _ in found] == wrong

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fastlstm.contract import BATCH
 
 from ..dims import Dim, never_equal
-from .grammar import Axis, Entry, Shape, read, split
-from .lines import RETURN, Bound, Program, Row
+from .grammar import Axis, Entry, Shape, read, read_written
+from .lines import RETURN, Bound, Line, Program, Row
 from .words import UNKNOWN, AxisWords, ShapeWords, TupleWords, Words
 
 RETURNED = frozenset({RETURN, "returns", "output", "out"})
@@ -29,21 +29,55 @@ def mismatches(program: Program) -> list[Mismatch]:
     """Every contradiction, in the order of the rows."""
     found = []
     for row in program.rows():
-        if row.comment is None:
-            continue
-        written = bool(split(row.comment.text)[1])
-        for entry in read(row.comment.text):
-            bound = _meant(entry, row)
-            if bound is None or bound.words is None:
-                continue
-            sizes = program.recorder.sizes(bound.node)
-            reason = _contradiction(entry.shape, bound.words, written, sizes)
-            if reason is not None and program.recorder.assumes_batch and _unbatched(entry.shape, bound.words):
-                continue
-            if reason is not None:
-                said = entry.text.removeprefix(f"{entry.name}: ") if written else entry.text
-                found.append(Mismatch(row.row, f"{bound.name} is {bound.words}, the comment says {said}: {reason}"))
+        if row.comment is not None:
+            for entry in read(row.comment.text):
+                bound = _meant(entry, row)
+                message = None if bound is None else _complaint(program, entry, bound)
+                found += [] if message is None else [Mismatch(row.row, message)]
+    for comment in program.comments:
+        if not comment.trailing:
+            for entry in read(comment.text):
+                around = _around(program, entry, comment.row)
+                messages = [_complaint(program, entry, bound) for bound in around]
+                # It may be about the line above or the one below: only what contradicts both is wrong.
+                if messages and messages[0] is not None and all(messages):
+                    found.append(Mismatch(comment.row, messages[0]))
+    return sorted(found, key=lambda each: each.row)
+
+
+def _complaint(program: Program, entry: Entry, bound: Bound) -> str | None:
+    if bound.words is None:
+        return None
+    written = read_written(entry.text) is not None
+    reason = _contradiction(entry.shape, bound.words, written, program.recorder.sizes(bound.node))
+    if reason is None or (program.recorder.assumes_batch and _unbatched(entry.shape, bound.words)):
+        return None
+    said = entry.text.removeprefix(f"{entry.name}: ") if written else entry.text
+    return f"{bound.name} is {bound.words}, the comment says {said}: {reason}"
+
+
+def _around(program: Program, entry: Entry, row: int) -> list[Bound]:
+    """What a comment on a line of its own may be about: its name as last bound above, and where the next line binds it.
+
+    Only in the same function, and only with a name.
+    """
+    if entry.name is None:
+        return []
+    above = [line for line in program.lines if line.last < row]
+    below = next((line for line in program.lines if line.first > row), None)
+    function = above[-1].function if above else None
+    found = []
+    for line in reversed(above):
+        if line.function is function and (bound := _named(entry.name, line)) is not None:
+            found.append(bound)
+            break
+    if below is not None and below.function is function and (bound := _named(entry.name, below)) is not None:
+        found.append(bound)
     return found
+
+
+def _named(name: str, line: Line) -> Bound | None:
+    return next((bound for bound in line.bound if bound.name in (name, f"self.{name}")), None)
 
 
 def _meant(entry: Entry, row: Row) -> Bound | None:

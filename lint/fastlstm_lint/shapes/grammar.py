@@ -24,9 +24,10 @@ MEANING = r"[a-z?]+(?:\*[a-z?]+)*"
 
 KNOWN_WORDS = {
     "batch": "B batch bs batch_size batchsize n_batch num_batch bsz",
-    "time": "T time seq seq_len seqlen sequence seq_length sequence_length len_seq time_steps timesteps steps n_step "
-    "n_steps",
-    "feature": "H feature features hidden hidden_size hidden_dim input_size emb embed embedding emb_dim embed_dim",
+    "time": "T time seq seq_len seqlen sequence sequence_length len_seq time_steps timesteps steps n_step "
+    "n_steps src_len trg_len tgt_len seq_length",
+    "feature": "H feature features hidden hidden_size hidden_dim input_size emb embed embedding emb_dim embed_dim "
+    "hid_dim enc_hid_dim dec_hid_dim",
 }
 MEANINGS = {word: meaning for meaning, text in KNOWN_WORDS.items() for word in text.split()}
 """What people call the sizes of these axes. Letters are read as capitals only: `(i, t)` is a pair of indices."""
@@ -146,8 +147,8 @@ PREFIX = (
     r"(?:(?:tensor )?(?:of )?(?:shape|size|dims?)(?: of)?\b\s*[:=]?\s*)?"
     rf"(?:(?P<name>{NAME})(?:\.shape)?\s*(?::|=|->|=>)\s*)?(?:->|=>|=)?\s*(?:tensor of (?:shape|size) )?"
 )
-PART = r"(?:\d+|[A-Za-z_][\w.]*)"
-FACTORS = rf"{PART}(?:\s*[*]\s*{PART})*"
+PART = r"(?:\d+|[A-Za-z_][\w.]*(?: (?:size|len|length|dim|dims|steps|layers|directions))?)"
+FACTORS = rf"(?:n |num )?{PART}(?:\s*[*]\s*(?:n |num )?{PART})*"
 COMMA, CROSS = r"\s*,\s*", r"\s+[x×]\s+"
 LOOSE = (
     (rf"{PREFIX}(?:torch\.Size\()?[(\[]\s*(?P<axes>{FACTORS}(?:{COMMA}{FACTORS})+)\s*,?\s*[)\]]\)?\.?", COMMA),
@@ -185,7 +186,7 @@ def _loose_entry(name: str | None, parts: list[str], text: str) -> Entry | None:
 
 
 def _loose_axis(text: str) -> Axis:
-    compact = re.sub(r"\s+", "", text)
+    compact = re.sub(r"\s*[*]\s*", "*", text.strip()).replace(" ", "_")
     factors = [word for word in compact.split("*") if not word.isdigit()]
     word = factors[-1] if factors else ""
     meaning = MEANINGS.get(word if len(word) == 1 else word.lower())

@@ -44,6 +44,7 @@ class Line:
 
     first: int
     last: int
+    function: cst.FunctionDef | None  # in which it binds: of a `def`, the function itself
     bound: list[Bound] = field(default_factory=list)
 
 
@@ -66,7 +67,6 @@ class Program:
     lines: list[Line]
     comments: list[Comment]
     heads: dict[int, tuple[str, str]]  # class and name of the method whose `def` stands at a row
-    ends: frozenset[int]  # the last rows of all statements and heads: where a shape comment has its place
 
     def rows(self) -> list[Row]:
         """The rows at whose end a shape comment may stand."""
@@ -75,8 +75,8 @@ class Program:
             row = found.setdefault(line.last, Row(line.last))
             row.bound |= {bound.name: bound for bound in line.bound}
         for comment in self.comments:
-            if comment.trailing and comment.row in self.ends:
-                found.setdefault(comment.row, Row(comment.row)).comment = comment
+            if comment.trailing and comment.row in found:
+                found[comment.row].comment = comment
         return sorted(found.values(), key=lambda row: row.row)
 
 
@@ -97,11 +97,9 @@ def read_program(source: str, importer: Importer | None = None) -> Program:
         raise Unreadable(f"internal error, please report: {type(error).__name__}: {error}") from error
     lines = []
     for statement in placed:
-        bound = list(_bound(statement, recorder))
-        if bound:
-            lines.append(Line(statement.first, statement.last, bound))
-    ends = frozenset(statement.last for statement in placed)
-    return Program(module, recorder, lines, comments, _heads(placed), ends)
+        inner = statement.node if isinstance(statement.node, cst.FunctionDef) else statement.function
+        lines.append(Line(statement.first, statement.last, inner, list(_bound(statement, recorder))))
+    return Program(module, recorder, lines, comments, _heads(placed))
 
 
 def _heads(placed: list[Statement]) -> dict[int, tuple[str, str]]:
