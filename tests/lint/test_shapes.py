@@ -341,7 +341,7 @@ def test_the_comment_of_a_long_head_stands_at_its_end() -> None:
         ("    y = lstm(x)[0]\n    # y: (B, hid dim, T)\n    y = y[:, -1]\n", [2]),
         ("    y = lstm(x)[0]\n    # (B, hid dim)\n", []),
         ("    y = lstm(x)[0]\n    y = unknown(y)\n    # y: (T, B, 6)\n", []),
-        ("    y = lstm(x)[0]\ndef g(y):\n    # y: (T, B, 6)\n    pass\n", []),
+        ("    y = lstm(x)[0]\ndef g(z):\n    # y: (T, B, 6)\n    pass\n", []),
         ("    # y: [batch size, src len, and so on]\n    y = lstm(x)[0]\n", []),
     ],
 )
