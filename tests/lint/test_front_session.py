@@ -188,18 +188,17 @@ def test_options_that_exclude_each_other_are_misuse(folder: Path, arguments: tup
     assert run(*arguments, text="").exit_code == 2
 
 
-def test_pre_commit_runs_the_hook(folder: Path) -> None:
-    """The hook as the file says it, but with the interpreter at hand: `language: python` would ask a network."""
-    hook = {}
-    for line in (ROOT / ".pre-commit-hooks.yaml").read_text().removeprefix("- ").splitlines():
-        if "#" not in line:
-            key, _, value = line.strip().partition(": ")
-            hook[key] = value
-    assert hook["types_or"] == "[python, pyi, jupyter]"
-    hook |= {"language": "system", "entry": f"{sys.executable} -m {hook['entry']}"}
-    text = "repos:\n- repo: local\n  hooks:\n  - " + "\n    ".join(f"{key}: {value}" for key, value in hook.items())
-    (folder / ".pre-commit-config.yaml").write_text(text + "\n")
-    (folder / "m.py").write_text(SAFE)
+def test_pre_commit_runs_the_hooks(folder: Path) -> None:
+    """The hooks as the file says them, but with the interpreter at hand: `language: python` would ask a network."""
+    text = "repos:\n- repo: local\n  hooks:\n"
+    for block in (ROOT / ".pre-commit-hooks.yaml").read_text().removeprefix("- ").split("\n- "):
+        pairs = (line.strip().partition(": ") for line in block.splitlines() if "#" not in line)
+        hook = {key: value for key, _, value in pairs}
+        hook |= {"language": "system", "entry": f"{sys.executable} -m {hook['entry']}"}
+        text += "  - " + "\n    ".join(f"{key}: {value}" for key, value in hook.items()) + "\n"
+    assert "types_or: [python, pyi, jupyter]" in text
+    (folder / ".pre-commit-config.yaml").write_text(text)
+    (folder / "m.py").write_text(SAFE + "x = torch.zeros(2, 3)  # (2, 4)\n")
     (folder / "n.ipynb").write_text(notebook(SAFE))
     (folder / "t.txt").write_text("LSTM")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PRE_COMMIT_HOME": str(folder / ".pc")}
@@ -213,6 +212,7 @@ def test_pre_commit_runs_the_hook(folder: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "m.py:8:21: FL310" in done.stdout
     assert "n.ipynb:cell 2:8:21: FL310" in done.stdout
+    assert "x is (2 ?, 3 ?), the comment says (2, 4)" in done.stdout
     (folder / "m.py").write_text("import torch\n")
     (folder / "n.ipynb").write_text(notebook("1"))
     command("git", "add", ".")

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastlstm_lint.lsp import answers
+from fastlstm_lint.lsp.buffer import Buffer
 from fastlstm_lint.lsp.text import Lines
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER, model
+from fastlstm_lint.shapes.document import Document
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
@@ -218,6 +221,11 @@ def test_fixes_are_offered_by_their_kind_and_do_what_they_say(session: Session) 
         assert everything.title == "fastlstm: apply 1 safe fix"
         assert editor.applied(everything) == fixed
         assert set(await editor.actions(["refactor"])) == set()
+        source = await editor.actions(["source"])
+        assert set(source) == {everything.title, "fastlstm: write the shapes beside the lines"}
+        written = editor.applied(source["fastlstm: write the shapes beside the lines"])
+        assert written == Document(editor.text, "m.py").written() != editor.text
+        assert "fastlstm: write the shapes beside the lines" not in await editor.actions()
         silent = editor.applied(actions["FL310: suppress on this line"])
         assert "# noqa: FL310\r\n" in silent
         editor.change(silent)
@@ -297,6 +305,35 @@ def test_a_large_text_is_answered_while_it_is_edited(session: Session) -> None:
         assert await editor.diagnostics() == []
 
     session(talk)
+
+
+ODD = [
+    "",
+    "\n",
+    "x",
+    "\ufeffimport torch\nx = torch.zeros(2)",
+    "import torch\rx = torch.zeros(2)\r\ny = x\x0c\n",
+    "import torch; s = '\ud83d'; x = torch.zeros(3)",
+    "import torch\ndef f(x, *, y=torch.zeros(2)): return (lambda z: z + y)(x)\n",
+    "def f(:\n  LSTM",
+    SAFE.replace("\n", "\r"),
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_every_place_of_an_odd_text_is_answered(text: str) -> None:
+    buffer, lines = Buffer(text, 1, None), Lines(text, "utf-16")
+    document = types.OptionalVersionedTextDocumentIdentifier("file:///m.py", 1)
+    everywhere = types.Range(types.Position(0, 0), types.Position(10**6, 0))
+    answers.diagnostics(buffer, lines)
+    answers.inlay_hints(buffer, lines, everywhere)
+    for only in (None, ["source", "quickfix"]):
+        context = types.CodeActionContext([], only=only)  # type: ignore[arg-type]
+        params = types.CodeActionParams(types.TextDocumentIdentifier(document.uri), everywhere, context)
+        list(answers.code_actions(buffer, lines, document, params))
+    for row in range(len(lines.lines) + 2):
+        for column in range(40):
+            answers.hover(buffer, lines, types.Position(row, column))
 
 
 def test_without_pygls_the_command_says_what_to_install(python: Any, tmp_path: Path) -> None:

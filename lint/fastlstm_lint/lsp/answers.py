@@ -10,11 +10,13 @@ from lsprotocol import types
 from .. import noqa
 from ..finding import Finding
 from ..fixes import apply_fixes
-from ..shapes.lines import RETURN
+from ..shapes.document import Changed, Document
+from ..shapes.lines import RETURN, Unreadable
 from .buffer import Buffer
 from .text import Lines
 
 SOURCE = "fastlstm"
+SHAPES = f"{types.CodeActionKind.Source.value}.{SOURCE}.shapes"
 FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.{SOURCE}"
 
 
@@ -106,6 +108,19 @@ def code_actions(
         if done:
             title = f"fastlstm: apply {len(done)} safe fix{'es' if len(done) > 1 else ''}"
             yield types.CodeAction(title, FIX_ALL, edit=edit([types.TextEdit(lines.whole(), after)]))
+    # Not offered at every move of the cursor.
+    if wanted is not None and asked(SHAPES) and (written := _with_shapes(buffer)) != buffer.source:
+        title = "fastlstm: write the shapes beside the lines"
+        yield types.CodeAction(title, SHAPES, edit=edit([types.TextEdit(lines.whole(), written)]))
+
+
+def _with_shapes(buffer: Buffer) -> str:
+    if buffer.program is None:
+        return buffer.source
+    try:
+        return Document(buffer.source, "buffer.py").written()
+    except (Unreadable, Changed):
+        return buffer.source
 
 
 def _word(kind: types.CodeActionKind | str) -> str:
