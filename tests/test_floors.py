@@ -72,7 +72,7 @@ LINT = Tower(
         rooms("signatures"),
         rooms("interpreter"),
         rooms("rules"),
-        rooms("noqa positions config"),
+        rooms("noqa positions config causes"),
         rooms("files notebooks fixes pages baseline cache"),
         rooms("report explain shapes"),
         rooms("engine"),

@@ -8,11 +8,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from click.testing import CliRunner
+from fastlstm_lint.causes import CAUSES
 from fastlstm_lint.dims import words
-from fastlstm_lint.explain import CAUSES, explain
+from fastlstm_lint.explain import explain
 from fastlstm_lint.rules import by_code, load_rules
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence as pack
+from torch.nn.utils.rnn import pad_packed_sequence as unpack
 
 x = torch.zeros(4, 7, 5)
 lstm = nn.LSTM(5, 6, batch_first=True)
@@ -30,6 +32,25 @@ CASES: dict[str, tuple[Callable[[], object], str, str]] = {
     "unsorted": (lambda: pack(x, [1, 2, 3, 4], batch_first=True), "FL405", "enforce_sorted=False"),
     "lengths": (lambda: pack(x, [4, 3, 2, 1]), "FL401", "4 lengths"),
     "classes": (lambda: nn.CrossEntropyLoss()(x, torch.zeros(4, 7).long()), "FL604", "transpose(1, 2)"),
+    "pair for a GRU": (lambda: gru(x, (torch.zeros(1, 4, 6),) * 2), "FL106", "gru(x, h_0)"),
+    "cell features": (lambda: nn.GRUCell(5, 6)(torch.zeros(4, 3)), "FL302", "input_size=3"),
+    "cell steps": (lambda: nn.LSTMCell(5, 6)(x), "FL302", "instead of LSTMCell"),
+    "cell batch": (lambda: nn.GRUCell(5, 6)(torch.zeros(4, 5), torch.zeros(3, 6)), "FL105", "x.size(0)"),
+    "convolution": (lambda: nn.Conv1d(5, 3, 3)(x), "FL210", "x of 5 features"),
+    "batch norm": (lambda: nn.BatchNorm1d(5)(x), "FL210", "x of 5 features"),
+    "rows of logits": (
+        lambda: nn.CrossEntropyLoss()(torch.zeros(28, 5), torch.zeros(4).long()),
+        "FL201",
+        "output[:, -1]",
+    ),
+    "joined": (lambda: torch.cat([x, x.transpose(0, 1)], 2), "FL203", "transpose(0, 1)"),
+    "float ids": (lambda: nn.Embedding(9, 5)(torch.zeros(4, 7)), "", "dtype=torch.long"),
+    "large ids": (lambda: nn.Embedding(9, 5)(torch.tensor([9])), "", "largest id + 1"),
+    "device": (lambda: gru(x, torch.zeros(1, 4, 6, device="meta")), "", "device=x.device"),
+    "projected GRU": (lambda: nn.GRU(5, 6, proj_size=2), "FL307", "nn.LSTM(input_size, hidden_size, proj_size="),
+    "float size": (lambda: nn.LSTM(5, 6 / 2), "FL307", "//"),
+    "bias": (lambda: nn.LSTM(5, 6, 1, 0.5), "FL309", "dropout="),
+    "padded twice": (lambda: unpack(x), "FL402", "Leave pad_packed_sequence out"),
     "view": (lambda: x.transpose(0, 1).view(28, 5), "FL204", "reshape"),
 }
 
@@ -37,7 +58,7 @@ CASES: dict[str, tuple[Callable[[], object], str, str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_torchs_own_message_names_the_rule_and_the_change(name: str) -> None:
     call, code, change = CASES[name]
-    with pytest.raises((RuntimeError, TypeError, ValueError)) as raised:
+    with pytest.raises((RuntimeError, TypeError, ValueError, AttributeError, IndexError)) as raised:
         call()
     told = explain(f"Traceback (most recent call last):\n  ...\n{raised.type.__name__}: {raised.value}")
     assert told is not None, str(raised.value)
