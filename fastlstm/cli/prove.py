@@ -86,5 +86,6 @@ def _seed(seed: int) -> None:
     import numpy as np
 
     np.random.seed(seed)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)

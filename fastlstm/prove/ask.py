@@ -83,7 +83,7 @@ def prove(built: Built, question: Question) -> Proof:
         model.train() if question.train else model.eval()
     known = guess_input(built)
     given = _input(question, known)
-    is_torch = "torch" in sys.modules and not type(model).__module__.startswith("fastlstm.layers")
+    is_torch = sys.modules.get("torch") is not None and not type(model).__module__.startswith("fastlstm.layers")
     x, dtype = _values(given, question, is_torch)
     words = f"input {tuple(x.shape)} {dtype}" + (f", {given.source}" if known is given else "")
     answers = [_ask(model, x, "sample", _batch_axis(question, given), question, given)]

@@ -181,7 +181,29 @@ def test_training_mode_is_asked_for(models: Path) -> None:
     assert "BatchNorm1d 'norm'" in result.stdout
 
 
-def test_layers_on_arrays_need_no_torch(tmp_path: Path) -> None:
+BLOCKED = "import sys; sys.modules['torch'] = None\n"
+"""In a process that begins so, torch is not installed."""
+
+
+def test_without_torch_arrays_are_judged_and_torch_models_explained(python: Any, models: Path, tmp_path: Path) -> None:
+    file = tmp_path / "prove_arrays.py"
+    file.write_text(
+        "import fastlstm\nlayer = fastlstm.GRU(3, 4, batch_first=True)\ndef mean(x):\n    return x - x.mean(0)\n"
+    )
+    command = BLOCKED + "from fastlstm.cli import main\nmain({})"
+    done = python("-c", command.format(["prove", f"{file}:layer", "--causal"]))
+    assert done.returncode == 0, done.stderr
+    assert matrix(done.stdout)[:4] == ["#...", ".#..", "..#.", "...#"]
+    done = python("-c", command.format(["prove", f"{models}:Mixing"]))
+    assert done.returncode == 2
+    assert "imports torch, which is not installed: pip install torch" in done.stderr
+    done = python("-c", BLOCKED + "import numpy\nfrom fastlstm.testing import assert_batch_independent, reveal_shape\n"
+                  "assert_batch_independent(lambda x: x.sum(1), reveal_shape(numpy.eye(3)))")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "reveal_shape: (3, 3) float64\n"
+
+
+def test_layers_on_arrays_are_judged(tmp_path: Path) -> None:
     file = tmp_path / "prove_arrays.py"
     file.write_text(
         "import fastlstm\ndef make(hidden_size):\n    return fastlstm.LSTM(3, hidden_size, batch_first=True)\n"
