@@ -200,6 +200,7 @@ RIGHT = [
     "out = torch.sigmoid(lstm(x)[0])  # [0, 1]",
     "out, _ = lstm(x)  # see (Bahdanau, 2015)",
     "out, _ = lstm(x)  # (T, 2*hidden)",
+    "y = unknown(a)  # (B, T)\n    p = nn.utils.rnn.pack_padded_sequence(y, x, batch_first=True)",
     "y = unknown(x)  # (B, T)",
     "return lstm(x)[0]  # output: (B, T, 2H)",
     "def g(x, y): # (B, T)\n        lstm(x)",

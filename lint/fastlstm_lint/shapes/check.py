@@ -50,7 +50,10 @@ def _complaint(program: Program, entry: Entry, bound: Bound) -> str | None:
         return None
     written = read_written(entry.text) is not None
     reason = _contradiction(entry.shape, bound.words, written, program.recorder.sizes(bound.node))
-    if reason is None or (program.recorder.assumes_batch and _unbatched(entry.shape, bound.words)):
+    recorder = program.recorder
+    if reason is None or (recorder.assumes_batch and _unbatched(entry.shape, bound.words)):
+        return None
+    if recorder.assumes_features and _without_features(entry.shape, bound.words):
         return None
     said = entry.text.removeprefix(f"{entry.name}: ") if written else entry.text
     return f"{bound.name} is {bound.words}, the comment says {said}: {reason}"
@@ -99,6 +102,13 @@ def _unbatched(said: Shape, known: Words) -> bool:
         return len(items) == len(known.items) and all(map(_unbatched, items, known.items))
     axes = [axis for axis in known.axes if axis.meaning != BATCH]
     return len(axes) < len(known.axes) and _contradiction(said, ShapeWords(tuple(axes), known.packed), True, {}) is None
+
+
+def _without_features(said: Shape, known: Words) -> bool:
+    """Whether a comment only lacks a last axis of which nothing is known: packing takes (B, T) as well."""
+    if isinstance(known, TupleWords) or not known.axes or str(known.axes[-1]) != UNKNOWN:
+        return False
+    return _contradiction(said, ShapeWords(known.axes[:-1], known.packed), True, {}) is None
 
 
 def _contradiction(said: Shape, known: Words, written: bool, sizes: Mapping[str, Dim]) -> str | None:

@@ -14,7 +14,7 @@ import libcst as cst
 from fastlstm.contract import BATCH, FEATURE, TIME
 
 from ..dims import Dim, Symbol
-from ..facts import AnyFact, LayerCalled, ModuleCalled
+from ..facts import AnyFact, Applied, LayerCalled, ModuleCalled
 from ..interpreter.machine import Importer, Machine
 from ..values import Packed, Tensor, Value, dim_of, resolve
 from .tell import tell
@@ -34,6 +34,7 @@ class Recorder(Machine):
         self.general = False
         self.ids: list[Value] = []  # what is given to an Embedding
         self.assumes_batch = False  # whether an unknown given to a layer was taken to have a batch axis
+        self.assumes_features = False  # whether an unknown that is packed was taken to have a feature axis
         self._seen: dict[int, list[Seen]] = {}
         self._namers: dict[int, Namer] = {}
         self._stands_for: dict[Symbol, Dim] = {}
@@ -53,6 +54,8 @@ class Recorder(Machine):
             self.assumes_batch = self.assumes_batch or fact.assumed
             self._is_given(fact.input, fact.layer.input_size)
             self._is_read(fact)
+        elif isinstance(fact, Applied) and fact.name == "pack_padded_sequence":
+            self.assumes_features = True
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Embedding":
             self.ids.append(fact.input)
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Linear":
