@@ -1,7 +1,8 @@
 """Compiled entry points: they fill in a call's addresses and run a kernel on the pool's threads.
 
-The control block is int64 words: a lock, the barrier's two words, a count of workers that are done, and a mailbox for
-each worker. A word that several threads write has a cache line (8 words) of its own.
+The control block is int64 words: a lock and a count of calls that found workers asleep, the barrier's two words, a
+count of workers that are done, and a mailbox for each worker. A word that several threads write has a cache line (8
+words) of its own.
 """
 
 from __future__ import annotations
@@ -28,18 +29,25 @@ from fastlstm.kernels.sync import (
 )
 
 LINE = 8
-BUSY, BARRIER, DONE, MAIL = 0, LINE, 2 * LINE, 3 * LINE
-# One mailbox: how many jobs were posted, the last one's kernel and block, its thread number; whether the worker sleeps;
-# its semaphore (sem_t: 32 bytes on 64-bit Linux).
-POSTED, KERNEL, BLOCK, THREAD, ASLEEP, SEMAPHORE, MAILBOX = 0, 1, 2, 3, LINE, 2 * LINE, 3 * LINE
+BUSY, MISSED, BARRIER, DONE, MAIL = 0, 1, LINE, 2 * LINE, 3 * LINE
+# One mailbox: how many jobs were posted, the last one's kernel and block, its thread number, the CPU it was posted on;
+# whether the worker sleeps; its semaphore (sem_t: 32 bytes on 64-bit Linux); a set of CPUs (128 bytes: 1024 CPUs).
+POSTED, KERNEL, BLOCK, THREAD, CPU, ASLEEP, SEMAPHORE, CPU_SET = 0, 1, 2, 3, 4, LINE, 2 * LINE, 3 * LINE
+CPU_SET_BYTES = 128
+MAILBOX = CPU_SET + CPU_SET_BYTES // 8
 
 IDLE_SPINS = 4000  # about 100 us: longer than a training loop's Python between two calls, too short to be noticed
+MISSES = 8  # calls with little work that find workers asleep before they wake them, for the next one
 STOP = -1  # as a thread number: the worker ends
 
 if sys.platform.startswith("linux"):
     _sem_init = types.ExternalFunction("sem_init", types.int32(types.intp, types.int32, types.uint32))
     _sem_wait = types.ExternalFunction("sem_wait", types.int32(types.intp))
     _sem_post = types.ExternalFunction("sem_post", types.int32(types.intp))
+    _affinity = types.int32(types.int32, types.intp, types.intp)
+    _sched_getaffinity = types.ExternalFunction("sched_getaffinity", _affinity)
+    _sched_setaffinity = types.ExternalFunction("sched_setaffinity", _affinity)
+    _current_cpu = types.ExternalFunction("sched_getcpu", types.int32())
 
     @inner
     def _prepare(address):
@@ -53,6 +61,23 @@ if sys.platform.startswith("linux"):
     @inner
     def _wake(address):
         _sem_post(address)
+
+    @inner
+    def _step_aside(words, address, place, cpu):
+        """Move this thread to another CPU if it is on `cpu`, where its caller runs; leave it free to move on.
+
+        A worker that spins for its next job on its caller's CPU looks busy to Linux, which then leaves both there for
+        seconds while another CPU is idle: a call of 9 us took 165.
+        """
+        if cpu != _current_cpu() or cpu >= CPU_SET_BYTES * 8:
+            return
+        here = address + place * 8
+        if _sched_getaffinity(0, CPU_SET_BYTES, here) == 0:
+            bit = 1 << (cpu & 63)
+            words[place + (cpu >> 6)] &= ~bit
+            if _sched_setaffinity(0, CPU_SET_BYTES, here) == 0:  # not where it is the only CPU
+                words[place + (cpu >> 6)] |= bit
+                _sched_setaffinity(0, CPU_SET_BYTES, here)
 
 else:
     # macOS has no unnamed semaphores and Windows no sem_t: a sleeping worker looks for work every millisecond.
@@ -70,6 +95,14 @@ else:
     def _wake(address):
         pass
 
+    @inner
+    def _current_cpu():
+        return 0
+
+    @inner
+    def _step_aside(words, address, place, cpu):
+        pass
+
 
 _WORDS = types.int64[::1]
 _BLOCKS = types.int64[:, ::1]
@@ -81,9 +114,30 @@ def _post(words, address, worker, kernel, block, thread):
     words[mail + KERNEL] = kernel
     words[mail + BLOCK] = block
     words[mail + THREAD] = thread
+    words[mail + CPU] = _current_cpu()
     atomic_add(words, mail + POSTED, 1)
     if compare_exchange(words, mail + ASLEEP, 1, 0):
         _wake(address + (mail + SEMAPHORE) * 8)
+
+
+@inner
+def _awake(words, address, threads):
+    """How many of `threads` threads can start at once; the others are woken when calls keep coming.
+
+    Waking a thread takes 50 to 300 us, so a step of a few us that comes once in a while is better done alone.
+    """
+    awake = 1
+    while awake < threads and atomic_load(words, MAIL + (awake - 1) * MAILBOX + ASLEEP) == 0:
+        awake += 1
+    if awake < threads:
+        words[MISSED] += 1
+        if words[MISSED] == MISSES:
+            words[MISSED] = 0
+            for worker in range(awake - 1, threads - 1):
+                mail = MAIL + worker * MAILBOX
+                if compare_exchange(words, mail + ASLEEP, 1, 0):
+                    _wake(address + (mail + SEMAPHORE) * 8)
+    return awake
 
 
 @inner
@@ -93,6 +147,8 @@ def _run(control, kernel, blocks, first, count, threads):
     mine = threads > 1 and compare_exchange(words, BUSY, 0, 1)
     if not mine:
         threads = 1
+    elif blocks[first, _BRIEF]:
+        threads = _awake(words, control.ctypes.data, threads)
     for i in range(first, first + count):
         blocks[i, _THREADS] = threads
         blocks[i, _TASKS] = count
@@ -109,7 +165,7 @@ def _run(control, kernel, blocks, first, count, threads):
         atomic_store(words, BUSY, 0)
 
 
-_THREADS, _TASKS, _BARRIER = SLOTS["threads"], SLOTS["tasks"], SLOTS["barrier"]
+_THREADS, _TASKS, _BARRIER, _BRIEF = (SLOTS[name] for name in ("threads", "tasks", "barrier", "brief"))
 _X, _OUT, _H0, _C0, _HN, _CN = (SLOTS[name] for name in ("x", "out", "h0", "c0", "hn", "cn"))
 _X_OFFSET, _OUT_OFFSET, _H_OFFSET, _C_OFFSET = (
     SLOTS[name] for name in ("x_offset", "out_offset", "h_offset", "c_offset")
@@ -161,10 +217,12 @@ class EntryPoints:
                     if atomic_load(words, mail + POSTED) == seen or not compare_exchange(words, mail + ASLEEP, 1, 0):
                         _sleep(semaphore)
                         compare_exchange(words, mail + ASLEEP, 1, 0)
+                        spins = 0
                 seen += 1
                 thread = words[mail + THREAD]
                 if thread == STOP:
                     return
+                _step_aside(words, control.ctypes.data, mail + CPU_SET, words[mail + CPU])
                 call_kernel(words[mail + KERNEL], words_at(words[mail + BLOCK]), thread)
                 atomic_add(words, DONE, 1)
 

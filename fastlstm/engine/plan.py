@@ -18,8 +18,10 @@ from fastlstm.kernels.product import DEPTH
 # Rows of z that one chunk of time fills: half of a 512 KB second-level cache; and the fewest rows for which a panel of
 # input weights is worth fetching.
 CHUNK_BYTES, CHUNK_ROWS = 256 * 1024, 48
-# Below about 5 us of arithmetic a second thread costs more than it gives.
-SMALL_FLOPS = 400_000
+# Below about 2 us of arithmetic a second thread costs more than it gives.
+SMALL_FLOPS = 150_000
+# Below about 300 us a thread that sleeps costs more than it gives.
+BRIEF_FLOPS = 30_000_000
 # And below about 2 us of arithmetic in a step a barrier costs more than the second thread gives.
 SMALL_STEP = 100_000
 
@@ -130,6 +132,7 @@ class Plan:
         chunk = max(CHUNK_BYTES // z_bytes, -(-CHUNK_ROWS // max(last - first, 1)), 1)
         return {
             "together": int(self.split == "units"),
+            "brief": int(flops(layout, sizes) < BRIEF_FLOPS),
             "multiply": self.multiply,
             "T": T,
             "B": last - first,
@@ -228,14 +231,19 @@ class Plan:
         return dict(shared)
 
 
+def flops(layout: Layout, sizes: Sizes) -> int:
+    """Of the forward pass, every step of every sample counted."""
+    config = layout.config
+    widths = sum(config.layer_input_size(layer) + config.output_size for layer in range(config.num_layers))
+    return 2 * layout.gates * config.hidden_size * widths * config.directions * sizes.B * sizes.T
+
+
 def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
     """(split, threads, slices, reason): "batch" cuts the batch (and takes directions apart), with no barrier; "units"
     has all threads do each step together, each some of the hidden units."""
     config = layout.config
-    T, B, D = sizes.T, max(sizes.B, 1), config.directions
-    threads = sizes.threads
-    width = config.layer_input_size(0) + config.output_size
-    flops = 2 * layout.gates * config.hidden_size * width * B * T * config.num_layers * D
+    B, D = max(sizes.B, 1), config.directions
+    threads, work = sizes.threads, flops(layout, sizes)
     if sizes.split == "units" and not config.projected:
         return "units", threads, 1, "asked for"
     if threads == 1:
@@ -243,8 +251,8 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
     if sizes.split == "batch":
         slices = min(-(-threads // D), B)
         return "batch", min(threads, slices * D), slices, "asked for"
-    if flops < SMALL_FLOPS and sizes.split is None:
-        return "batch", 1, 1, f"{flops} flop: less than a second thread costs"
+    if work < SMALL_FLOPS and sizes.split is None:
+        return "batch", 1, 1, f"{work} flop: less than a second thread costs"
     if D == 2 and threads == 2:
         return "batch", 2, 1, "one direction for each thread, no barrier"
     granules = layout.blocks * layout.lanes // layout.W

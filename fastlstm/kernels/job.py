@@ -16,6 +16,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "threads": "int",  # that take part in this run
     "tasks": "int",  # blocks of this layer, one after another
     "together": "int",  # 1: all threads do each task, each some units, a barrier per step; 0: one thread each
+    "brief": "int",  # 1: so little work that waking a worker for it costs more than it gives
     "barrier": "int*",  # two words shared by the threads
     "multiply": "int",  # address of the compiled product
     # sizes

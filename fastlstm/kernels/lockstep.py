@@ -1,7 +1,7 @@
 """Vectors in lockstep: the values that a cell's equations are traced with, a vector for each of a few blocks of units.
 
-Every operation is emitted for all blocks before the next one, so that their chains of dependent instructions lie side by
-side.
+Every operation is emitted for all blocks before the next one, so that their chains of dependent instructions lie side
+by side.
 """
 
 from __future__ import annotations

@@ -124,5 +124,3 @@ def _each_block(
         advance(Lockstep(vectors, 2), block)
     with builder.if_then(builder.icmp_signed("!=", builder.and_(blocks, one), ir.Constant(_I64, 0))):
         advance(Lockstep(vectors, 1), pairs)
-
-

@@ -162,7 +162,7 @@ class Emitter:
         return builder.shl(bits, ir.Constant(integers, [ir.Constant(real.integer, real.mantissa)] * self.lanes)), r
 
     def _polynomial(self, r: Vector, square: Vector) -> Vector:
-        """(exp(r) - 1 - r) / r**2, by Estrin's scheme: how long a core waits for the last term decides a cell's time."""
+        """(exp(r) - 1 - r) / r**2, by Estrin's scheme: the time to the last term decides a cell's time."""
         terms = [self.splat(coefficient) for coefficient in reversed(self.real.polynomial)]
         power, next_power = r, square
         while len(terms) > 1:

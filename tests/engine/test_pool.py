@@ -1,5 +1,6 @@
 """The thread pool among forks, threads, other pools and signals: a process for each case, with a time limit."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -172,6 +173,51 @@ def test_idle_workers_cost_nothing():
         print(time.process_time() - before)
     """)
     assert float(out) < 0.02  # seconds of processor in one of the clock; a spinning worker takes 1.0
+
+
+def test_little_work_wakes_nobody_until_it_keeps_coming():
+    run("""
+        from fastlstm.engine.launch import ASLEEP, MAIL, MISSED, MISSES, POSTED
+        from fastlstm.engine.pool import POOL
+        step = x[:1, :1].copy()
+        truth = ask(lstm, step)
+        time.sleep(0.1)
+        POOL.control[MISSED] = 0
+        asleep = lambda: POOL.control[MAIL + ASLEEP]
+        assert asleep() == 1
+        for _ in range(MISSES - 1):
+            check(ask(lstm, step))
+            assert asleep() == 1, "one step of 16 us is done alone"
+        check(ask(lstm, step))
+        assert asleep() == 0, "the next may have company"
+        check(ask(lstm, step))
+        time.sleep(0.1)
+        assert asleep() == 1
+        posted = POOL.control[MAIL + POSTED]
+        ask(lstm, np.tile(x, (40, 1, 1)))
+        assert POOL.control[MAIL + POSTED] == posted + 1, "much work wakes it at once"
+    """)
+
+
+@pytest.mark.skipif(pool.cores() < 2 or not hasattr(os, "sched_setaffinity"), reason="a worker has nowhere to go")
+def test_a_worker_leaves_its_callers_cpu():
+    run("""
+        here, there = sorted(os.sched_getaffinity(0))[:2]
+        worker = next(thread for thread in threading.enumerate() if thread.name == "fastlstm-1").native_id
+        cpu = lambda: int(open(f"/proc/self/task/{worker}/stat").read().rpartition(")")[2].split()[36])
+        os.sched_setaffinity(0, {here})
+        for _ in range(5):
+            os.sched_setaffinity(worker, {here})
+            check(ask(lstm, x))
+            assert cpu() == here
+            os.sched_setaffinity(worker, {here, there})
+            check(ask(lstm, x))
+            assert cpu() == there
+            assert os.sched_getaffinity(worker) == {here, there}, "it is free to move"
+        os.sched_setaffinity(worker, {here})
+        check(ask(lstm, x))
+        assert os.sched_getaffinity(worker) == {here}, "where it may be nowhere else it stays"
+    """)
 
 
 def test_an_interrupt_gets_through():
