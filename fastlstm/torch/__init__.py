@@ -1,0 +1,10 @@
+"""Drop-in modules for PyTorch: torch's own classes, computed by this library's kernels on the CPU.
+
+`accelerate(model)` is all that a model needs; docs/torch.md says what it does and what is left to torch.
+"""
+
+from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
+from fastlstm.torch.layers import GRU, LSTM, RNN
+from fastlstm.torch.swap import Report, accelerate, restore
+
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "Report", "accelerate", "restore"]

@@ -1,0 +1,83 @@
+"""LSTMCell, GRUCell and RNNCell: torch's classes with a forward of our own. A cell is a layer called with T = 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastlstm.contract import Layer
+from fastlstm.torch.module import Accelerated, call, trace, traceable
+from fastlstm.torch.serve import objection, surroundings, warn_once
+
+
+class _Cell(Accelerated, torch.nn.RNNCellBase):
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        """The states after one step. input: (B, I) or (I,). hx: (B, H), an LSTMCell's a pair of them."""
+        config = self._config()
+        weights = [self.weight_ih, self.weight_hh, *([self.bias_ih, self.bias_hh] if config.bias else [])]
+        states = () if hx is None else tuple(hx) if config.kind == "LSTM" else (hx,)
+        if not all(isinstance(one, Tensor) for one in (input, *states, *weights)):
+            return super().forward(input, hx)
+        tensors = (input, *states, *weights)
+        tracing = torch.compiler.is_compiling()
+        if tracing:
+            reason = None
+            served = traceable(tensors)
+        else:
+            reason = surroundings() or objection(tensors)
+            served = reason is None
+        if not served or not self._fits(config, input, states, weights, hx is not None):
+            if reason is not None:
+                warn_once(reason)
+            return super().forward(input, hx)
+        unbatched = input.dim() == 1
+        x = input[None, None] if unbatched else input[None]
+        states = tuple([state[None, None] if unbatched else state[None] for state in states])
+        if tracing:
+            final = trace(config, x, states, weights)[1]
+        else:
+            final = call(self._runner(config, x.dtype), x, states, weights)[1]
+        after = tuple([state[0, 0] if unbatched else state[0] for state in final])
+        return after if len(after) == 2 else after[0]
+
+    def _config(self) -> Layer:
+        kind = self.original.__name__.removesuffix("Cell")
+        nonlinearity = getattr(self, "nonlinearity", "tanh")
+        return Layer(kind, self.input_size, self.hidden_size, bias=self.bias, nonlinearity=nonlinearity)
+
+    def _fits(self, config: Layer, x: Tensor, states: Any, weights: Any, given: bool) -> bool:
+        """Every shape and dtype is right and there is something to compute."""
+        rows, H = len(config.gates) * config.hidden_size, config.hidden_size
+        shapes = [(rows, config.input_size), (rows, H), (rows,), (rows,)]
+        return (
+            config.nonlinearity in ("tanh", "relu")
+            and x.dim() in (1, 2)
+            and x.shape[-1] == config.input_size
+            and x.numel() > 0
+            and (not given or len(states) == len(config.state_names))
+            and all(state.dtype is x.dtype and state.shape == (*x.shape[:-1], H) for state in states)
+            and all(
+                weight.dtype is x.dtype and weight.shape == shape
+                for weight, shape in zip(weights, shapes, strict=False)
+            )
+        )
+
+
+class LSTMCell(_Cell, torch.nn.LSTMCell):
+    """torch.nn.LSTMCell, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.LSTMCell
+
+
+class GRUCell(_Cell, torch.nn.GRUCell):
+    """torch.nn.GRUCell, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.GRUCell
+
+
+class RNNCell(_Cell, torch.nn.RNNCell):
+    """torch.nn.RNNCell, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.RNNCell

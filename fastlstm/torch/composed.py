@@ -1,0 +1,92 @@
+"""The layers step by step from torch's own operators: differentiable any number of times, on any device, with resets.
+
+About a hundred times slower than the kernels: for double backward, and for resets where the kernels cannot serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from fastlstm.contract import Layer
+
+States = tuple[Tensor, ...]
+
+
+def composed(
+    config: Layer,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None = None,
+    reset: Tensor | None = None,
+    masks: Sequence[Tensor] = (),
+) -> tuple[Tensor, States]:
+    """Output and final states; arguments as in `runner.forward`."""
+    D, named = config.directions, dict(zip(config.parameters(), weights, strict=True))
+    if batch_sizes is not None:
+        counts = [int(count) for count in batch_sizes]
+        rows = list(x.split(counts))
+    else:
+        rows = list(x.unbind(1 if config.batch_first else 0))
+    if not states:
+        B = len(rows[0])
+        widths = (config.output_size, config.hidden_size)[: len(config.state_names)]
+        states = [x.new_zeros(config.num_layers * D, B, width) for width in widths]
+    final = []
+    for layer in range(config.num_layers):
+        outputs = []
+        for direction in range(D):
+            suffix = f"_l{layer}" + ("_reverse" if direction else "")
+            own = {name: named[name + suffix] for name in _NAMES if name + suffix in named}
+            state = tuple(given[layer * D + direction] for given in states)
+            steps, state = _sequence(config, own, rows, state, reset, bool(direction))
+            outputs.append(steps)
+            final.append(state)
+        rows = [torch.cat(step, -1) if D == 2 else step[0] for step in zip(*outputs, strict=True)]
+        if masks and layer < config.num_layers - 1:
+            mask = masks[layer]
+            pieces = mask.split(counts) if batch_sizes is not None else mask.unbind(1 if config.batch_first else 0)
+            rows = [row * piece for row, piece in zip(rows, pieces, strict=True)]
+    output = torch.cat(rows) if batch_sizes is not None else torch.stack(rows, 1 if config.batch_first else 0)
+    return output, tuple(torch.stack(state) for state in zip(*final, strict=True))
+
+
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+
+
+def _sequence(
+    config: Layer, own: dict[str, Tensor], rows: Sequence[Tensor], state: States, reset: Tensor | None, backwards: bool
+) -> tuple[list[Tensor], States]:
+    """One layer and direction: h of every step, in the order of time, and the final state (B, P), (B, H)."""
+    steps: list[Tensor] = [rows[0]] * len(rows)
+    for t in reversed(range(len(rows))) if backwards else range(len(rows)):
+        b = len(rows[t])  # in packed data sequences end, or, backwards, join
+        before = tuple(part[:b] for part in state)
+        if reset is not None:
+            before = tuple(torch.where(reset[t, :b, None], part.new_zeros(()), part) for part in before)
+        after = _step(config, own, rows[t], before)
+        steps[t] = after[0]
+        state = tuple(torch.cat([new, old[b:]]) if b < len(old) else new for new, old in zip(after, state, strict=True))
+    return steps, state
+
+
+def _step(config: Layer, own: dict[str, Tensor], x: Tensor, state: States) -> States:
+    """One time step: x (B, I), state (B, P) and (B, H)."""
+    h = state[0]
+    from_x = linear(x, own["weight_ih"], own.get("bias_ih"))
+    from_h = linear(h, own["weight_hh"], own.get("bias_hh"))
+    if config.kind == "LSTM":
+        i, f, g, o = (from_x + from_h).chunk(4, -1)
+        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return (linear(h, own["weight_hr"]) if config.projected else h), c
+    if config.kind == "GRU":
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = from_x.chunk(3, -1), from_h.chunk(3, -1)
+        z, n = (x_z + h_z).sigmoid(), (x_n + (x_r + h_r).sigmoid() * h_n).tanh()
+        return (n + z * (h - n),)
+    total = from_x + from_h
+    return (total.relu() if config.nonlinearity == "relu" else total.tanh(),)

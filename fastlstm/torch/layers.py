@@ -1,0 +1,171 @@
+"""LSTM, GRU and RNN: torch's classes with a forward of our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from fastlstm import errors
+from fastlstm.contract import Layer, sizes
+from fastlstm.torch.composed import composed
+from fastlstm.torch.module import Accelerated, call, trace, traceable
+from fastlstm.torch.serve import objection, surroundings, warn_once
+
+_KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
+
+
+class _Layer(Accelerated, torch.nn.RNNBase):
+    """`forward` brings a call into the engine's form; what does not fit is left to torch, with its own errors."""
+
+    def forward(self, input: Any, hx: Any = None, *, reset: Tensor | None = None) -> Any:
+        """Output and final states as torch.nn gives them.
+
+        input: (T, B, I), (B, T, I) with batch_first, (T, I) or a PackedSequence. hx: (L*D, B, P), an LSTM's a pair with
+        (L*D, B, H). reset: (T, B) bool, (T,) unbatched, never batch-first: where true, the state is zeroed before that
+        step and no gradient passes.
+        """
+        config, weights = self._config(), self._weights()
+        packed = input if isinstance(input, PackedSequence) else None
+        x = input if packed is None else packed.data
+        states = () if hx is None else tuple(hx) if config.kind == "LSTM" else (hx,)
+        tracing = torch.compiler.is_compiling()
+        if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
+            return self._by_torch(None, input, hx, reset)
+        if tracing:
+            served = traceable((x, *states, *weights))
+            reason = None
+        else:
+            reason = surroundings() or objection((x, *states, *weights))
+            served = reason is None
+        unbatched = packed is None and x.dim() == 2
+        if reset is not None:
+            self._check_reset(config, reset, x, packed)
+            if unbatched:
+                reset = reset[:, None]
+            elif packed is not None and packed.sorted_indices is not None:
+                reset = reset.index_select(1, packed.sorted_indices)
+        elif not served:
+            return self._by_torch(reason, input, hx, reset)
+        if unbatched:
+            x = x.unsqueeze(0 if config.batch_first else 1)
+            states = tuple([state.unsqueeze(1) for state in states if state.dim() == 2])
+        elif packed is not None and packed.sorted_indices is not None:
+            states = tuple([state.index_select(1, packed.sorted_indices) for state in states])
+        batch_sizes = None if packed is None else packed.batch_sizes
+        B = self._fits(config, x, states, weights, batch_sizes, hx is not None)
+        if B is None:
+            return self._by_torch(None, input, hx, reset)
+        if packed is not None and tracing and not states:
+            states = tuple([x.new_zeros(sizes(shape)) for shape in config.states(B).values()])
+        masks = self._masks(config, x)
+        if tracing and served:
+            output, final = trace(config, x, states, weights, batch_sizes, reset, masks)
+        elif served:
+            output, final = call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks)
+        else:
+            if reason is not None:
+                warn_once(reason)
+            output, final = composed(config, x, states, weights, batch_sizes, reset, masks)
+        result: Any = output
+        if unbatched:
+            result, final = output.squeeze(0 if config.batch_first else 1), tuple([one.squeeze(1) for one in final])
+        elif packed is not None:
+            result = PackedSequence(output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+            if packed.unsorted_indices is not None:
+                final = tuple([one.index_select(1, packed.unsorted_indices) for one in final])
+        return result, final if len(final) == 2 else final[0]
+
+    def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None) -> Any:
+        """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""
+        if reason is not None:
+            warn_once(reason)
+        if reset is None:
+            return super().forward(input, hx)
+        if isinstance(input, Tensor):
+            errors.check_input(self._config(), tuple(input.shape), "input")
+        self.original.forward(self, input, hx)  # raises what is wrong with the other arguments
+        raise ValueError("reset: an empty batch has no state to reset")
+
+    def _config(self) -> Layer:
+        own = self.__dict__
+        mode = own["mode"]
+        return Layer(
+            _KINDS[mode],
+            own["input_size"],
+            own["hidden_size"],
+            own["num_layers"],
+            own["bias"],
+            own["batch_first"],
+            own["bidirectional"],
+            own["proj_size"],
+            "relu" if mode == "RNN_RELU" else "tanh",
+        )
+
+    def _weights(self) -> list[Any]:
+        """In the contract's order. A weight that is not a parameter (weight_norm, pruning) is an attribute."""
+        parameters = self.__dict__["_parameters"]
+        return [
+            parameters[name] if name in parameters else getattr(self, name, None)
+            for name in self.__dict__["_flat_weights_names"]
+        ]
+
+    def _fits(
+        self, config: Layer, x: Tensor, states: Any, weights: Any, batch_sizes: Tensor | None, given: bool
+    ) -> int | None:
+        """B, where every shape and dtype is right and there is something to compute; otherwise None."""
+        dtype, width = x.dtype, config.input_size
+        if batch_sizes is None:
+            if x.dim() != 3 or x.shape[2] != width:
+                return None
+            B = x.shape[0 if config.batch_first else 1]
+        else:
+            if x.dim() != 2 or x.shape[1] != width:
+                return None
+            B = int(batch_sizes[0])
+        if not x.shape[0] or not x.shape[1] or (given and len(states) != len(config.state_names)):
+            return None
+        for name, state in zip(config.state_names, states, strict=False):
+            if state.dtype is not dtype or state.shape != sizes(config.state(name, B)):
+                return None
+        for weight, shape in zip(weights, config.parameters().values(), strict=True):
+            if weight.dtype is not dtype or weight.shape != sizes(shape):
+                return None
+        return B
+
+    def _check_reset(self, config: Layer, reset: Any, x: Tensor, packed: PackedSequence | None) -> None:
+        if not isinstance(reset, Tensor):
+            errors.refuse_type("reset", reset, "torch.Tensor")
+        if reset.dtype is not torch.bool:
+            raise ValueError(f"reset is {reset.dtype}, expected torch.bool")
+        if packed is None:
+            errors.check_reset(tuple(reset.shape), *errors.check_input(config, tuple(x.shape), "input"))
+        else:
+            errors.check_reset(tuple(reset.shape), len(packed.batch_sizes), int(packed.batch_sizes[0]))
+
+    def _masks(self, config: Layer, x: Tensor) -> tuple[Tensor, ...]:
+        """Dropout between layers, from torch's generator: one mask like the output of every layer but the last."""
+        if not (self.training and self.dropout and config.num_layers > 1):
+            return ()
+        ones = x.new_ones(*x.shape[:-1], config.directions * config.output_size)
+        return tuple([torch.nn.functional.dropout(ones, self.dropout) for _ in range(config.num_layers - 1)])
+
+
+class LSTM(_Layer, torch.nn.LSTM):
+    """torch.nn.LSTM, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.LSTM
+
+
+class GRU(_Layer, torch.nn.GRU):
+    """torch.nn.GRU, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.GRU
+
+
+class RNN(_Layer, torch.nn.RNN):
+    """torch.nn.RNN, computed by this library's kernels on the CPU."""
+
+    original = torch.nn.RNN

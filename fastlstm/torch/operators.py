@@ -1,0 +1,181 @@
+"""What autograd and torch.compile see: an autograd.Function for eager calls, registered operators for compiled graphs.
+
+A registered operator costs about 40 us per call in eager mode, an autograd.Function about 15: hence both, over the same
+two functions of `runner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastlstm.contract import Layer
+from fastlstm.torch import runner as run
+from fastlstm.torch.composed import composed
+from fastlstm.torch.runner import Runner
+
+
+class Recurrence(torch.autograd.Function):
+    """(output, *final states) of (runner, batch_sizes, reset, masks, number of states, x, *states, *weights)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        runner: Runner,
+        batch_sizes: Tensor | None,
+        reset: Tensor | None,
+        masks: tuple[Tensor, ...],
+        count: int,
+        x: Tensor,
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        states, weights = tensors[:count], tensors[count:]
+        output, final, handle = run.forward(runner, x, states, weights, batch_sizes, reset, masks, True)
+        ctx.runner, ctx.counts = runner, (count, len(weights))
+        ctx.save_for_backward(handle, batch_sizes, reset, x, *tensors, *masks)
+        ctx.set_materialize_grads(False)
+        return output, *final
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor | None, *grad_final: Tensor | None) -> tuple[Any, ...]:
+        nothing = (None,) * 5
+        handle, batch_sizes, reset, x, *tensors = ctx.saved_tensors
+        count, weights_count = ctx.counts
+        end = count + weights_count
+        states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
+        wanted = ctx.needs_input_grad[5:]
+        if grad_output is None and all(grad is None for grad in grad_final):
+            return (*nothing, *[None] * len(wanted))
+        if torch.is_grad_enabled():  # create_graph=True: somebody will differentiate these gradients
+            output, final = composed(ctx.runner.config, x, states, weights, batch_sizes, reset, masks)
+            given = [(y, grad) for y, grad in zip((output, *final), (grad_output, *grad_final), strict=True)
+                     if grad is not None]  # fmt: skip
+            inputs = [tensor for tensor, is_wanted in zip((x, *states, *weights), wanted, strict=True) if is_wanted]
+            found = iter(
+                torch.autograd.grad(
+                    [y for y, _ in given], inputs, [grad for _, grad in given], create_graph=True, allow_unused=True
+                )
+            )
+            return (*nothing, *[next(found) if is_wanted else None for is_wanted in wanted])
+        grad_x, grad_states, grad_weights = run.backward(
+            ctx.runner, x, states, weights, batch_sizes, reset, masks, handle, grad_output, grad_final
+        )
+        grads = (grad_x, *grad_states[:count], *grad_weights)
+        return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(grads, wanted, strict=True)])
+
+
+def spell(config: Layer) -> str:
+    """A configuration as a string, which an operator's schema can carry."""
+    return " ".join(str(value if not isinstance(value, bool) else int(value)) for value in astuple(config))
+
+
+@cache
+def read(text: str) -> Layer:
+    """The inverse of `spell`."""
+    kind, *numbers, nonlinearity = text.split()
+    I, H, L, bias, batch_first, bidirectional, proj_size = map(int, numbers)
+    return Layer(kind, I, H, L, bool(bias), bool(batch_first), bool(bidirectional), proj_size, nonlinearity)
+
+
+@torch.library.custom_op("fastlstm::forward", mutates_args=())
+def forward_operator(
+    config: str,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    reset: Tensor | None,
+    masks: Sequence[Tensor],
+    train: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Output, h_n, c_n (empty but for an LSTM) and the handle of what was kept (empty unless `train`)."""
+    runner = run.recent_runner(read(config), weights)
+    output, final, handle = run.forward(runner, x, states, weights, batch_sizes, reset, masks, train)
+    cell = final[1] if len(final) == 2 else x.new_empty(0)
+    return output, final[0], cell, x.new_empty(0, dtype=torch.float64) if handle is None else handle
+
+
+@forward_operator.register_fake
+def _(
+    config: str,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    reset: Tensor | None,
+    masks: Sequence[Tensor],
+    train: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    layer = read(config)
+    # Packed calls are given their states.
+    B = x.shape[0 if layer.batch_first else 1] if batch_sizes is None else states[0].shape[1]
+    count = layer.num_layers * layer.directions
+    cell = x.new_empty(count, B, layer.hidden_size) if layer.kind == "LSTM" else x.new_empty(0)
+    output = x.new_empty(*x.shape[:-1], layer.directions * layer.output_size)
+    return output, x.new_empty(count, B, layer.output_size), cell, x.new_empty(int(train), dtype=torch.float64)
+
+
+@torch.library.custom_op("fastlstm::backward", mutates_args=())
+def backward_operator(
+    config: str,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    reset: Tensor | None,
+    masks: Sequence[Tensor],
+    handle: Tensor,
+    grad_output: Tensor | None,
+    grad_hn: Tensor | None,
+    grad_cn: Tensor | None,
+) -> list[Tensor]:
+    """The gradients of x, of each state and of each weight."""
+    layer = read(config)
+    final = (grad_hn, grad_cn)[: len(layer.state_names)]
+    grad_x, grad_states, grad_weights = run.backward(
+        run.recent_runner(layer, weights), x, states, weights, batch_sizes, reset, masks, handle, grad_output, final
+    )
+    return [grad_x, *grad_states[: len(states)], *grad_weights]
+
+
+@backward_operator.register_fake
+def _(
+    config: str,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    reset: Tensor | None,
+    masks: Sequence[Tensor],
+    handle: Tensor,
+    grad_output: Tensor | None,
+    grad_hn: Tensor | None,
+    grad_cn: Tensor | None,
+) -> list[Tensor]:
+    return [x.new_empty(tensor.shape) for tensor in (x, *states, *weights)]
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    config, x, states, weights, batch_sizes, reset, masks, _ = inputs
+    ctx.config, ctx.counts = config, (len(states), len(weights))
+    ctx.save_for_backward(output[3], batch_sizes, reset, x, *states, *weights, *masks)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate(ctx: Any, grad_output: Any, grad_hn: Any, grad_cn: Any, _: Any) -> tuple[Any, ...]:
+    handle, batch_sizes, reset, x, *tensors = ctx.saved_tensors
+    count, weights_count = ctx.counts
+    end = count + weights_count
+    states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
+    grad_x, *grads = backward_operator(
+        ctx.config, x, states, weights, batch_sizes, reset, masks, handle, grad_output, grad_hn, grad_cn
+    )
+    return None, grad_x, grads[:count], grads[count:], None, None, [None] * len(masks), None
+
+
+forward_operator.register_autograd(_differentiate, setup_context=_setup)

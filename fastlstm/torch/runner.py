@@ -1,0 +1,169 @@
+"""From torch's tensors to the engine and back: memory is shared, weights are packed when their bytes have changed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastlstm.contract import Layer, sizes
+from fastlstm.engine import Engine
+from fastlstm.engine.pool import get_num_threads
+from fastlstm.torch.memory import Snapshot
+
+DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+
+
+class Runner:
+    """An engine and the tensors whose memory it packs from."""
+
+    def __init__(self, config: Layer, dtype: torch.dtype) -> None:
+        self.config, self.dtype = config, dtype
+        self.engine = Engine(config, DTYPES[dtype])
+        self.names = tuple(config.parameters())
+        self.parameters: dict[str, np.ndarray] = {}
+        self._shapes = [sizes(shape) for shape in config.parameters().values()]
+        self._pointers: list[int] = []
+        self._snapshot = Snapshot(())
+        self._version = 0
+
+    def version(self, weights: Sequence[Tensor]) -> int:
+        """A number that is another one when a byte of the weights is; makes `parameters` arrays of their memory.
+
+        Compares with a copy, because nothing else tells of every change: a tensor's `_version` does not move when
+        `weight.data`, a NumPy view of it or another process writes. Costs a reading of the weights and of the copy.
+        """
+        pointers = [weight.data_ptr() if weight.is_contiguous() else 0 for weight in weights]
+        # Two threads may be here at once: what says that all is up to date, pointers and copy, is written last.
+        if pointers != self._pointers:
+            dense = [weight.detach().contiguous() for weight in weights]
+            self.parameters = {name: tensor.numpy() for name, tensor in zip(self.names, dense, strict=True)}
+            self._version += 1
+            self._snapshot = Snapshot(dense)
+            # A strided weight is copied in every call: the copy does not follow what is written to the weight.
+            self._pointers = pointers if all(pointers) else []
+        elif not self._snapshot.same():
+            self._version += 1
+            self._snapshot = self._snapshot.renewed()
+        return self._version
+
+    def fits(self, weights: Sequence[Tensor]) -> bool:
+        """The weights are what the configuration says, on the CPU and of the engine's dtype."""
+        return len(weights) == len(self._shapes) and all(
+            weight.dtype is self.dtype and weight.shape == shape and weight.is_cpu
+            for weight, shape in zip(weights, self._shapes, strict=True)
+        )
+
+
+class Kept(np.ndarray):
+    """One number whose memory a tensor shares: what a forward kept lives as long as that tensor; its address finds it.
+
+    Autograd, checkpointing and compiled graphs keep, drop and hand on tensors, and nothing else. A copy of the tensor,
+    made by hooks that move saved tensors elsewhere, finds nothing: then the backward runs the forward again.
+    """
+
+    runner: Runner
+    saved: Any
+
+
+_kept: WeakValueDictionary[int, Kept] = WeakValueDictionary()
+
+
+def _keep(runner: Runner, saved: Any) -> Tensor:
+    kept = np.zeros(1).view(Kept)
+    kept.runner, kept.saved = runner, saved
+    handle = torch.from_numpy(kept)
+    _kept[handle.data_ptr()] = kept
+    return handle
+
+
+def forward(
+    runner: Runner,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None = None,
+    reset: Tensor | None = None,
+    masks: Sequence[Tensor] = (),
+    train: bool = False,
+) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
+    """Output, final states, and in training the tensor by which `backward` finds what was kept.
+
+    x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or H),
+    by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer, or none.
+    """
+    version = runner.version(weights)
+    output, final, saved = runner.engine.forward(
+        runner.parameters,
+        version,
+        _array(x),
+        tuple([_array(state) for state in states]) or None,
+        train=train,
+        batch_sizes=None if batch_sizes is None else _array(batch_sizes),
+        reset=None if reset is None else _array(reset),
+        masks=[_array(mask) for mask in masks] or None,
+        threads=min(torch.get_num_threads(), get_num_threads()),
+    )
+    handle = None if saved is None else _keep(runner, saved)
+    return torch.from_numpy(output), tuple([torch.from_numpy(state) for state in final]), handle
+
+
+def backward(
+    runner: Runner,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    reset: Tensor | None,
+    masks: Sequence[Tensor],
+    handle: Tensor,
+    grad_output: Tensor | None,
+    grad_final: Sequence[Tensor | None],
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Gradients of x, states and weights. The first call takes what the forward kept, another repeats the forward."""
+    kept = _kept.pop(handle.data_ptr(), None)
+    if kept is None:
+        _, _, handle = forward(runner, x, states, weights, batch_sizes, reset, masks, True)  # type: ignore[assignment]
+        kept = _kept.pop(handle.data_ptr())
+    runner, saved = kept.runner, kept.saved
+    version = runner.version(weights)
+    grad_x, grad_states, grads = runner.engine.backward(
+        runner.parameters,
+        version,
+        saved,
+        None if grad_output is None else _array(grad_output),
+        tuple([None if grad is None else _array(grad) for grad in grad_final]),
+    )
+    return (
+        torch.from_numpy(grad_x),
+        [torch.from_numpy(grad) for grad in grad_states],
+        [torch.from_numpy(grads[name]) for name in runner.names],
+    )
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """The tensor's memory, copied only where it is strided."""
+    array = tensor.detach().numpy()
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+_recent: OrderedDict[Any, Runner] = OrderedDict()
+RECENT = 64
+
+
+def recent_runner(config: Layer, weights: Sequence[Tensor]) -> Runner:
+    """The runner of these weights for calls that know tensors only: registered operators in a compiled graph."""
+    key = (config, weights[0].dtype, *[weight.data_ptr() for weight in weights])
+    runner = _recent.get(key)
+    if runner is None:
+        runner = _recent[key] = Runner(config, weights[0].dtype)
+        if len(_recent) > RECENT:
+            _recent.popitem(last=False)
+    else:
+        _recent.move_to_end(key)
+    return runner

@@ -1,0 +1,121 @@
+"""`accelerate` and `restore`: a module's class is changed in place, so all that it holds stays the same object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch.nn.utils.parametrize import is_parametrized
+
+from fastlstm.errors import refuse_type
+from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
+from fastlstm.torch.layers import GRU, LSTM, RNN
+from fastlstm.torch.module import RUNNER
+
+OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
+THEIRS = {ours: theirs for theirs, ours in OURS.items()}
+
+
+class Entry(NamedTuple):
+    """One recurrent module of a model."""
+
+    name: str
+    """As in `model.named_modules()`; empty for the model itself."""
+    kind: str
+    module: torch.nn.Module
+    reason: str = ""
+    """Why it was left alone."""
+
+
+@dataclass
+class Report:
+    """What was replaced and what was not, and why. Prints as a table; a context manager that undoes itself at its end."""
+
+    replaced: list[Entry] = field(default_factory=list)
+    kept: list[Entry] = field(default_factory=list)
+    _undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    def undo(self) -> None:
+        """Give every replaced module the class that it had."""
+        while self._undo:
+            self._undo.pop()()
+
+    def __enter__(self) -> Report:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.undo()
+
+    def __str__(self) -> str:
+        rows = [(entry.name or "(the model)", entry.kind, "replaced") for entry in self.replaced]
+        rows += [(entry.name or "(the model)", entry.kind, f"kept: {entry.reason}") for entry in self.kept]
+        if not rows:
+            return "no recurrent layer found"
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        return "\n".join(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {what}" for name, kind, what in rows)
+
+
+def accelerate(model: torch.nn.Module) -> Report:
+    """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
+
+    Parameters, buffers, hooks, ties and the training flag stay the same objects. Subclasses are kept and reported.
+    TypeError where `model` is not a torch.nn.Module.
+    """
+    return _swap(model, OURS, _why_kept)
+
+
+def restore(model: torch.nn.Module) -> Report:
+    """Undo `accelerate`: torch's own classes again, also for modules built as fastlstm.torch.LSTM. Same TypeError."""
+    return _swap(model, THEIRS, lambda _: None)
+
+
+def _swap(
+    model: torch.nn.Module, classes: dict[type, type], why_kept: Callable[[torch.nn.Module], str | None]
+) -> Report:
+    if not isinstance(model, torch.nn.Module):
+        refuse_type("model", model, "torch.nn.Module")
+    report = Report()
+    for name, module in model.named_modules():
+        target = classes.get(_written(module))
+        if target is not None:
+            report.replaced.append(Entry(name, target.__name__, module))
+            report._undo.append(_become(module, target))
+        elif (reason := why_kept(module)) is not None:
+            report.kept.append(Entry(name, type(module).__name__, module, reason))
+    return report
+
+
+def _written(module: torch.nn.Module) -> type:
+    """The class that the user wrote: register_parametrization gives every module a class of its own on top of it."""
+    cls = type(module)
+    return cls.__bases__[0] if is_parametrized(module) else cls
+
+
+def _become(module: torch.nn.Module, target: type) -> Callable[[], None]:
+    """Change the class; the function returned changes it back."""
+    before = _written(module)
+
+    def change(to: type) -> None:
+        if is_parametrized(module):
+            type(module).__bases__ = (to,)
+        else:
+            module.__class__ = to
+        module.__dict__.pop(RUNNER, None)
+
+    change(target)
+    return lambda: change(before)
+
+
+def _why_kept(module: torch.nn.Module) -> str | None:
+    """Why a recurrent module is left alone; None for a module of another kind."""
+    cls = _written(module)
+    if cls in THEIRS:
+        return "accelerated already"
+    theirs = next((theirs for theirs in OURS if issubclass(cls, theirs)), None)
+    if theirs is None:
+        return None
+    if cls.forward is not theirs.forward:  # type: ignore[attr-defined]
+        return f"{cls.__qualname__} has a forward of its own"
+    return f"{cls.__qualname__} is a subclass: derive it from fastlstm.torch.{theirs.__name__}"
