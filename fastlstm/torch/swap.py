@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Report:
-    """What was replaced and what was not, and why. Prints as a table; a context manager that undoes itself at its end."""
+    """What was replaced, what was not and why. Prints as a table; a context manager that undoes itself at its end."""
 
     replaced: list[Entry] = field(default_factory=list)
     kept: list[Entry] = field(default_factory=list)
