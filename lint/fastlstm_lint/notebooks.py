@@ -17,6 +17,10 @@ from .finding import Edit, Finding, Place
 from .source import split_lines
 
 MAGIC = re.compile(r"^(\s*)([%!?]|.*\?{1,2}\s*$)")
+AUTOMAGIC = re.compile(
+    r"^(\s*)(?:cat|cd|clear|conda|cp|ldir|ll|ls|man|matplotlib|mkdir|more|mv|pip|pwd|rm|rmdir|run|time|who|whos)\s+[^\s=(,.:\[]"
+)
+"""Commands that IPython takes without their `%`, as long as the line is not Python."""
 ASSIGNED = re.compile(r"^(\s*[\w.,\s\[\]]+?=\s*)[%!](?!=)")
 PYTHON_CELLS = frozenset({"time", "timeit", "capture", "prun", "python", "python3"})
 """Cell magics whose body is Python that runs in this notebook; the body of any other is left out."""
@@ -153,7 +157,7 @@ def plain(lines: list[str]) -> list[str]:
     clean: list[str] = []
     continued = False
     for line in lines:
-        magic = MAGIC.match(line)
+        magic = MAGIC.match(line) or AUTOMAGIC.match(line)
         if continued:
             clean.append("")
             continued = line.rstrip().endswith("\\")

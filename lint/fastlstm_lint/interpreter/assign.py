@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from ..values import Instance, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
+from .lists import rebind, replaced
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -16,6 +17,11 @@ def assign(vm: Machine, target: cst.CSTNode, value: Value) -> None:
     """Bind `value` to an assignment target."""
     if vm.watch is not None:
         vm.watch(target, value)
+    bind(vm, target, value)
+
+
+def bind(vm: Machine, target: cst.CSTNode, value: Value) -> None:
+    """Bind `value` to an assignment target that no reader is told of."""
     if isinstance(target, cst.Name):
         scope = vm.frame.scope
         if target.value in scope.globals:
@@ -30,13 +36,27 @@ def assign(vm: Machine, target: cst.CSTNode, value: Value) -> None:
     elif isinstance(target, cst.StarredElement):
         assign(vm, target.value, Opaque("rest"))
     elif isinstance(target, cst.Subscript):
-        vm.evaluate(target.value)
+        _store(vm, target, value)
 
 
 def delete(vm: Machine, target: cst.BaseExpression) -> None:
-    """`del name`."""
+    """`del name`, `del list[i]`."""
     if isinstance(target, cst.Name):
         vm.frame.scope.names.pop(target.value, None)
+    elif isinstance(target, cst.Subscript) and isinstance(vm.evaluate(target.value), Tup):
+        rebind(vm, target.value, Opaque("list"))
+
+
+def _store(vm: Machine, target: cst.Subscript, value: Value) -> None:
+    """`base[i] = value`: a list is another one afterwards; a tensor keeps its shape."""
+    base = resolve(vm.evaluate(target.value))
+    index = target.slice[0].slice if len(target.slice) == 1 else None
+    if isinstance(index, cst.Index):
+        result = replaced(base, vm.evaluate(index.value), value)
+    else:
+        result = Opaque("list") if isinstance(base, Tup) and base.is_list else None
+    if result is not None:
+        rebind(vm, target.value, result)
 
 
 def _named(value: Value, name: str) -> Value:

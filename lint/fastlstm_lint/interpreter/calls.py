@@ -28,8 +28,9 @@ from ..values import (
     resolve,
 )
 from .builtin import call_builtin
-from .imports import SAME_AS
+from .imports import SAME_AS, FileModule
 from .join import join_all
+from .lists import changed, rebind
 from .scope import Frame, Scope
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def call(vm: Machine, node: cst.Call) -> Value:
             return _call_super(vm, node, node.func.attr.value)
         base = resolve(vm.evaluate(node.func.value))
         vm.receivers[id(node)] = base
-        if not isinstance(base, (Name, Instance, Class)):
+        if not isinstance(base, (Name, Instance, Class, FileModule)):
             return _call_method(vm, node, base, node.func.attr.value)
         from .expressions import attribute
 
@@ -108,6 +109,10 @@ def _call_method(vm: Machine, node: cst.Call, base: Value, name: str) -> Value:
     result = signatures.call_method(vm, node, base, name, arguments)
     if result is not None:
         return result
+    if (result := changed(vm, base, name, arguments.positional)) is not None:
+        if isinstance(node.func, cst.Attribute):
+            rebind(vm, node.func.value, result)
+        return Opaque("?")
     if isinstance(base, Tup) and name in ("copy",):
         return base
     callee = attribute(vm, node.func, base, name)
@@ -339,8 +344,10 @@ def _namesake(vm: Machine, name: str, scope: Scope) -> Class | None:
     if len(vm.frames) > 2 or len(word) < 4:
         return None
     found = []
-    for value in scope.top.names.values():
-        if isinstance(value, Class) and _stem(value.name) == word and is_module_class(value):
+    top = scope.top
+    for called in list(top.names):
+        value = top.own(called) if _stem(called) == word else None
+        if isinstance(value, Class) and is_module_class(value):
             found.append(value)
     return found[0] if len(found) == 1 else None
 

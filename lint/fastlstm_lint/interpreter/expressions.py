@@ -37,7 +37,7 @@ from ..values import (
 )
 from . import calls
 from .assign import assign
-from .imports import dotted
+from .imports import FileModule, dotted, member
 from .join import join
 from .scope import Frame, Scope
 from .truth import by_flag, compare, is_none, large_if_true, tested_for_none, truth
@@ -140,6 +140,8 @@ def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
         if name in ("shape", "ndim", "size", "dim", "view", "reshape", "transpose", "permute", "squeeze", "contiguous"):
             vm.emit(Misused(node, vm.where(), base, f".{name}"))
         return Method(base, name)
+    if isinstance(base, FileModule):
+        return member(vm, base, name)
     if isinstance(base, Class):
         found = base.find(name)
         return found if found is not None else Opaque(f"{base.name}.{name}")

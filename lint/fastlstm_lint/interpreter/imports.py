@@ -1,12 +1,17 @@
-"""Imports: library names by their full dotted path, and classes of neighbouring files."""
+"""Imports: library names by their full dotted path, and what other files of the program define.
+
+Of another file only those top-level statements are walked that bind a name that is asked for; nothing is executed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import libcst as cst
 
 from ..values import Name, Value
+from .scope import Frame, Pending, Scope
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -19,6 +24,77 @@ SAME_AS = {
     "tensor": "torch",
 }
 """Modules whose names are those of another one, as far as shapes are concerned."""
+
+
+class SourceStatement(Protocol):
+    """A top-level statement of a file."""
+
+    @property
+    def module(self) -> cst.Module | None: ...
+
+
+class SourceOutline(Protocol):
+    """The statements of a file by the names they bind, and the modules whose names it takes over."""
+
+    @property
+    def statements(self) -> dict[str, Any]: ...
+    @property
+    def stars(self) -> Sequence[tuple[str, int]]: ...
+
+
+class SourceFile(Protocol):
+    """A file of the linted program, or a folder of them; see `fastlstm_lint.sources`."""
+
+    @property
+    def outline(self) -> SourceOutline: ...
+    def find(self, module: str, level: int) -> SourceFile | None: ...
+    def submodule(self, name: str) -> SourceFile | None: ...
+    def exported(self) -> Iterable[str]: ...
+
+
+class FileModule(Value):
+    """A module object: `import package.model as m` where that is a file of the program."""
+
+    __slots__ = ("full", "scope")
+
+    def __init__(self, scope: Scope, full: str) -> None:
+        self.scope, self.full = scope, full
+
+
+class FileScope(Scope):
+    """The names of an imported file, each found when it is first asked for."""
+
+    __slots__ = ("_begun", "file", "vm")
+
+    def __init__(self, vm: Machine, file: SourceFile) -> None:
+        super().__init__()
+        self.vm, self.file = vm, file
+        self._begun: set[int] = set()
+
+    def load(self, name: str) -> Value | None:
+        outline = self.file.outline
+        for statement in outline.statements.get(name, ()):
+            if id(statement) not in self._begun:
+                self._begun.add(id(statement))
+                self._walk(statement.module)
+        if (value := self.own(name)) is not None:
+            return value
+        for module, level in outline.stars if not name.startswith("_") else ():
+            source = self.file.find(module, level)
+            if source is not None and name in source.exported():
+                self.names[name] = Pending(self.vm.scope_of(source), name, Name((f"{module}.{name}",)))
+                return self.own(name)
+        return None
+
+    def _walk(self, module: cst.Module | None) -> None:
+        from .statements import run_body
+
+        vm = self.vm
+        if module is None or not vm.may_follow(module):
+            return
+        frames, vm.frames = vm.frames, [Frame(self, "<module>", node=module)]
+        run_body(vm, module.body)
+        vm.frames = frames
 
 
 def dotted(node: cst.BaseExpression | None) -> str:
@@ -37,27 +113,48 @@ def import_plain(vm: Machine, statement: cst.Import) -> None:
     """`import a.b as c`."""
     for alias in statement.names:
         full = dotted(alias.name)
-        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-            vm.frame.scope.names[alias.asname.name.value] = vm.library(full)
-        else:
-            top = full.split(".")[0]
-            vm.frame.scope.names[top] = vm.library(top)
+        named = alias.asname is not None and isinstance(alias.asname.name, cst.Name)
+        target = full if named else full.split(".")[0]
+        name = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else target
+        source = None if vm.file is None else vm.file.find(target, 0)
+        vm.frame.scope.names[name] = vm.library(target) if source is None else module_of(vm, source, target)
+
+
+def module_of(vm: Machine, source: SourceFile, full: str) -> FileModule:
+    """The module object of a file."""
+    return FileModule(vm.scope_of(source), full)
+
+
+def member(vm: Machine, module: FileModule, name: str) -> Value:
+    """`module.name`: what the file binds, or a submodule."""
+    value = module.scope.get(name)
+    if value is not None:
+        return value
+    full = f"{module.full}.{name}"
+    source = module.scope.file.submodule(name) if isinstance(module.scope, FileScope) else None
+    return Name((full,)) if source is None else module_of(vm, source, full)
 
 
 def import_from(vm: Machine, statement: cst.ImportFrom) -> None:
-    """`from a.b import c as d`; a file of the same tree is asked for its names."""
-    if isinstance(statement.names, cst.ImportStar):
-        return
+    """`from a.b import c as d`; a file of the program is asked for its names."""
     module = dotted(statement.module)
+    level = len(statement.relative)
+    source = None if vm.file is None else vm.file.find(module, level)
+    names = vm.frame.scope.names
+    if isinstance(statement.names, cst.ImportStar):
+        if source is not None:
+            scope = vm.scope_of(source)
+            names |= {name: Pending(scope, name, Name((f"{module}.{name}",))) for name in source.exported()}
+        return
+    prefix = f".{module}" if level else module
+    in_class = isinstance(vm.frame.node, cst.ClassDef)
     for alias in statement.names:
         name = dotted(alias.name)
         asname = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
-        local: Value | None = None
-        if not module.startswith(("torch", "fastlstm")) and vm.importer is not None:
-            local = vm.importer(module, len(statement.relative), name)
-        if local is not None:
-            vm.frame.scope.names[asname] = local
-        elif statement.relative:
-            vm.frame.scope.names[asname] = Name((f".{module}.{name}",))
-        else:
-            vm.frame.scope.names[asname] = vm.library(f"{module}.{name}")
+        value: Value = Name((f"{prefix}.{name}",))
+        if source is not None:
+            inner = source.submodule(name) if name not in source.outline.statements else None
+            fallback = value if inner is None else module_of(vm, inner, f"{prefix}.{name}")
+            value = Pending(vm.scope_of(source), name, fallback)
+        # A class hands its names on by another way than `Scope.get`.
+        names[asname] = value.force() if in_class and isinstance(value, Pending) else value

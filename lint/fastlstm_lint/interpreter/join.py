@@ -23,18 +23,24 @@ from ..values import (
     Tup,
     Value,
 )
+from .scope import Pending
 
 
 def join(a: Value, b: Value, name: str) -> Value:
     """The value after two paths that give `a` and `b` to the same name."""
     if a is b:
         return a
+    a, b = (each.force() if isinstance(each, Pending) else each for each in (a, b))
     if isinstance(a, Opaque) and a.settled is not None:
         a = a.settled
     if isinstance(b, Opaque) and b.settled is not None:
         b = b.settled
     if a is b:
         return a
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Many) and isinstance(other, Tup) and other.is_list:
+            # A list that a loop fills: empty or begun before it.
+            return Many(join_all([one.item, *other.items], name))
     if type(a) is type(b):
         same = _same_type(a, b, name)
         if same is not None:

@@ -13,27 +13,32 @@ import libcst as cst
 from ..facts import AnyFact, Where
 from ..values import Class, Function, Instance, Name, Opaque, Value
 from . import calls, expressions, statements
+from .imports import FileScope, SourceFile
 from .scope import Frame, Scope
 
-Importer = Callable[[str, int, str], Value | None]
 Listener = Callable[[AnyFact], None]
 Watch = Callable[[cst.CSTNode, Value], None]
 
 STEPS = 200_000
 """Statements walked per file before calls are no longer followed: keeps the time linear in the file for any input."""
 
+FOLLOWED = 2_000
+"""Top-level statements of other files that are walked for one linted file: keeps the time bounded."""
+
 DEPTH = 12
 """Calls followed inside calls. Deeper nests were not seen in 220 files of recurrent code."""
 
 
 class Machine:
-    """One walk through one module. `emit` receives every fact; `importer` finds names of neighbouring files."""
+    """One walk through one module. `emit` receives every fact; `home` is its file, to find what it imports."""
 
-    def __init__(self, module: cst.Module, emit: Listener, importer: Importer | None = None) -> None:
+    def __init__(self, module: cst.Module, emit: Listener, home: SourceFile | None = None) -> None:
         self.module = module
         self.listener = emit
-        self.importer = importer
-        self.scope = Scope()
+        self.home = home
+        self._scopes: dict[SourceFile, Scope] = {}
+        self._followed = 0  # nodes of other files' statements
+        self.scope = Scope()  # of the module
         self.frames: list[Frame] = [Frame(self.scope, "<module>", node=module)]
         self.defined: list[Function] = []
         self.classes: list[Class] = []
@@ -107,7 +112,36 @@ class Machine:
     def where(self) -> Where:
         frame = self.frame
         node = frame.node.node if isinstance(frame.node, Function) else None
-        return Where(frame.function, frame.loops, node, frame.instance, frame.large, frame.small)
+        foreign = frame.scope.top is not self.scope
+        return Where(frame.function, frame.loops, node, frame.instance, frame.large, frame.small, foreign)
+
+    @property
+    def file(self) -> SourceFile | None:
+        """The file whose code is being walked."""
+        top = self.frame.scope.top
+        return top.file if isinstance(top, FileScope) else self.home
+
+    def scope_of(self, file: SourceFile) -> Scope:
+        """The names of a file: those of the walked module itself for its own file."""
+        if file is self.home:
+            return self.scope
+        if file not in self._scopes:
+            self._scopes[file] = FileScope(self, file)
+        return self._scopes[file]
+
+    def may_follow(self, module: cst.Module) -> bool:
+        """Count a statement of another file; False when the linted file has used up its share of them."""
+        self._followed += 1
+        return self._followed < FOLLOWED
+
+    def define(self, value: Function | Class) -> None:
+        """Remember a function or class to be entered; not those of other files."""
+        if self.frame.scope.top is not self.scope:
+            return
+        if isinstance(value, Function):
+            self.defined.append(value)
+        else:
+            self.classes.append(value)
 
     def emit(self, fact: AnyFact) -> None:
         self.listener(fact)
@@ -124,5 +158,5 @@ class Machine:
             if name in expressions.BUILTINS:
                 return Name((f"builtins.{name}",))
             value = Opaque(name)
-            self.scope.names[name] = value
+            self.frame.scope.top.names[name] = value
         return value

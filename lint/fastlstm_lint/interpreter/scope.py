@@ -9,6 +9,25 @@ from ..dims import Symbol
 from ..values import Instance, Value
 
 
+class Pending(Value):
+    """A name imported from another file of the program, looked up there when it is first used."""
+
+    __slots__ = ("_found", "_looking", "fallback", "name", "scope")
+
+    def __init__(self, scope: Scope, name: str, fallback: Value) -> None:
+        self.scope, self.name, self.fallback = scope, name, fallback
+        self._found: Value | None = None
+        self._looking = False
+
+    def force(self) -> Value:
+        """What the name stands for; `fallback` where the file does not bind it, or not yet, in a cycle of imports."""
+        if self._found is None and not self._looking:
+            self._looking = True
+            self._found = self.scope.get(self.name)
+            self._looking = False
+        return self.fallback if self._found is None else self._found
+
+
 class Scope:
     """The names of a module, function, class body or comprehension."""
 
@@ -20,12 +39,24 @@ class Scope:
         self.globals: frozenset[str] = frozenset()
 
     def get(self, name: str) -> Value | None:
-        scope: Scope | None = self
-        while scope is not None:
+        scope = self
+        while True:
             value = scope.names.get(name)
             if value is not None:
-                return value
+                return value if value.__class__ is not Pending else scope.own(name)
+            if scope.parent is None:
+                return scope.load(name)
             scope = scope.parent
+
+    def own(self, name: str) -> Value | None:
+        """A name of this very scope; one imported from another file is looked up there."""
+        value = self.names.get(name)
+        if isinstance(value, Pending):
+            value = self.names[name] = value.force()
+        return value
+
+    def load(self, name: str) -> Value | None:
+        """A name that the module has not bound so far; an imported file looks for the statement that does."""
         return None
 
     @property

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ..facts import Discarded, Named, Unpacked
-from ..values import NONE, Class, Function, Num, Opaque, Tensor, Value, resolve
+from ..values import NONE, Class, Function, Many, Num, Opaque, Tensor, Tup, Value, resolve
 from .assign import assign, delete
 from .imports import import_from, import_plain
 from .join import join
+from .lists import added
 from .scope import Frame, Scope, Snapshot
 from .truth import by_flag, large_if_true, tested_for_none, truth
 
@@ -82,6 +83,9 @@ def _aug_assign(vm: Machine, statement: cst.AugAssign) -> None:
 
     left = vm.evaluate(statement.target)
     right = vm.evaluate(statement.value)
+    if isinstance(left, (Tup, Many)) and isinstance(statement.operator, cst.AddAssign) and vm.frame.loops:
+        assign(vm, statement.target, added(vm, left, right))
+        return
     assign(vm, statement.target, binary(vm, statement, type(statement.operator).__name__, left, right))
 
 
@@ -261,7 +265,7 @@ def _function(vm: Machine, statement: cst.FunctionDef) -> None:
     name = statement.name.value
     function = Function(statement, frame.scope, name=name)
     value: Value = function
-    vm.defined.append(function)
+    vm.define(function)
     for decorator in statement.decorators:
         label = decorator.decorator
         word = (
@@ -288,7 +292,7 @@ def _class(vm: Machine, statement: cst.ClassDef) -> None:
         if isinstance(value, Function):
             value.scope = frame.scope
             value.owner = cls
-    vm.classes.append(cls)
+    vm.define(cls)
     frame.scope.names[statement.name.value] = cls
 
 

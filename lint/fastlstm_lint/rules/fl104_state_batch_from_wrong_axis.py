@@ -78,6 +78,25 @@ class Model(nn.Module):
                 "batch = x.size(0)\nx = x.transpose(0, 1)\nreturn self.gru(x, torch.zeros(1, batch, 6))[0]",
             )
         ),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(9, 5)
+        self.gru = nn.GRU(5, 6, batch_first=True)
+
+    def step(self, ids, h):
+        return self.gru(self.embed(ids), h)
+
+    def forward(self, x):
+        word = x.unsqueeze(1)
+        h = torch.zeros(1, 1, 6)
+        output, h = self.step(word, h)
+        return output
+""",
+            "B=1 tokens=9",
+        ),
     ),
     likely=True,
 )
@@ -92,7 +111,8 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         if not isinstance(state, Tensor) or state.rank != 3 or state.sizes[0] != layer.rows:
             continue
         given = state.sizes[1]
-        from_time = given == time and given != batch
+        # A single step and a batch of one are not told apart by their size.
+        from_time = given == time and given not in (batch, 1)
         if from_time or never_equal(given, batch):
             reason = "which is the time axis of the input" if from_time else f"but the input's batch is {batch}"
             hint = "; is batch_first=True missing at the layer?" if from_time and layer.batch_first is False else ""

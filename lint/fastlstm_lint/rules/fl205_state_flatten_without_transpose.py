@@ -143,6 +143,21 @@ class Model(nn.Module):
         return both.view(x.size(0), -1), h_n.permute(2, 0, 1, 3).reshape(x.size(0), -1)
 """
         ),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self, num_layers=1):
+        super().__init__()
+        self.embed = nn.Embedding(9, 5)
+        self.lstm = nn.LSTM(5, 6, num_layers, batch_first=True)
+
+    def forward(self, x):
+        bsz, words, letters = x.size()
+        _, state = self.lstm(self.embed(x.view(-1, letters)))
+        return state[0].view(bsz, words, 6)
+""",
+            "B=4 T=7 W=3 tokens=9",
+        ),
     ),
     fixable="unsafe",
 )
@@ -180,16 +195,23 @@ def _batch_moved(source: Tensor, target: tuple[Dim | None, ...]) -> bool:
     rows, batch, _ = source.sizes
     for i, size in enumerate(target):
         before = target[:i]
-        if size is None or size == 1 or not (size == batch or (i == 0 and _named_batch(size, rows))):
+        if size is None or size == 1 or not (size == batch or (i == 0 and _named_batch(size, source, target))):
             continue
         known = [each for each in before if each is not None]
         return len(known) == len(before) and surely_other(product(known), rows, source)
     return False
 
 
-def _named_batch(size: Dim, rows: Dim) -> bool:
+def _named_batch(size: Dim, source: Tensor, target: tuple[Dim | None, ...]) -> bool:
+    """Whether a size is called the batch, although it is not known to be this tensor's."""
+    rows, _, width = source.sizes
     symbol = size.symbol
     if symbol is None or symbol in rows.symbols():
+        return False
+    rest = [each for each in target[1:] if each is not None]
+    times = product(rest).exact_div(width) if len(rest) == len(target) - 1 else None
+    if times is not None and (times == 1 or not times.symbols() <= rows.symbols()):
+        # Written out in full, without the rows: (batch, words, hidden) of one layer's (1, batch * words, hidden).
         return False
     names = {symbol.name.rpartition(".")[2], symbol.alias}
     return symbol.meaning == BATCH or not BATCH_NAMES.isdisjoint(names)

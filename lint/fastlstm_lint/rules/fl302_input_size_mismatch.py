@@ -66,6 +66,26 @@ return h
             ),
             "B=4 T=7 tokens=9",
         ),
+        Right(
+            model(
+                "self.gru = nn.GRU(11, 6, batch_first=True)\n"
+                "self.layers = nn.ModuleList([nn.GRU(5, 4, batch_first=True)])\n"
+                "for _ in range(2):\n    self.layers.append(nn.GRU(4, 4, batch_first=True))\n"
+                "self.top = nn.GRU(4, 3, batch_first=True)",
+                """
+parts = [x.mean(2, keepdim=True)]
+parts.append(x)
+parts.extend([x.mean(2, keepdim=True)])
+sizes = list(x.shape)
+sizes[-1] = 4
+parts.append(x.new_zeros(sizes))
+y = x
+for layer in self.layers:
+    y, _ = layer(y)
+return self.gru(torch.cat(parts, 2))[0], self.top(self.layers[1](y)[0])[0], self.top(parts[-1])[0]
+""",
+            )
+        ),
     ),
     fixable="unsafe",
 )
