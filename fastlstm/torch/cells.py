@@ -17,7 +17,7 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
         """The states after one step. input: (B, I) or (I,). hx: (B, H), an LSTMCell's a pair of them."""
         config = self._config()
         weights = [self.weight_ih, self.weight_hh, *([self.bias_ih, self.bias_hh] if config.bias else [])]
-        states = () if hx is None else tuple(hx) if config.kind == "LSTM" else (hx,)
+        states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         if not all(isinstance(one, Tensor) for one in (input, *states, *weights)):
             return super().forward(input, hx)
         tensors = (input, *states, *weights)
@@ -29,9 +29,10 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
             reason = surroundings() or objection(tensors)
             served = reason is None
         if not served or not self._fits(config, input, states, weights, hx is not None):
-            if reason is not None:
+            result = super().forward(input, hx)
+            if reason is not None:  # an error of torch's comes without it
                 warn_once(reason)
-            return super().forward(input, hx)
+            return result
         unbatched = input.dim() == 1
         x = input[None, None] if unbatched else input[None]
         states = tuple([state[None, None] if unbatched else state[None] for state in states])

@@ -66,8 +66,12 @@ def _sequence(
     for t in reversed(range(len(rows))) if backwards else range(len(rows)):
         b = len(rows[t])  # in packed data sequences end, or, backwards, join
         before = tuple(part[:b] for part in state)
-        if reset is not None:
-            before = tuple(torch.where(reset[t, :b, None], part.new_zeros(()), part) for part in before)
+        boundary = t + 1 if backwards else t  # no state passes between steps boundary - 1 and boundary
+        if reset is not None and boundary < len(rows):
+            fresh = reset.new_zeros(b, 1)
+            alive = min(b, len(rows[boundary]))
+            fresh[:alive, 0] = reset[boundary, :alive]
+            before = tuple(torch.where(fresh, part.new_zeros(()), part) for part in before)
         after = _step(config, own, rows[t], before)
         steps[t] = after[0]
         state = tuple(torch.cat([new, old[b:]]) if b < len(old) else new for new, old in zip(after, state, strict=True))

@@ -30,7 +30,7 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         config, weights = self._config(), self._weights()
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
-        states = () if hx is None else tuple(hx) if config.kind == "LSTM" else (hx,)
+        states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         tracing = torch.compiler.is_compiling()
         if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
             return self._by_torch(None, input, hx, reset)
@@ -66,9 +66,9 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         elif served:
             output, final = call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks)
         else:
+            output, final = composed(config, x, states, weights, batch_sizes, reset, masks)
             if reason is not None:
                 warn_once(reason)
-            output, final = composed(config, x, states, weights, batch_sizes, reset, masks)
         result: Any = output
         if unbatched:
             result, final = output.squeeze(0 if config.batch_first else 1), tuple([one.squeeze(1) for one in final])
@@ -80,10 +80,11 @@ class _Layer(Accelerated, torch.nn.RNNBase):
 
     def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""
-        if reason is not None:
-            warn_once(reason)
         if reset is None:
-            return super().forward(input, hx)
+            result = super().forward(input, hx)
+            if reason is not None:  # an error of torch's comes without it
+                warn_once(reason)
+            return result
         if isinstance(input, Tensor):
             errors.check_input(self._config(), tuple(input.shape), "input")
         self.original.forward(self, input, hx)  # raises what is wrong with the other arguments
@@ -146,11 +147,17 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             errors.check_reset(tuple(reset.shape), len(packed.batch_sizes), int(packed.batch_sizes[0]))
 
     def _masks(self, config: Layer, x: Tensor) -> tuple[Tensor, ...]:
-        """Dropout between layers, from torch's generator: one mask like the output of every layer but the last."""
+        """Dropout between layers: one mask like the output of every layer but the last.
+
+        Drawn as torch draws them, steps first: from the same seed both drop the same units.
+        """
         if not (self.training and self.dropout and config.num_layers > 1):
             return ()
-        ones = x.new_ones(*x.shape[:-1], config.directions * config.output_size)
-        return tuple([torch.nn.functional.dropout(ones, self.dropout) for _ in range(config.num_layers - 1)])
+        turn = config.batch_first and x.dim() == 3
+        before = x.shape[1::-1] if turn else x.shape[:-1]
+        ones = x.new_ones(*before, config.directions * config.output_size)
+        masks = [torch.nn.functional.dropout(ones, self.dropout) for _ in range(config.num_layers - 1)]
+        return tuple([mask.transpose(0, 1).contiguous() for mask in masks] if turn else masks)
 
 
 class LSTM(_Layer, torch.nn.LSTM):
