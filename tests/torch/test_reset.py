@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def in_pieces(module: Any, x: Tensor, reset: Tensor, lengths: list[int]) -> tupl
     for b, length in enumerate(lengths):
         cuts = [0, *[t for t in range(1, length) if reset[t, b]], length]
         ends = []
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             output[first:last, b], states = module(x[first:last, b])
             ends.append(states if isinstance(states, tuple) else (states,))
         backwards = torch.arange(len(ends[0][0])) % 2 == 1 if module.bidirectional else torch.tensor([False])
