@@ -88,9 +88,11 @@ def _worth_reading(path: Path) -> bool:
 def _read(text: Path | bytes, name: str) -> Document:
     from fastlstm_lint.files import decode
     from fastlstm_lint.shapes.document import Document
+    from fastlstm_lint.sources import Imports, SourceTree
 
     data = text.read_bytes() if isinstance(text, Path) else text
-    return Document(data.decode("utf-8-sig") if name.endswith(".ipynb") else decode(data), name)
+    imports = Imports(SourceTree([Path.cwd()]), name)
+    return Document(data.decode("utf-8-sig") if name.endswith(".ipynb") else decode(data), name, imports)
 
 
 def _check(document: Document, name: str) -> bool:

@@ -11,11 +11,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .finding import Finding
+from .sources import Imports
 
 FOLDER = ".fastlstm_cache"
 KEPT_FOR = 30 * 24 * 3600
@@ -30,30 +32,37 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self.folder = None if folder is None else folder / "lint"
 
-    def key(self, data: bytes, kind: str, enabled: frozenset[str]) -> str:
-        words = [stamp(), kind, *sorted(enabled)]
+    def key(self, data: bytes, kind: str, enabled: frozenset[str], bases: Iterable[str] = ()) -> str:
+        """`bases`: the folders in which the file finds what it imports, from its own."""
+        words = [stamp(), kind, *sorted(enabled), "", *bases]
         return hashlib.sha256("\0".join(words).encode() + b"\0" + data).hexdigest()
 
-    def get(self, key: str, path: str) -> tuple[list[Finding], Sources] | None:
-        """Findings and source texts of an earlier run, as if found in `path`."""
+    def get(self, key: str, path: str, imports: Imports) -> tuple[list[Finding], Sources] | None:
+        """Findings and source texts of an earlier run, as if found in `path`, if what it imports is still the same."""
         if self.folder is None:
             return None
         file = self.folder / key[:2] / key
         try:
             stored = json.loads(file.read_text(encoding="utf-8"))
+            if not imports.still_hold(stored["needs"]):
+                return None
             findings = [Finding.from_json({**each, "path": path}) for each in stored["findings"]]
             sources = {path + suffix: text for suffix, text in stored["sources"].items()}
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         if time.time() - file.stat().st_mtime > KEPT_FOR / 30:
             os.utime(file)
         return findings, sources
 
-    def put(self, key: str, path: str, findings: list[Finding], sources: Sources) -> None:
+    def put(
+        self, key: str, path: str, findings: list[Finding], sources: Sources, needs: dict[str, str] | None = None
+    ) -> None:
+        """Keep what was found; `needs` is the state of the other files it depends on."""
         if self.folder is None:
             return
         content = {
             "findings": [finding.to_json() for finding in findings],
+            "needs": needs or {},
             "sources": {name.removeprefix(path): text for name, text in sources.items()},
         }
         file = self.folder / key[:2] / key

@@ -47,6 +47,12 @@ class Settings:
     respect_gitignore: bool = True
     cache_dir: Path | None = None
     baseline: Path | None = None
+    named: tuple[Path, ...] = ()  # folders named on the command line
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The folders that the program's imports may lead into."""
+        return (self.root, *self.named)
 
     def enabled(self) -> frozenset[str]:
         """The codes that are on."""

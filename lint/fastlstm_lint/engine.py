@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import noqa
 from .config import OWN_CODES, Settings
 from .finding import Edit, Finding, Fix, Place
+from .sources import RECURRENT, Imports
 
 if TYPE_CHECKING:
     import libcst as cst
 
-    from .interpreter.machine import Importer
+    from .positions import Positions
     from .rules.base import Problem, Rule
 
-RECURRENT = re.compile(rb"LSTM|GRU|RNN")
-"""A file without these bytes holds nothing for this linter, and is not parsed."""
 
-
-def relevant(data: bytes) -> bool:
-    """Whether a file is worth parsing."""
-    return RECURRENT.search(data) is not None or b"reveal_shape" in data
+def relevant(data: bytes, imports: Imports | None = None) -> bool:
+    """Whether a file is worth parsing: it has a recurrent layer, or imports a file that has."""
+    if RECURRENT.search(data) is not None or b"reveal_shape" in data:
+        return True
+    return imports is not None and imports.reach_recurrent(data)
 
 
 def check_source(
-    source: str, path: str, settings: Settings | None = None, importer: Importer | None = None
+    source: str, path: str, settings: Settings | None = None, imports: Imports | None = None
 ) -> list[Finding]:
     """The findings in a program's text, in the order of their places.
 
-    Nothing of the program is executed. Text that cannot be parsed gives one FL901, and a failure of the linter itself
-    one FL902: this function does not raise.
+    Nothing of the program is executed; with `imports`, the files that it imports are read. Text that cannot be parsed
+    gives one FL901, and a failure of the linter itself one FL902: this function does not raise.
     """
     settings = settings or Settings()
-    if not relevant(source.encode("utf-8", "replace")) or noqa.whole_file_off(source):
+    data = source.encode("utf-8", "replace")
+    if not relevant(data, imports) or noqa.whole_file_off(source):
         return []
     enabled = settings.enabled_for(path)
-    found = _inspect(source, path, enabled, importer)
+    found = _inspect(source, path, enabled, imports)
+    if not relevant(data):
+        found = [finding for finding in found if finding.code != "FL901"]  # no recurrent file: another tool's business
     comments = noqa.read(source)
     kept = noqa.apply(found, comments)
     if "FL900" in enabled:
@@ -45,7 +47,7 @@ def check_source(
     return sorted((each for each in kept if each.code in enabled), key=lambda finding: finding.sort_key)
 
 
-def _inspect(source: str, path: str, enabled: frozenset[str], importer: Importer | None) -> list[Finding]:
+def _inspect(source: str, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
     import libcst as cst
 
     try:
@@ -55,11 +57,11 @@ def _inspect(source: str, path: str, enabled: frozenset[str], importer: Importer
     except Exception as error:
         return [own("FL901", path, f"cannot be parsed: {error}")]
     try:
-        found = collect(module, path, enabled, importer)
+        found = collect(module, path, enabled, imports)
         if "reveal_shape" in source:
             from .shapes.reveal import reveal
 
-            found += reveal(module, path, importer)
+            found += reveal(module, path, None if imports is None else imports.home)
         return found
     except RecursionError:
         return [own("FL902", path, "nested too deeply to be analysed")]
@@ -72,7 +74,7 @@ def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Fi
     return Finding(code, OWN_CODES[code][0], message, path, Place(row, column), Place(row, column))
 
 
-def collect(module: cst.Module, path: str, enabled: frozenset[str], importer: Importer | None = None) -> list[Finding]:
+def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imports | None = None) -> list[Finding]:
     """The findings in a parsed module, before suppressions."""
     from .facts import Fact
     from .interpreter.machine import Machine
@@ -86,29 +88,47 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], importer: Im
     problems: dict[tuple[str, int], tuple[Rule, Problem]] = {}
 
     def listen(fact: Fact) -> None:
+        if fact.where.foreign:  # it is found where that file is linted
+            return
         for rule, check in checks.get(type(fact), ()):
             for problem in check(fact):  # type: ignore[attr-defined]
                 problems.setdefault((rule.code, id(problem.node)), (rule, problem))
 
-    Machine(module, listen, importer).run()
-    return place(module, path, list(problems.values()))
+    Machine(module, listen, None if imports is None else imports.home).run()
+    return place(module, path, list(problems.values()), imports)
 
 
-def place(module: cst.Module, path: str, problems: list[tuple[Rule, Problem]]) -> list[Finding]:
-    """Problems with their positions in the file."""
+def place(
+    module: cst.Module, path: str, problems: list[tuple[Rule, Problem]], imports: Imports | None = None
+) -> list[Finding]:
+    """Problems with their positions in the file. What is wrong in another file is found there."""
     from .positions import Positions
 
     positions = Positions(module)
     findings = []
     for rule, problem in problems:
-        start, end = positions.span(problem.node)
+        span = positions.find(problem.node)
+        if span is None:
+            continue
         message, made = problem.message, None
-        if problem.layer is not None and (span := positions.find(problem.layer.node)) is not None:
-            made = span[0].row
-            message = f"{message}. {problem.layer.label} made at line {made}"
+        if problem.layer is not None:
+            home, made = _made(problem.layer.node, positions, imports)
+            message += home and f". {problem.layer.label} made at {home}"
         fix = None
-        if problem.edits:
-            edits = tuple(Edit(*positions.span(node), content) for node, content in problem.edits)
+        places = [positions.find(node) for node, _ in problem.edits]
+        if places and None not in places:
+            edits = tuple(
+                Edit(*at, text) for at, (_, text) in zip(places, problem.edits, strict=True) if at is not None
+            )
             fix = Fix(problem.fix, problem.safe, edits)
-        findings.append(Finding(rule.code, rule.name, message, path, start, end, fix, made))
+        findings.append(Finding(rule.code, rule.name, message, path, *span, fix, made))
     return findings
+
+
+def _made(node: cst.CSTNode, positions: Positions, imports: Imports | None) -> tuple[str, int | None]:
+    """Where a layer is made, in words, and its line in this file; nothing for what no file has."""
+    span = positions.find(node)
+    if span is not None:
+        return f"line {span[0].row}", span[0].row
+    home = None if imports is None else imports.locate(node)
+    return ("" if home is None else f"line {home[1]} of {home[0]}"), None

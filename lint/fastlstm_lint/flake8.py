@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .config import Settings, find_config, load_settings
 from .engine import check_source
+from .sources import Imports, SourceTree
 
 try:
     VERSION = installed("fastlstm")
@@ -28,10 +29,13 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Row from 1, column from 0, text, and this class, as flake8 wants them."""
-        for finding in check_source("".join(self.lines), self.path, settings()):
+        for finding in check_source("".join(self.lines), self.path, settings(), self._imports()):
             if finding.is_note:  # flake8 fails for whatever it is told
                 continue
             yield finding.start.row, finding.start.column - 1, f"{finding.code} {finding.message}", type(self)
+
+    def _imports(self) -> Imports | None:
+        return None if self.path in ("-", "stdin") else Imports(SourceTree([settings().root]), self.path)
 
 
 @cache

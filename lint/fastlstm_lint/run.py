@@ -13,6 +13,7 @@ from .engine import check_source, own, relevant
 from .files import decode
 from .finding import Finding
 from .fixes import apply_fixes
+from .sources import Imports, SourceTree
 
 Sources = dict[str, str]
 """The text of each file with findings; of a notebook, of each cell: by `Finding.source_key`."""
@@ -30,20 +31,25 @@ class Result:
 
     findings: list[Finding] = field(default_factory=list)
     sources: Sources = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)  # other files it depends on: `Imports.needs`
 
 
 Watch = Callable[[Iterator[tuple[str, Result]], int], Iterable[tuple[str, Result]]]
 
 
-def check_text(text: str, path: str, settings: Settings) -> Result:
-    """The findings in the text of a program or, by the path's ending, a notebook."""
+def check_text(text: str, path: str, settings: Settings, imports: Imports | None = None) -> Result:
+    """The findings in the text of a program or, by the path's ending, a notebook.
+
+    `imports` finds the files it imports; made from the path and the settings if not given.
+    """
+    imports = imports or Imports(SourceTree(settings.places), path)
     if path.endswith(".ipynb"):
-        return _check_notebook(text, path, settings)
-    findings = check_source(text, path, settings)
+        return _check_notebook(text, path, settings, imports)
+    findings = check_source(text, path, settings, imports)
     return Result(findings, {path: text} if findings else {})
 
 
-def _check_notebook(text: str, path: str, settings: Settings) -> Result:
+def _check_notebook(text: str, path: str, settings: Settings, imports: Imports) -> Result:
     from . import notebooks
 
     enabled = settings.enabled_for(path)
@@ -52,7 +58,7 @@ def _check_notebook(text: str, path: str, settings: Settings) -> Result:
     except notebooks.NotebookError as error:
         found = [own("FL901", path, str(error))]
         return Result([each for each in found if each.code in enabled], {})
-    findings = book.in_cells(check_source(book.text, path, settings))
+    findings = book.in_cells(check_source(book.text, path, settings, imports))
     if "FL901" in enabled and relevant(book.text.encode("utf-8", "replace")):
         for number, message, row in book.broken:
             broken = own("FL901", path, f"cell cannot be parsed and is left out: {message}", row)
@@ -63,16 +69,19 @@ def _check_notebook(text: str, path: str, settings: Settings) -> Result:
     return Result(findings, keys)
 
 
-def check_bytes(data: bytes, path: str, settings: Settings) -> Result:
+def check_bytes(data: bytes, path: str, settings: Settings, imports: Imports | None = None) -> Result:
     """The findings in a file's content. What cannot be decoded is a finding of its own."""
-    if not relevant(data):
+    imports = imports or Imports(SourceTree(settings.places), path)
+    if not relevant(data, imports):
         return Result()
     try:
         text = decode(data) if not path.endswith(".ipynb") else data.decode("utf-8-sig")
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+        if not relevant(data):
+            return Result()
         findings = [own("FL901", path, f"cannot be decoded: {error}")]
         return Result([each for each in findings if each.code in settings.enabled_for(path)], {})
-    return check_text(text, path, settings)
+    return check_text(text, path, settings, imports)
 
 
 def check_files(
@@ -87,6 +96,7 @@ def check_files(
     `watch(done, total)` may wrap the iterator over checked files, to show progress.
     """
     cache = cache or Cache(None)
+    tree = SourceTree(settings.places)
     results: dict[str, Result] = {}
     todo: list[tuple[str, str]] = []
     for file in paths:
@@ -96,18 +106,19 @@ def check_files(
         except OSError as error:
             results[path] = Result([own("FL901", path, f"cannot be read: {error.strerror}")])
             continue
-        if not relevant(data):
+        imports = Imports(tree, file)
+        if not relevant(data, imports):
             continue
-        key = cache.key(data, file.suffix, settings.enabled_for(path))
-        stored = cache.get(key, path)
+        key = cache.key(data, file.suffix, settings.enabled_for(path), imports.bases())
+        stored = cache.get(key, path, imports)
         results[path] = Result() if stored is None else Result(*stored)
         if stored is None:
             todo.append((path, key))
-    checked = _check_each([path for path, _ in todo], settings, jobs)
+    checked = _check_each([path for path, _ in todo], settings, jobs, tree)
     keys = dict(todo)
     for path, result in checked if watch is None else watch(checked, len(todo)):
         results[path] = result
-        cache.put(keys[path], path, result.findings, result.sources)
+        cache.put(keys[path], path, result.findings, result.sources, result.needs)
     if todo:
         cache.prune()
     whole = Result()
@@ -117,23 +128,35 @@ def check_files(
     return whole
 
 
-def _check_each(paths: list[str], settings: Settings, jobs: int) -> Iterator[tuple[str, Result]]:
+def _check_each(paths: list[str], settings: Settings, jobs: int, tree: SourceTree) -> Iterator[tuple[str, Result]]:
     if jobs < 2 or len(paths) < WORTH_A_PROCESS:
         for path in paths:
-            yield _check_path(path, settings)
+            yield _check_path(path, settings, tree)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    with ProcessPoolExecutor(min(jobs, len(paths) // 4)) as pool:
+    with ProcessPoolExecutor(min(jobs, len(paths) // 4), initializer=_begin, initargs=(settings.places,)) as pool:
         futures = [pool.submit(_check_path, path, settings) for path in paths]
         for future in as_completed(futures):
             yield future.result()
 
 
-def _check_path(path: str, settings: Settings) -> tuple[str, Result]:
+_tree = SourceTree(())
+"""What a worker process has read of the program's other files: it lives for one run."""
+
+
+def _begin(places: tuple[Path, ...]) -> None:
+    global _tree
+    _tree = SourceTree(places)
+
+
+def _check_path(path: str, settings: Settings, tree: SourceTree | None = None) -> tuple[str, Result]:
     """One file, in whatever process; nothing that its content does is raised."""
+    imports = Imports(tree or _tree, path)
     try:
-        return path, check_bytes(Path(path).read_bytes(), path, settings)
+        result = check_bytes(Path(path).read_bytes(), path, settings, imports)
+        result.needs = imports.needs()
+        return path, result
     except OSError as error:
         return path, Result([own("FL901", path, f"cannot be read: {error.strerror}")])
     except Exception as error:

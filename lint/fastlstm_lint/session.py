@@ -69,6 +69,7 @@ class Session:
         if options.no_respect_gitignore:
             settings = replace(settings, respect_gitignore=False)
         settings.validate()
+        settings = replace(settings, named=tuple(Path(path) for path in paths if Path(path).is_dir()))
         self.settings: Settings = settings
         self.baseline = options.baseline or settings.baseline
         if options.write_baseline and self.baseline is None:

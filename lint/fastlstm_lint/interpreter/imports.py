@@ -153,7 +153,7 @@ def import_from(vm: Machine, statement: cst.ImportFrom) -> None:
         asname = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
         value: Value = Name((f"{prefix}.{name}",))
         if source is not None:
-            inner = source.submodule(name) if name not in source.outline.statements else None
+            inner = source.submodule(name)  # which a name that the package itself binds hides
             fallback = value if inner is None else module_of(vm, inner, f"{prefix}.{name}")
             value = Pending(vm.scope_of(source), name, fallback)
         # A class hands its names on by another way than `Scope.get`.

@@ -118,7 +118,7 @@ def _with_shapes(buffer: Buffer) -> str:
     if buffer.program is None:
         return buffer.source
     try:
-        return Document(buffer.source, "buffer.py").written()
+        return Document(buffer.source, "buffer.py", buffer.imports).written()
     except (Unreadable, Changed):
         return buffer.source
 

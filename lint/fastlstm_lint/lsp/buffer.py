@@ -14,6 +14,7 @@ from ..files import discover
 from ..finding import Finding, Place
 from ..positions import Positions
 from ..shapes.lines import Program, Unreadable, read_program
+from ..sources import Imports, SourceTree
 
 
 class Buffer:
@@ -36,16 +37,27 @@ class Buffer:
             settings = Settings()
         if self.path is not None and not list(discover([str(self.path)], settings, force_exclude=True)):
             return []
-        return check_source(self.source, str(self.path or "untitled.py"), settings)
+        return check_source(self.source, str(self.path or "untitled.py"), settings, self.imports)
+
+    @cached_property
+    def imports(self) -> Imports | None:
+        """What the text imports, as the files are on the disk."""
+        if self.path is None:
+            return None
+        try:
+            root = self.settings.root
+        except ConfigError:
+            root = self.path.parent
+        return Imports(SourceTree([root]), self.path)
 
     @cached_property
     def program(self) -> Program | None:
         """The program with its shapes; None where it has no tensors or cannot be parsed."""
         data = self.source.encode("utf-8", "replace")
-        if not relevant(data) and b"torch" not in data and b"fastlstm" not in data:
+        if not relevant(data, self.imports) and b"torch" not in data and b"fastlstm" not in data:
             return None
         try:
-            return read_program(self.source)
+            return read_program(self.source, None if self.imports is None else self.imports.home)
         except Unreadable:
             return None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .. import notebooks
 from ..notebooks import NotebookError
 from ..source import split_lines
+from ..sources import Imports
 from .check import mismatches
 from .lines import Unreadable, read_program
 from .write import with_comments
@@ -28,9 +29,9 @@ class Piece:
 
 
 class Document:
-    """A file that has been read. Raises Unreadable."""
+    """A file that has been read, and with `imports` those that it imports. Raises Unreadable."""
 
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, imports: Imports | None = None) -> None:
         self.text, self.book = text, None
         if path.endswith(".ipynb"):
             try:
@@ -38,7 +39,7 @@ class Document:
             except NotebookError as error:
                 raise Unreadable(str(error)) from error
         self.source = text if self.book is None else self.book.text
-        self.program = read_program(self.source)
+        self.program = read_program(self.source, None if imports is None else imports.home)
 
     def _pieces(self) -> Iterator[Piece]:
         if self.book is None:

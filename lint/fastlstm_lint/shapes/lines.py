@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from ..interpreter.machine import Importer
+from ..interpreter.imports import SourceFile
 from .grammar import NOT_NAMES
 from .record import Recorder
 from .rows import Comment, Statement, Unplaced, statements
@@ -80,11 +80,11 @@ class Program:
         return sorted(found.values(), key=lambda row: row.row)
 
 
-def read_program(source: str, importer: Importer | None = None) -> Program:
+def read_program(source: str, home: SourceFile | None = None) -> Program:
     """Walk a program; raises Unreadable. Nothing of it is executed."""
     try:
         module = cst.parse_module(source)
-        recorder = Recorder(module, importer)
+        recorder = Recorder(module, home)
         recorder.run()
         placed, comments = statements(module, source)
     except cst.ParserSyntaxError as error:

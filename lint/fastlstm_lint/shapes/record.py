@@ -15,7 +15,8 @@ from fastlstm.contract import BATCH, FEATURE, TIME
 
 from ..dims import Dim, Symbol
 from ..facts import AnyFact, Applied, LayerCalled, ModuleCalled
-from ..interpreter.machine import Importer, Machine
+from ..interpreter.imports import SourceFile
+from ..interpreter.machine import Machine
 from ..values import Packed, Tensor, Value, dim_of, resolve
 from .tell import tell
 from .words import PROGRAM_NAME, Namer, Words, describe, meet, size_words
@@ -27,8 +28,8 @@ Seen = tuple[Any, bool, Value]
 class Recorder(Machine):
     """A machine that remembers; `run` it, then ask for `words(node)`."""
 
-    def __init__(self, module: cst.Module, importer: Importer | None = None) -> None:
-        super().__init__(module, self._listen, importer)
+    def __init__(self, module: cst.Module, home: SourceFile | None = None) -> None:
+        super().__init__(module, self._listen, home)
         self.watch = self._remember
         self.handlers = {kind: _remembering(handler) for kind, handler in self.handlers.items()}
         self.general = False

@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from ..finding import REVEAL, Finding
-from ..interpreter.machine import Importer
+from ..interpreter.imports import SourceFile
 from ..positions import Positions
 from .record import Recorder
 
@@ -19,9 +19,9 @@ def asks(source: str) -> bool:
     return NAME in source
 
 
-def reveal(module: cst.Module, path: str, importer: Importer | None = None) -> list[Finding]:
+def reveal(module: cst.Module, path: str, home: SourceFile | None = None) -> list[Finding]:
     """A note for each call of `reveal_shape`, by whatever name it is reached."""
-    recorder = Recorder(module, importer)
+    recorder = Recorder(module, home)
     recorder.run()
     positions = Positions(module)
     found = []
