@@ -32,6 +32,10 @@ class Runner:
         self._snapshot = Snapshot(())
         self._version = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy or a pickle starts empty: the panels belong to the tensors of this one."""
+        return Runner, (self.config, self.dtype)
+
     def version(self, weights: Sequence[Tensor]) -> int:
         """A number that is another one when a byte of the weights is; makes `parameters` arrays of their memory.
 

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 import fastlstm.torch
 from fastlstm.engine import Engine
 from fastlstm.torch import serve
+from fastlstm.torch.direct import Direct
 
 TOLERANCE = {
     torch.float32: {"rtol": 1.3e-6, "atol": 1e-5},  # torch.testing.assert_close's own for float32
@@ -29,15 +30,20 @@ def each_test_warns_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kernel_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The keyword arguments of each forward that the engine is asked for, with `version` and `engine` added."""
+    """Each forward that the kernels are asked for: the engine's keyword arguments with `engine` and `version` added."""
     calls: list[dict[str, Any]] = []
-    forward = Engine.forward
+    forward, step = Engine.forward, Direct.step
 
     def counted(self: Engine, parameters: Any, version: Any, *args: Any, **options: Any) -> Any:
         calls.append({"engine": self, "version": version, **options})
         return forward(self, parameters, version, *args, **options)
 
+    def counted_step(self: Direct, weights: Any, x: Any, states: Any, reset: Any, threads: int) -> Any:
+        calls.append({"threads": threads})
+        return step(self, weights, x, states, reset, threads)
+
     monkeypatch.setattr(Engine, "forward", counted)
+    monkeypatch.setattr(Direct, "step", counted_step)
     return calls
 
 
