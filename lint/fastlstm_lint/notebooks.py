@@ -18,7 +18,7 @@ from .source import split_lines
 
 MAGIC = re.compile(r"^(\s*)([%!?]|.*\?{1,2}\s*$)")
 AUTOMAGIC = re.compile(
-    r"^(\s*)(?:cat|cd|clear|conda|cp|ldir|ll|ls|man|matplotlib|mkdir|more|mv|pip|pwd|rm|rmdir|run|time|who|whos)\s+[^\s=(,.:\[]"
+    r"^(\s*)(?:cat|cd|clear|conda|cp|ldir|ll|ls|man|matplotlib|mkdir|more|mv|pip|pwd|rm|rmdir|run|time|who|whos)\s+[^\s=(,:\[]"
 )
 """Commands that IPython takes without their `%`, as long as the line is not Python."""
 ASSIGNED = re.compile(r"^(\s*[\w.,\s\[\]]+?=\s*)[%!](?!=)")

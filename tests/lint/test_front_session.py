@@ -141,7 +141,7 @@ def test_a_notebook_is_linted_cell_by_cell_with_its_magics(folder: Path) -> None
             "%%bash\nLSTM ((",
             "%%time\n" + SAFE.removeprefix(HEADER).lstrip("\n"),
             "this is ( broken",
-            "ls data/raw\ncd  ..\npip = 3",
+            "ls data/raw\ncd ..\npip = 3",
         )
     )
     found = json.loads(run("--output-format", "json", "n.ipynb").stdout)

@@ -12,12 +12,15 @@ import libcst as cst
 
 from ..facts import AnyFact, Where
 from ..values import Class, Function, Instance, Name, Opaque, Value
-from . import calls, expressions, statements
+from . import calls, expressions, lists, statements
 from .imports import FileScope, SourceFile
 from .scope import Frame, Scope
 
 Listener = Callable[[AnyFact], None]
 Watch = Callable[[cst.CSTNode, Value], None]
+
+CUSTOMARY = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
+"""What these names mean where nothing defines them: the import is behind a `*`, or in another part of a notebook."""
 
 STEPS = 200_000
 """Statements walked per file before calls are no longer followed: keeps the time linear in the file for any input."""
@@ -100,6 +103,10 @@ class Machine:
         arguments.nodes = [node.func] * len(values)
         return calls.apply(self, node, callee, arguments)
 
+    def rebind(self, node: cst.BaseExpression, value: Value) -> None:
+        """Let the name that held a value hold what a call made of it in place."""
+        lists.rebind(self, node, value)
+
     def spend(self) -> bool:
         """Count one statement; False when the file has used up its share."""
         self.steps += 1
@@ -157,6 +164,8 @@ class Machine:
                 return Name(("fastlstm.testing.reveal_shape",))
             if name in expressions.BUILTINS:
                 return Name((f"builtins.{name}",))
+            if name in CUSTOMARY:
+                return Name((CUSTOMARY[name],))
             value = Opaque(name)
             self.frame.scope.top.names[name] = value
         return value

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from fastlstm.contract import BATCH, TIME
 
-from ..dims import Dim, product
+from ..dims import Dim, never_equal, product
 from ..values import Tensor
+from ._code import TIME_NAMES
 
 Target = Sequence[Dim | None]
 
@@ -32,12 +33,27 @@ def moved_axes(source: Tensor, target: Target) -> list[int]:
             continue
         there = list(target).index(size)
         mine, asked = before(sizes, i), before(target, there)
-        if mine is not None and asked is not None and surely_other(asked, mine, source):
+        if mine is None or asked is None:
+            continue
+        if surely_other(asked, mine, source) or (mine == 1 and counts_steps(asked)):
             found.append(i)
     return found
 
 
+def counts_steps(size: Dim) -> bool:
+    """Whether a size is a number of time steps, by its meaning or its name: more than one, as good as always."""
+    symbol = size.symbol
+    return symbol is not None and (
+        symbol.meaning == TIME or bool({symbol.name.rpartition(".")[2], symbol.alias} & TIME_NAMES)
+    )
+
+
 def surely_other(asked: Dim, mine: Dim, source: Tensor) -> bool:
-    """Whether two products differ. One with a symbol that the source does not have may be the same number after all."""
+    """Whether two products differ.
+
+    One with a symbol that the source does not have may be the same number after all, and so may a number above 1.
+    """
     own = {symbol for size in source.sizes for symbol in size.symbols()}
+    if asked.value is not None and asked != 1 and not never_equal(asked, mine):
+        return False
     return asked != mine and asked.symbols() <= own

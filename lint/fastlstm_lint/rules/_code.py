@@ -15,8 +15,21 @@ BATCH_NAMES = frozenset(
     {"batch", "batch_size", "batchsize", "bs", "bsz", "b", "B", "n_batch", "nbatch", "num_batch", "nb_batch", "mb"}
 )
 TIME_NAMES = frozenset(
-    {"seq_len", "seq_length", "sequence_length", "seqlen", "t", "T", "n_step", "n_steps", "timesteps", "time_steps"}
+    {
+        "seq_len",
+        "seq_length",
+        "sequence_length",
+        "sequence_len",
+        "seqlen",
+        "t",
+        "T",
+        "n_step",
+        "n_steps",
+        "timesteps",
+        "time_steps",
+    }
     | {"max_len", "max_length", "length", "steps", "num_steps", "time", "max_seq_len", "seq_size", "time_step"}
+    | {"window", "window_size"}
 )
 
 

@@ -55,6 +55,29 @@ class Model(nn.Module):
 """,
             "differs",
         ),
+        Wrong(
+            model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+h = torch.zeros(x.size(0), 6)
+c = x.new_empty(x.size(0), 6).normal_()
+nn.init.xavier_normal_(h)
+for t in range(x.size(1)):
+    h, c = self.cell(x[:, t], (h, c))  # FL107
+return h
+""",
+            ),
+            "differs",
+            fixed=model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+h = c = torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    h, c = self.cell(x[:, t], (h, c))
+return h
+""",
+            ),
+        ),
     ),
     valid=(
         Right(
@@ -68,6 +91,12 @@ class Model(nn.Module):
     def forward(self, x):
         return self.gru(x, self.start.expand(1, x.size(0), 6).contiguous())[0]
 """
+        ),
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6)\nnn.init.orthogonal_(self.gru.weight_hh_l0)",
+                "h = torch.empty(1, x.size(1), 6).normal_()\nnn.init.zeros_(h)\nreturn self.gru(x, h)[0]",
+            )
         ),
         Right(
             """

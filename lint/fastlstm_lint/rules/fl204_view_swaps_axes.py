@@ -45,6 +45,14 @@ return output.transpose(0, 1)
     invalid=(
         Wrong(
             model(
+                "self.sequence_len = 7\nself.embed = nn.Embedding(9, 5)\nself.gru = nn.GRU(5, 6)",
+                "embeds = self.embed(x).view(steps, x.size(0), -1)  # FL204\nreturn self.gru(embeds)[1][-1]",
+            ).replace("steps", "self.sequence_len"),
+            "mixes",
+            "B=4 T=7 tokens=9",
+        ),
+        Wrong(
+            model(
                 "self.lstm = nn.LSTM(5, 6, batch_first=True)\nself.head = nn.Linear(6, 2)",
                 """
 output, _ = self.lstm(x)
@@ -67,6 +75,13 @@ return self.gru(x, state)[0]
         ),
     ),
     valid=(
+        Right(
+            model(
+                "self.seq_len = 7\nself.embed = nn.Embedding(9, 5)\nself.gru = nn.GRU(5, 6)",
+                "embeds = self.embed(x.t())\nreturn self.gru(embeds.view(self.seq_len, x.size(0), -1))[1][-1]",
+            ),
+            "B=4 T=7 tokens=9",
+        ),
         Right(
             model(
                 "self.gru = nn.GRU(5, 6)",

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..facts import Made
 from ..layers import Recurrent
-from ..values import Const, Num, Value
+from ..values import Const, Num, Opaque, Value
 from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
@@ -58,6 +58,18 @@ class Model(nn.Module):
 """,
             "warns",
         ),
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, bidirectional=True, dropout=p)  # FL310
+
+    def forward(self, x):
+        return self.gru(x)[0]
+""",
+            "warns",
+        ),
     ),
     valid=(
         Right(
@@ -94,7 +106,7 @@ def check(fact: Made) -> Iterator[Problem]:
     if not isinstance(layer, Recurrent) or layer.is_cell or layer.num_layers != 1:
         return
     node = fact.nodes.get("dropout")
-    if node is None or not _positive(fact.arguments.get("dropout")):
+    if node is None or not _positive(fact.arguments.get("dropout"), node):
         return
     edits = _without(fact.call, node)
     yield Problem(
@@ -106,10 +118,13 @@ def check(fact: Made) -> Iterator[Problem]:
     )
 
 
-def _positive(value: Value | None) -> bool:
+def _positive(value: Value | None, node: cst.BaseExpression) -> bool:
     if isinstance(value, Const):
         return isinstance(value.value, float) and value.value > 0
-    return isinstance(value, Num) and (value.dim.value or 0) > 0
+    if isinstance(value, Num):
+        return (value.dim.value or 0) > 0
+    # An argument or a setting: whatever it is, it does nothing. An expression may choose 0 where there is one layer.
+    return isinstance(value, Opaque) and isinstance(node, (cst.Name, cst.Attribute))
 
 
 def _without(call: cst.Call, node: cst.BaseExpression) -> tuple[tuple[cst.CSTNode, str], ...]:

@@ -15,12 +15,13 @@ from .base import Problem, Right, Rule, Wrong, model
 RULE = Rule(
     code="FL603",
     name="softmax-wrong-axis",
-    summary="softmax over the batch axis, or over an axis of size 1",
+    summary="softmax over the batch axis, over an axis of size 1, or log-softmax of class scores over time",
     torch="silent",
     explanation="""
 A softmax over the batch makes the samples compete: each sample's result depends on which others are in its batch.
 Over an axis of size 1 it is 1 everywhere, whatever goes in: attention scores from `nn.Linear(hidden, 1)` must be
-normalised over time, not over their last axis.
+normalised over time, not over their last axis. And `log_softmax(scores, dim=1)`, right for (steps, classes), is over
+time once the scores are (batch, steps, classes).
 """,
     wrong=model(
         "self.gru = nn.GRU(5, 6, batch_first=True)\nself.score = nn.Linear(6, 1)",
@@ -54,6 +55,13 @@ return (weights * output).sum(1)
             ),
             "mixes",
         ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
+                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
+            ),
+            "differs",
+        ),
     ),
     valid=(
         Right(
@@ -62,7 +70,8 @@ return (weights * output).sum(1)
                 """
 output, h_n = self.gru(x)
 weights = F.softmax(self.score(output).squeeze(2), dim=1)
-return torch.bmm(weights.unsqueeze(1), output).squeeze(1), F.softmax(h_n[-1], dim=1)
+scores = F.log_softmax(self.score(output), dim=1)
+return torch.bmm(weights.unsqueeze(1), output).squeeze(1), F.softmax(h_n[-1], dim=1), F.softmax(output, 1), scores
 """,
             )
         ),
@@ -71,17 +80,21 @@ return torch.bmm(weights.unsqueeze(1), output).squeeze(1), F.softmax(h_n[-1], di
 )
 
 
-def _problem(node: cst.CSTNode, value: Tensor, dim: int, edit: cst.CSTNode | None) -> Iterator[Problem]:
+def _problem(node: cst.CSTNode, value: Tensor, dim: int, edit: cst.CSTNode | None, log: bool) -> Iterator[Problem]:
     at = dim % value.rank
     axis = value.axes[at]
     over_batch = axis.means(BATCH) and axis.size != 1
-    if not over_batch and (axis.size != 1 or value.rank < 2):
+    # Attention normalises over time, but by softmax, and its scores have one number per step.
+    over_time = log and axis.means(TIME) and value.rank == 3 and at != 2 and value.sizes[2] != 1
+    if not over_batch and not over_time and (axis.size != 1 or value.rank < 2):
         return
     time = value.find(TIME)
     right = time if axis.size == 1 and time is not None else value.rank - 1
     reason = (
         "makes the samples of the batch compete, so that each depends on the others"
         if over_batch
+        else "makes the steps compete, not the classes"
+        if over_time
         else "is 1 everywhere, whatever goes in: that axis has one entry"
     )
     yield Problem(
@@ -99,7 +112,7 @@ def check_function(fact: Applied) -> Iterator[Problem]:
     if fact.name in ("softmax", "log_softmax", "softmin") and _fits(value, dim):
         assert isinstance(value, Tensor)
         assert dim is not None
-        yield from _problem(fact.node, value, dim, fact.nodes.get("dim"))
+        yield from _problem(fact.node, value, dim, fact.nodes.get("dim"), fact.name == "log_softmax")
 
 
 @RULE.on(ModuleCalled)
@@ -108,7 +121,7 @@ def check_module(fact: ModuleCalled) -> Iterator[Problem]:
     if fact.module.kind in ("Softmax", "LogSoftmax") and _fits(value, dim):
         assert isinstance(value, Tensor)
         assert dim is not None
-        yield from _problem(fact.node, value, dim, None)
+        yield from _problem(fact.node, value, dim, None, fact.module.kind == "LogSoftmax")
 
 
 def _fits(value: Value | None, dim: int | None) -> bool:

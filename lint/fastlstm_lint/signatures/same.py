@@ -14,7 +14,7 @@ COPIES = words(
 POINTWISE = words(
     "relu tanh sigmoid exp log abs neg sqrt rsqrt sin cos clamp clamp_min clamp_max round floor ceil erf "
     "square sign reciprocal log1p expm1 nan_to_num relu_ tanh_ sigmoid_ masked_fill masked_fill_ fill_ zero_ "
-    "normal_ uniform_ pow cumsum flip"
+    "pow cumsum flip"
 )
 
 FUNCTIONAL = words(
@@ -36,6 +36,39 @@ def pointwise(site: Site, input: Value) -> Value | None:
 @function(*(f"torch.nn.functional.{name}" for name in FUNCTIONAL), "torch.autograd.Variable")
 def functional(site: Site, input: Value) -> Value | None:
     return resolve(input)
+
+
+DRAWN = words(
+    "uniform_ normal_ trunc_normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ orthogonal_ "
+    "sparse_ xavier_uniform xavier_normal kaiming_uniform kaiming_normal uniform normal orthogonal"
+)
+SET = words("constant_ ones_ zeros_ eye_ dirac_ constant")
+
+
+@method("normal_", "uniform_")
+def drawn_method(site: Site, input: Value) -> Value | None:
+    return _filled_in_place(site, input, "input", {"random"})
+
+
+@function(*(f"torch.nn.init.{name}" for name in DRAWN))
+def drawn(site: Site, tensor: Value) -> Value | None:
+    return _filled_in_place(site, tensor, "tensor", {"random"})
+
+
+@function(*(f"torch.nn.init.{name}" for name in SET))
+def constant(site: Site, tensor: Value) -> Value | None:
+    return _filled_in_place(site, tensor, "tensor", set())
+
+
+def _filled_in_place(site: Site, tensor: Value, name: str, trait: set[str]) -> Value:
+    """A tensor that the program made, with other numbers in it, under the name it has."""
+    source = resolve(tensor)
+    if not isinstance(source, Tensor) or "created" not in source.traits:
+        return source
+    result = Tensor(source.axes, source.origin, frozenset({"created"} | trait))
+    if (node := site.nodes.get(name)) is not None:
+        site.vm.rebind(node, result)
+    return result
 
 
 @function("torch.nn.Parameter", "torch.nn.parameter.Parameter")

@@ -69,6 +69,15 @@ def _view(site: Site, input: Value, shape: Value | None) -> Value | None:
     source = resolve(input)
     if not isinstance(source, Tensor):
         if isinstance(input, Opaque) and any(size is not None for size in target):
+            if any(size is not None and size == input.size(0) for size in target[1:]):
+                # Of an unknown rank, but its first axis is asked for behind another.
+                front = Tensor(
+                    (
+                        Axis.of(input.size(0)),
+                        Axis.of(unknown_size("...")),
+                    )
+                )
+                site.emit(Viewed, site.node, site.node, site.name, front, tuple(target), Opaque("?"), _receiver(site))
             known = [unknown_size(site.name) if size is None or size == -1 else size for size in target]
             return Tensor(tuple(Axis.of(size) for size in known))
         return None
@@ -87,10 +96,16 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None]) -> Value:
         result = source.replaced(axes)
     else:
         result = source.replaced(axes, source.origin)
-    func = site.node.func
-    receiver = func.value if isinstance(func, cst.Attribute) and "input" not in site.nodes else site.nodes.get("input")
-    site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, receiver or site.node)
+    site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, _receiver(site))
     return result
+
+
+def _receiver(site: Site) -> cst.BaseExpression:
+    """The expression of what is reshaped, as a method's receiver or as a function's first argument."""
+    func = site.node.func
+    if isinstance(func, cst.Attribute) and "input" not in site.nodes:
+        return func.value
+    return site.nodes.get("input") or site.node
 
 
 @tensor_op("flatten")
