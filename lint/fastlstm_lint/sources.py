@@ -116,10 +116,6 @@ class Imports:
         self._asked.add(path)
         return self.tree.is_folder(path)
 
-    def read(self, path: Path) -> bytes | None:
-        self._asked.add(path)
-        return self.tree.read(path)
-
     def needs(self) -> dict[str, str]:
         """The state of every place looked at, by its path from the linted file's folder."""
         folder = self.path.parent
@@ -225,7 +221,7 @@ class SourceFile:
         return f"{path.parent.name}/{path.name}" if self.is_package else path.name
 
     def content(self) -> bytes | None:
-        return None if self.path is None else self.imports.read(self.path)
+        return None if self.path is None else self.imports.tree.read(self.path)
 
     @property
     def outline(self) -> Outline:

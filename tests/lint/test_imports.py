@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import libcst as cst
 import pytest
 from click.testing import CliRunner
 from fastlstm_lint import Settings
 from fastlstm_lint.cache import Cache
 from fastlstm_lint.cli import lint
+from fastlstm_lint.facts import Fact
 from fastlstm_lint.flake8 import Plugin, settings
+from fastlstm_lint.interpreter.machine import Machine
 from fastlstm_lint.lsp.buffer import Buffer
+from fastlstm_lint.outline import outline
 from fastlstm_lint.run import check_files, check_text
 from fastlstm_lint.shapes.document import Document
 from fastlstm_lint.sources import Imports, SourceTree
@@ -127,6 +131,39 @@ def test_what_all_leaves_out_is_not_imported_by_a_star(folder: Path) -> None:
     assert places("model.py") == []
 
 
+def test_what_all_leaves_out_is_not_handed_on(folder: Path) -> None:
+    write(folder, "package/layers.py", f"{LAYERS}\n__all__ = ['swap']\n")
+    write(folder, "package/middle.py", "from .layers import *\n")
+    write(folder, "model.py", f"{HEADER}from package.middle import Encoder\n{MODEL.format('Encoder')}")
+    assert places("model.py") == []
+
+
+def test_a_library_class_is_known_by_the_name_of_another_file(folder: Path) -> None:
+    write(folder, "package/layers.py", "from torch.nn import GRU as Net\n")
+    text = f"{HEADER}from package import layers\n{MODEL.format('layers.Net')}".replace(
+        "(5)", "(5, 6, batch_first=True)"
+    )
+    write(folder, "model.py", text + "# LSTM\n")
+    assert places("model.py") == marked(text)
+
+
+def test_only_the_linted_file_is_entered(folder: Path) -> None:
+    text = f"{HEADER}from package.layers import Encoder, swap\n\n\ndef mine(x):\n    return Encoder(5)(swap(x))\n"
+    facts: list[Fact] = []
+    machine = Machine(cst.parse_module(text), facts.append, Imports(SourceTree([folder]), "model.py").home)
+    machine.run()
+    assert [function.name for function in machine.defined] == ["mine"]
+    assert machine.classes == []
+    assert facts
+    assert all(fact.where.foreign for fact in facts)
+
+
+def test_statements_are_apart_unless_they_share_a_line() -> None:
+    found = outline(b"a = 1\nb = 2; c = (\n3); d = 4\n@b\ndef e(): pass\nif a:\n    f = 1\n").statements
+    rows = {name: [(each.row, each.text.count("\n")) for each in statements] for name, statements in found.items()}
+    assert rows == {"a": [(1, 1)], "b": [(2, 2)], "c": [(2, 2)], "d": [(2, 2)], "e": [(4, 2)], "f": [(6, 2)]}
+
+
 def test_functions_and_constants_are_followed(folder: Path) -> None:
     text = f"""{HEADER}from package.layers import HIDDEN, make, swap
 
@@ -200,8 +237,17 @@ class Top(nn.Module):
 """
     write(folder, "b.py", text)
     assert places("b.py") == marked(text)
+    write(folder, "b.py", text.replace("batch_first=True", "batch_first=False"))
+    findings = check_text(text, "b.py", Settings(root=folder)).findings  # a text that is not saved
+    assert [(finding.code, finding.start.row) for finding in findings] == marked(text)
+
+
+@pytest.mark.parametrize(
+    "other", ["from c import LSTM\n", "LSTM = LSTM\n", "import c\nLSTM = c.LSTM\n", "from d import *\n"]
+)
+def test_a_name_that_stands_for_itself_is_unknown(folder: Path, other: str) -> None:
     write(folder, "c.py", "from d import LSTM\nLSTM(1, 2)\n")
-    write(folder, "d.py", "from c import LSTM\n")
+    write(folder, "d.py", other)
     assert places("c.py") == places("d.py") == []
 
 
@@ -227,7 +273,8 @@ def test_a_file_without_a_layer_of_its_own_is_linted_if_it_imports_one(folder: P
 
 def test_a_file_that_only_imports_and_cannot_be_parsed_is_not_reported(folder: Path) -> None:
     write(folder, "old.py", "import torch\nfrom package.layers import Encoder\nprint 'x'\n")
-    assert check_files([Path("old.py")], Settings()).findings == []
+    (folder / "coded.py").write_bytes(b"# coding: nowhere\nimport torch\nfrom package.layers import Encoder\n")
+    assert check_files([Path("old.py"), Path("coded.py")], Settings()).findings == []
 
 
 @pytest.mark.parametrize("text", ["print 'x'\n", "", "\x00", "def f(:\n", "é = '\udcff'\n", "(" * 1000])
