@@ -94,6 +94,26 @@ def test_opcheck(kind: str) -> None:
     torch.library.opcheck(forward_operator, (spell(config), x, states, weights, None, None, [], True))
 
 
+def test_opcheck_with_resets_and_masks(kind: str, form: dict, twins, draw_input) -> None:  # type: ignore[no-untyped-def, type-arg]
+    options = form | ({"dropout": 0.5} if "num_layers" in form else {})
+    ours, _ = twins(kind, 3, 5, dtype=torch.float64, **options)
+    weights = [parameter.detach().requires_grad_() for parameter in ours.parameters()]
+    x = draw_input(ours).requires_grad_()
+    reset = torch.rand(x.shape[1::-1] if ours.batch_first else x.shape[:2]) < 0.3
+    masks = list(ours._masks(ours._config(), x))
+    assert len(masks) == ours.num_layers - 1
+    torch.library.opcheck(forward_operator, (spell(ours._config()), x, [], weights, None, reset, masks, True))
+
+
+def test_opcheck_of_packed_rows(kind: str, form: dict, twins, draw_states) -> None:  # type: ignore[no-untyped-def, type-arg]
+    ours, _ = twins(kind, 3, 5, dtype=torch.float64, **form)
+    weights = [parameter.detach().requires_grad_() for parameter in ours.parameters()]
+    states = draw_states(ours)
+    states = [state.requires_grad_() for state in (states if kind == "LSTM" else (states,))]
+    x, batch_sizes = torch.randn(6, 3, dtype=torch.float64, requires_grad=True), torch.tensor([3, 2, 1])
+    torch.library.opcheck(forward_operator, (spell(ours._config()), x, states, weights, batch_sizes, None, [], True))
+
+
 def test_every_way_of_writing_a_weight_is_seen() -> None:
     config, module, x, states = case("LSTM", {})
     runner = run.Runner(config, x.dtype)
