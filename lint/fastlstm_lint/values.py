@@ -153,6 +153,10 @@ class Opaque(Value):
             self._sizes[index] = Dim.of(Symbol(own, meaning=self.meanings.get(index)))
         return self._sizes[index]
 
+    def measured(self) -> dict[int, Dim]:
+        """The sizes that were asked for, by axis."""
+        return dict(self._sizes)
+
     def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
         """This value as a tensor of `rank` axes; None if it was settled otherwise."""
         if self.settled is None:

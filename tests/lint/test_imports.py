@@ -387,3 +387,27 @@ def test_editors_and_flake8_follow_imports_too(folder: Path) -> None:
     settings.cache_clear()
     plugin = Plugin(None, "package/model.py", text.splitlines(keepends=True))
     assert [row for row, *_ in plugin.run()] == [row for _, row in marked(text)]
+
+
+def test_a_size_is_the_same_whether_it_is_given_or_read_from_a_state(folder: Path) -> None:
+    write(folder, "utils.py", "def to_var(x):\n    if x.is_cuda:\n        x = x.cuda()\n    return x\n")
+    text = f"""{HEADER}from utils import to_var
+
+
+class Model(nn.Module):
+    def __init__(self, size, layers=1):
+        super().__init__()
+        self.size, self.rows = size, layers
+        self.rnn = nn.GRU(size, size, num_layers=layers, batch_first=True)
+        self.start = nn.Linear(3, size * layers)
+
+    def sample(self, n=4, z=None):
+        if z is None:
+            batch = n
+            z = to_var(torch.randn([batch, 3]))
+        else:
+            batch = z.size(0)
+        return self.start(z).view(self.rows, batch, self.size)  # FL204
+"""
+    write(folder, "model.py", text)
+    assert places("model.py") == marked(text)

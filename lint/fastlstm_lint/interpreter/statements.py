@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from ..dims import Dim
 from ..facts import Discarded, Named, Unpacked
-from ..values import NONE, Class, Function, Many, Num, Opaque, Tensor, Tup, Value, resolve
+from ..values import NONE, Class, Function, Many, Num, Opaque, Tensor, Tup, Value, dim_of, resolve
 from .assign import assign, delete
 from .imports import import_from, import_plain
 from .join import join
@@ -151,6 +152,8 @@ def merge(vm: Machine, other: Snapshot, test: cst.BaseExpression | None = None, 
 def _merge_names(
     mine: dict[str, Value], theirs: dict[str, Value], tested: Value, filled: str | None, from_theirs: bool
 ) -> None:
+    given, made = (mine, theirs) if from_theirs else (theirs, mine)
+    sizes = {} if filled is None else _measured_as(given.get(filled), made.get(filled))
     for name, value in theirs.items():
         present = mine.get(name)
         if present is None:
@@ -161,8 +164,18 @@ def _merge_names(
                 mine[name] = value if from_theirs else present
             elif (chosen := by_flag(tested, value, present)) is not None:
                 mine[name] = chosen
+            elif isinstance(size := given[name], Num) and sizes.get(size.dim, 0) == dim_of(made[name]):
+                # `if h is None: b, h = n, zeros(n, H)`, `else: b = h.size(0)`: the same size by another name.
+                mine[name] = made[name]
             else:
                 mine[name] = join(present, value, name)
+
+
+def _measured_as(given: Value | None, made: Value | None) -> dict[Dim, Dim]:
+    """The sizes of an unknown as those of the tensor that takes its place."""
+    if not isinstance(given, Opaque) or not isinstance(made, Tensor):
+        return {}
+    return {size: made.sizes[i] for i, size in given.measured().items() if -made.rank <= i < made.rank}
 
 
 def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
