@@ -129,3 +129,23 @@ def last_word(node: cst.CSTNode | None) -> str:
     if isinstance(node, cst.Attribute):
         return node.attr.value
     return node.value if isinstance(node, cst.Name) else ""
+
+
+def as_operand(node: cst.BaseExpression) -> str:
+    """The text of an expression, in parentheses where something is to follow that binds more tightly."""
+    tight = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Tuple, cst.List)
+    text = code_of(node)
+    return text if isinstance(node, tight) or node.lpar else f"({text})"
+
+
+def assignment_of(function: cst.CSTNode | None, value: cst.CSTNode) -> cst.Assign | None:
+    """The statement that assigns an expression, as it stands, to names."""
+    for each in () if function is None else walk(function):
+        if isinstance(each, cst.Assign) and each.value is value:
+            return each
+    return None
+
+
+def mentions(function: cst.CSTNode, name: str) -> int:
+    """How often a name stands in a function."""
+    return sum(isinstance(each, cst.Name) and each.value == name for each in walk(function))

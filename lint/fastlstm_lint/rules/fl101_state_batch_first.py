@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from .base import Problem, Right, Rule, Wrong
+from ._states import Edits, change_states
+from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
     code="FL101",
@@ -107,7 +110,7 @@ class Model(nn.Module):
 """
         ),
     ),
-    fixable="",
+    fixable="unsafe",
 )
 
 
@@ -127,5 +130,11 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
                 f"{name} is {state}: batch-first, but initial states never are, whatever batch_first says; "
                 f"expected {expected}",
                 layer,
+                change_states(fact, _exchanged),
+                "Put the layers in front of the batch",
             )
             return
+
+
+def _exchanged(sizes: list[cst.BaseExpression]) -> Edits:
+    return ((sizes[0], code_of(sizes[1])), (sizes[1], code_of(sizes[0])))

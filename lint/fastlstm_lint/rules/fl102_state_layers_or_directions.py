@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+import libcst as cst
+
+from ..dims import Dim
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._sizes import always_differ
-from .base import Problem, Right, Rule, Wrong
+from ._states import Edits, change_states, is_taken, seen_from
+from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
     code="FL102",
@@ -99,6 +104,7 @@ class Model(nn.Module):
 """
         ),
     ),
+    fixable="unsafe",
 )
 
 
@@ -118,5 +124,26 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
                 f"the first size of {name} is {rows}, but this {layer.label} needs {factors} rows; "
                 f"{name} is {state}, expected {layer.state(name[0], fact.batch)}",
                 layer,
+                change_states(fact, partial(_with_rows, fact, rows)),
+                "Make one row for each layer and direction",
             )
             return
+
+
+def _with_rows(fact: LayerCalled, rows: Dim, sizes: list[cst.BaseExpression]) -> Edits:
+    wanted, layer = fact.layer.rows, code_of(fact.call.func)
+    if is_taken(sizes[0]):
+        return ()
+    if wanted.value is not None:
+        return ((sizes[0], str(wanted)),)
+    times = wanted.exact_div(rows)
+    if times is not None and times.value is not None:
+        return ((sizes[0], f"{_factor(sizes[0])} * {times}"),)
+    if fact.layer.directions.value is None or not seen_from(sizes[0], layer, fact.where):
+        return ()
+    return ((sizes[0], f"{layer}.num_layers" + (" * 2" if fact.layer.directions == 2 else "")),)
+
+
+def _factor(size: cst.BaseExpression) -> str:
+    plain = isinstance(size, (cst.Name, cst.Attribute, cst.Integer))
+    return code_of(size) if plain else f"({code_of(size)})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from fastlstm.contract import TIME
 
 from ..dims import never_equal
@@ -11,7 +13,8 @@ from ..facts import Applied, LayerCalled
 from ..layers import Recurrent
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import TIME_NAMES
+from ._code import TIME_NAMES, with_keyword
+from ._states import Edits, with_batch
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -98,6 +101,7 @@ class Model(nn.Module):
             "B=1 tokens=9",
         ),
     ),
+    fixable="unsafe",
     likely=True,
 )
 
@@ -116,7 +120,13 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         if from_time or never_equal(given, batch):
             reason = "which is the time axis of the input" if from_time else f"but the input's batch is {batch}"
             hint = "; is batch_first=True missing at the layer?" if from_time and layer.batch_first is False else ""
-            yield Problem(fact.node, f"the batch size of {name} is {given}, {reason}{hint}", layer)
+            yield Problem(
+                fact.node,
+                f"the batch size of {name} is {given}, {reason}{hint}",
+                layer,
+                batch_first(layer) if hint else with_batch(fact),
+                "Set batch_first=True" if hint else "Take the batch size from the input",
+            )
             return
 
 
@@ -131,6 +141,7 @@ def check_creation(fact: Applied) -> Iterator[Problem]:
         return
     name = next((each for each in (symbol.name.rpartition(".")[2], symbol.alias) if each in TIME_NAMES), None)
     layers = [each for each in instance.attributes.values() if isinstance(each, Recurrent) and not each.is_cell]
+    layers = [each for each in layers if each.batch_first is False]
     fits = [each for each in layers if (state.sizes[0], state.sizes[2]) == (each.rows, each.output_size)]
     if name is not None and fits:
         yield Problem(
@@ -138,4 +149,13 @@ def check_creation(fact: Applied) -> Iterator[Problem]:
             f"{state} has the shape of this layer's state, whose second size is the batch, not {name}; "
             "is batch_first=True missing at the layer?",
             fits[0],
+            batch_first(fits[0]),
+            "Set batch_first=True",
         )
+
+
+def batch_first(layer: Recurrent) -> Edits:
+    """The layer made batch-first, where it is known not to be."""
+    if layer.batch_first is not False or not isinstance(layer.node, cst.Call):
+        return ()
+    return ((layer.node, with_keyword(layer.node, "batch_first", "True")),)

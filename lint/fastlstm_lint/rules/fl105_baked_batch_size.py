@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
+from ._states import with_batch
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -45,6 +46,7 @@ single sample at prediction. Take the batch size from the input, or pass no stat
         ),
         Right(model("self.gru = nn.GRU(5, 6)", "return self.gru(x.view(-1, 1, 5), torch.zeros(1, 1, 6))[0]")),
     ),
+    fixable="unsafe",
     default=False,
     likely=True,
 )
@@ -61,5 +63,11 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         given = state.sizes[1]
         stored = given.symbol is not None and given.symbol is not batch.symbol and given != fact.time
         if stored or (given.value or 0) > 1:
-            yield Problem(fact.node, f"{name} is made for a batch of {given}; the input's batch is {batch}", layer)
+            yield Problem(
+                fact.node,
+                f"{name} is made for a batch of {given}; the input's batch is {batch}",
+                layer,
+                with_batch(fact),
+                "Take the batch size from the input",
+            )
             return

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from ..facts import Applied, ModuleCalled
 from ..values import Tensor, Value
+from ._code import argument, as_operand
 from .base import Problem, Right, Rule, Wrong
+
+Pair = tuple[Value | None, Value | None]
 
 LOSSES = frozenset(
     {"MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
@@ -40,6 +45,7 @@ each prediction with every target, and the model learns the mean. torch warns. S
     valid=(
         Right(HEAD + "        return self.loss(predicted[:, 0], target) + F.mse_loss(predicted, target[:, None])\n"),
     ),
+    fixable="unsafe",
     default=False,
     likely=True,
 )
@@ -52,14 +58,29 @@ def _broadcast(a: Value | None, b: Value | None) -> bool:
     return long.sizes[1] == 1 and long.sizes[0] == short.sizes[0] and long.sizes[0] != 1
 
 
+def _problem(node: cst.CSTNode, values: Pair, nodes: list[cst.BaseExpression | None]) -> Iterator[Problem]:
+    given, target = values
+    if not _broadcast(given, target):
+        return
+    long = nodes[0 if isinstance(given, Tensor) and given.rank == 2 else 1]
+    yield Problem(
+        node,
+        f"{given} against {target} is broadcast: every sample with every other",
+        edits=() if long is None else ((long, f"{as_operand(long)}.squeeze(1)"),),
+        fix="Take the axis of length 1 away",
+    )
+
+
 @RULE.on(ModuleCalled)
 def check_module(fact: ModuleCalled) -> Iterator[Problem]:
-    if fact.module.kind in LOSSES and fact.others and _broadcast(fact.input, fact.others[0]):
-        yield Problem(fact.node, f"{fact.input} against {fact.others[0]} is broadcast: every sample with every other")
+    if fact.module.kind in LOSSES and fact.others:
+        nodes = [argument(fact.call, 0, "input"), argument(fact.call, 1, "target")]
+        yield from _problem(fact.node, (fact.input, fact.others[0]), nodes)
 
 
 @RULE.on(Applied)
 def check_function(fact: Applied) -> Iterator[Problem]:
-    given, target = fact.arguments.get("input"), fact.arguments.get("target")
-    if fact.name in LOSSES and _broadcast(given, target):
-        yield Problem(fact.node, f"{given} against {target} is broadcast: every sample with every other")
+    if fact.name in LOSSES:
+        names = ("input", "target")
+        values = (fact.arguments.get("input"), fact.arguments.get("target"))
+        yield from _problem(fact.node, values, [fact.nodes.get(name) for name in names])
