@@ -99,6 +99,8 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
         programs.run(model, x)
     if case.proof == "mixes":
         assert not programs.mixes(model, x, batch)
+    if case.fixed is not None and case.proof == "differs":
+        assert not programs.differs(model, programs.build(programs.text_of(case.fixed)), x)
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])

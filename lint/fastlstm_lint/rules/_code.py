@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from ..nodes import walk
 from ..facts import Indexed, Where
 from ..values import Const, Range, Value
 from .base import code_of
@@ -52,15 +53,6 @@ def indices_of(where: Where, receiver: str) -> set[str]:
     """The first indices with which `receiver` is indexed in the enclosing function, as text."""
     text = "" if where.node is None else code_of(where.node)
     return set(re.findall(re.escape(receiver) + r"\[\s*([^\],:\s]+)", text))
-
-
-def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """A node and everything below it."""
-    stack = [node]
-    while stack:
-        each = stack.pop()
-        yield each
-        stack.extend(each.children)
 
 
 def names_in(node: cst.CSTNode) -> set[str]:

@@ -73,13 +73,15 @@ def check(fact: Viewed) -> Iterator[Problem]:
     arguments = list(fact.call.args)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
     if len(arguments) > 2 and isinstance(fact.call.func, cst.Attribute):
-        first, second = arguments[0].value, arguments[1].value
-        edits = ((first, code_of(second)), (second, code_of(first)))
+        texts = [code_of(each.value) for each in arguments]
+        texts[:2] = texts[1::-1]
+        # What follows reads (directions, layers), so that order is kept.
+        edits = ((fact.node, f"{code_of(fact.call.func)}({', '.join(texts)}).transpose(0, 1)"),)
     yield Problem(
         fact.node,
         f"{code_of(fact.receiver)} is {source}, layers slowest; view({directions}, {layers}, ...) mixes layers with "
         f"directions. Use view({layers}, {directions}, ...)",
         None if source.origin is None else source.origin.layer,
         edits,
-        "Put the layers first",
+        "Take the layers apart first, then exchange the two axes",
     )

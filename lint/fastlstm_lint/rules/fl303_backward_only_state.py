@@ -33,8 +33,8 @@ h_n[-1]), dim=1)`, or add them where the size must stay.
         "_, h_n = self.gru(x)\nreturn self.head(h_n[-1])  # FL303",
     ),
     right=model(
-        "self.gru = nn.GRU(5, 6, bidirectional=True)\nself.head = nn.Linear(12, 2)",
-        "_, h_n = self.gru(x)\nreturn self.head(torch.cat((h_n[-2], h_n[-1]), dim=1))",
+        "self.gru = nn.GRU(5, 6, bidirectional=True)\nself.head = nn.Linear(6, 2)",
+        "_, h_n = self.gru(x)\nreturn self.head(h_n[-2] + h_n[-1])",
     ),
     invalid=(
         Wrong(

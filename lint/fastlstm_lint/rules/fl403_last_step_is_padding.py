@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from fastlstm.contract import TIME
 
 from ..facts import Indexed
-from ..values import int_of
-from ._code import plain_items
+from ..values import Value, int_of
+from ._code import last_word, leaves, mentions, plain_items, walk, whole
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -72,6 +74,7 @@ return output[torch.arange(4), lengths - 1], output.sum(1)
             )
         ),
     ),
+    fixable="unsafe",
 )
 
 
@@ -90,4 +93,49 @@ def check(fact: Indexed) -> Iterator[Problem]:
             f"{code_of(fact.node)} is padding for every sequence but the longest: this is {source} after "
             "pad_packed_sequence. The last real step is h_n[-1]",
             source.origin.layer,
+            _real_step(fact, items, at),
+            "Take every sequence's own last step, by its length",
         )
+
+
+def _real_step(fact: Indexed, items: tuple[Value, ...], time: int) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The index of each sequence's last step, from the lengths that pad_packed_sequence returns.
+
+    Only where nothing is indexed but time, and one direction is read: backwards, the last step has read one step.
+    """
+    node = fact.node
+    layer = None if fact.source.origin is None else fact.source.origin.layer
+    plain = all(whole(item) for i, item in enumerate(items) if i != time)
+    if not isinstance(node, cst.Subscript) or not isinstance(node.value, cst.Name) or not plain or layer is None:
+        return ()
+    named = _lengths(fact.where.node, node.value.value)
+    if layer.directions != 1 or named is None:
+        return ()
+    lengths, edits = named
+    rows = f"torch.arange({node.value.value}.size({1 - time}))"
+    steps = f"{lengths} - 1"
+    return (
+        *edits,
+        (node, f"{node.value.value}[{rows}, {steps}]" if time == 1 else f"{node.value.value}[{steps}, {rows}]"),
+    )
+
+
+def _lengths(function: cst.CSTNode | None, padded: str) -> tuple[str, tuple[tuple[cst.CSTNode, str], ...]] | None:
+    """The name of the lengths that belong to a padded output, and the edit that gives it one where it is `_`."""
+    pads = [
+        each.targets[-1].target
+        for each in (() if function is None else walk(function))
+        if isinstance(each, cst.Assign)
+        and isinstance(each.value, cst.Call)
+        and last_word(each.value.func) == "pad_packed_sequence"
+        and any(code_of(leaf) == padded for target in each.targets for leaf in leaves(target.target))
+    ]
+    target = pads[0] if len(pads) == 1 else None
+    if function is None or not isinstance(target, cst.Tuple) or len(target.elements) != 2:
+        return None
+    name = target.elements[1].value
+    if not isinstance(name, cst.Name):
+        return None
+    if name.value != "_":
+        return name.value, ()
+    return None if mentions(function, "lengths") else ("lengths", ((name, "lengths"),))

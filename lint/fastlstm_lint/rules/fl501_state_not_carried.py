@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from ..facts import LayerCalled
-from ._code import bound_in, names_in
+from ._code import assignment_of, bound_in, leaves, names_in
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -53,6 +53,40 @@ return torch.cat(outputs)
             "differs",
             fixed=model("self.lstm = nn.LSTM(5, 6)", "return self.lstm(x.transpose(0, 1))[0]"),
         ),
+        Wrong(
+            model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+h, c = torch.zeros(x.size(0), 6), torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    out, memory = self.cell(x[:, t], (h, c))  # FL501
+return out, memory
+""",
+            ),
+            "differs",
+            fixed=model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+h, c = torch.zeros(x.size(0), 6), torch.zeros(x.size(0), 6)
+for t in range(x.size(1)):
+    h, c = self.cell(x[:, t], (h, c))
+return h
+""",
+            ),
+        ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)",
+                """
+start = torch.zeros(1, x.size(0), 6)
+for t in range(x.size(1)):
+    output, last = self.gru(x[:, t].unsqueeze(0), start)  # FL501
+return last
+""",
+            ),
+            "differs",
+            fixed=model("self.gru = nn.GRU(5, 6)", "return self.gru(x.transpose(0, 1))[1]"),
+        ),
     ),
     valid=(
         Right(
@@ -79,7 +113,7 @@ return y
             )
         ),
     ),
-    fixable="",
+    fixable="unsafe",
     likely=True,
 )
 
@@ -101,4 +135,26 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         fact.node,
         f"every step of this loop starts from the same {code_of(fact.state_node)}: nothing in the loop changes it",
         fact.layer,
+        _carried(fact, loop.body),
+        "Assign the new state to the name that is passed in",
     )
+
+
+def _carried(fact: LayerCalled, body: cst.BaseSuite) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The assignment of the call's result, with the state's name among its targets."""
+    statement, state = assignment_of(body, fact.node), fact.state_node
+    if (
+        statement is None
+        or state is None
+        or not all(isinstance(leaf, (cst.Name, cst.Attribute)) for leaf in leaves(state))
+    ):
+        return ()
+    target, text = statement.targets[-1].target, code_of(state)
+    if fact.layer.is_cell:
+        return ((target, f"{code_of(target)} = {text}"),)
+    if not isinstance(target, cst.Tuple) or len(target.elements) != 2:
+        return ()
+    new = target.elements[1].value
+    if isinstance(new, cst.Name) and new.value == "_":
+        return ((new, text),)
+    return ((target, f"{code_of(target)} = _, {text}"),)

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..facts import Unpacked
 from ..values import Tensor, Tup, Value, resolve
-from ._code import bound_in, leaves, names_in
+from ._code import bound_in, leaves, names_in, walk
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -56,6 +56,19 @@ return output
             ),
             "crash",
         ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6)",
+                """
+state = None
+for step in range(3):
+    output, state = self.lstm(x, state)  # FL502
+    output.sum().backward()
+return output
+""",
+            ),
+            "crash",
+        ),
     ),
     valid=(
         Right(
@@ -84,6 +97,7 @@ return output
             )
         ),
     ),
+    fixable="unsafe",
 )
 
 
@@ -108,7 +122,47 @@ def check(fact: Unpacked) -> Iterator[Problem]:
         fact.node,
         f"{' and '.join(carried)} is carried from one backward() to the next with the graph of the step before; "
         f"pass {carried[0]}.detach()",
+        edits=_detached(fact, set(carried)),
+        fix="Cut the state off from the graph of the step before",
     )
+
+
+def _detached(fact: Unpacked, carried: set[str]) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The states that are passed, detached; one that may be None at first is asked."""
+    assert isinstance(fact.source, cst.Call)
+    pairs = dict(zip_leaves(fact.target, fact.value))
+    edits: list[tuple[cst.CSTNode, str]] = []
+    for argument in fact.source.args:
+        for leaf in leaves(argument.value):
+            name = code_of(leaf)
+            if name not in carried or argument.star:
+                continue
+            text = f"tuple(each.detach() for each in {name})" if isinstance(pairs[name], Tup) else f"{name}.detach()"
+            edits.append((leaf, f"None if {name} is None else {text}" if _may_be_none(fact, name) else text))
+    return tuple(edits)
+
+
+def _may_be_none(fact: Unpacked, name: str) -> bool:
+    """Whether the function sets a name to None somewhere; at a module's top level that is not seen."""
+    if fact.where.node is None:
+        return True
+    for each in walk(fact.where.node):
+        if isinstance(each, cst.Param) and each.name.value == name:
+            return True
+        if not isinstance(each, cst.Assign) or code_of(each.value) != "None":
+            continue
+        if any(code_of(leaf) == name for target in each.targets for leaf in leaves(target.target)):
+            return True
+    return "." in name
+
+
+def zip_leaves(target: cst.CSTNode, value: Value) -> list[tuple[str, Value]]:
+    """The names of an assignment's targets with the values they get."""
+    value = resolve(value)
+    if isinstance(target, (cst.Tuple, cst.List)) and isinstance(value, Tup):
+        pairs = zip(target.elements, value.items, strict=False)
+        return [each for element, item in pairs for each in zip_leaves(element.value, item)]
+    return [(code_of(leaf), value) for leaf in leaves(target)]
 
 
 def _states(target: cst.CSTNode, value: Value) -> list[str]:

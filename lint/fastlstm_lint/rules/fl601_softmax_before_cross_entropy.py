@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..facts import Applied, ModuleCalled
+import libcst as cst
+
+from ..facts import Applied, Fact, ModuleCalled
 from ..values import Opaque, Tensor, Value
-from .base import Problem, Right, Rule, Wrong
+from ._code import argument, last_word, mentions, walk
+from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
     code="FL601",
@@ -103,6 +106,7 @@ class Model(nn.Module):
 """
         ),
     ),
+    fixable="unsafe",
 )
 
 MESSAGE = "cross entropy applies log-softmax itself; these are probabilities from a softmax: pass the logits"
@@ -115,10 +119,41 @@ def _probabilities(value: Value | None) -> bool:
 @RULE.on(ModuleCalled)
 def check_module(fact: ModuleCalled) -> Iterator[Problem]:
     if fact.module.kind == "CrossEntropyLoss" and _probabilities(fact.input):
-        yield Problem(fact.node, MESSAGE)
+        yield _problem(fact, argument(fact.call, 0, "input"))
 
 
 @RULE.on(Applied)
 def check_function(fact: Applied) -> Iterator[Problem]:
     if fact.name == "cross_entropy" and _probabilities(fact.arguments.get("input")):
-        yield Problem(fact.node, MESSAGE)
+        yield _problem(fact, fact.nodes.get("input"))
+
+
+def _problem(fact: Fact, given: cst.BaseExpression | None) -> Problem:
+    """The finding; its fix takes the softmax away where nothing but the loss gets its result."""
+    softmax = given
+    if isinstance(given, cst.Name) and fact.where.node is not None:
+        bound = [
+            each
+            for each in walk(fact.where.node)
+            if isinstance(each, cst.Assign) and any(code_of(target.target) == given.value for target in each.targets)
+        ]
+        alone = len(bound) == 1 and mentions(fact.where.node, given.value) == 2
+        softmax = bound[0].value if alone else None
+    logits = _logits(softmax)
+    edits = () if softmax is None or logits is None else ((softmax, code_of(logits)),)
+    return Problem(fact.node, MESSAGE, edits=edits, fix="Hand over the logits")
+
+
+def _logits(node: cst.BaseExpression | None) -> cst.BaseExpression | None:
+    """What goes into a softmax: of `F.softmax(z, 1)`, `torch.softmax(z, 1)`, `z.softmax(1)`, `nn.Softmax(1)(z)`."""
+    if not isinstance(node, cst.Call):
+        return None
+    if isinstance(node.func, cst.Call):
+        return argument(node, 0, "input") if last_word(node.func.func) == "Softmax" else None
+    if not isinstance(node.func, cst.Attribute) or node.func.attr.value != "softmax":
+        return None
+    library = isinstance(node.func.value, cst.Name) and node.func.value.value in ("F", "torch", "functional")
+    if library or code_of(node.func.value).endswith("functional"):
+        return argument(node, 0, "input")
+    # `self.softmax(z)` is a module, `z.softmax(1)` a method.
+    return argument(node, 0, "input") if code_of(node.func) == "self.softmax" else node.func.value
