@@ -24,6 +24,8 @@ def rule_page(rule: Rule) -> str:
     if rule.fixable:
         option = "--fix" if rule.fixable == "safe" else "--unsafe-fixes"
         notes.append(f"`fastlstm lint {option}` changes it.")
+    else:
+        notes.append(f"No fix: {rule.unfixable[0].lower()}{rule.unfixable[1:]}")
     if notes:
         parts.append(" ".join(notes))
     parts += [

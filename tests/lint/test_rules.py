@@ -99,7 +99,7 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
         programs.run(model, x)
     if case.proof == "mixes":
         assert not programs.mixes(model, x, batch)
-    if case.fixed is not None and case.proof == "differs":
+    if case.fixed is not None:
         assert not programs.differs(model, programs.build(programs.text_of(case.fixed)), x)
 
 
@@ -107,6 +107,7 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
 def test_a_rule_that_says_it_can_fix_fixes_its_example(rule: Rule) -> None:
     text = fixed_text(programs.text_of(rule.wrong), rule.code)
     assert (text is not None) == bool(rule.fixable)
+    assert bool(rule.fixable) != bool(rule.unfixable), "a fix, or the reason why there is none"
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])

@@ -45,6 +45,10 @@ features are the steps. If stepping was meant, pass the state of the step before
         Right(model("self.gru = nn.GRU(5, 6)", "output, h_n = self.gru(x.unsqueeze(1))\nreturn output"), "T=7 I=5"),
     ),
     likely=True,
+    unfixable=(
+        "Which axis was meant to be time is not in the program: it may be the one that was put in with size "
+        "1, or one that a reshape took away."
+    ),
 )
 
 

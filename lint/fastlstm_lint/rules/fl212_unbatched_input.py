@@ -49,6 +49,10 @@ the input its time axis.
         ),
     ),
     likely=True,
+    unfixable=(
+        "The time axis was lost where the input was made, and only its author knows which one it was. A new "
+        "axis of size 1 would silence this rule and leave a layer that never recurs (FL209)."
+    ),
 )
 
 

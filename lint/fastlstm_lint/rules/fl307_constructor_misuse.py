@@ -36,6 +36,10 @@ bidirectional: they are one layer and one step. Sizes are integers; `/` makes a 
             )
         ),
     ),
+    unfixable=(
+        "The argument is wrong for the layer, and what was meant instead (another layer, another size, "
+        "nothing at all) is not to be seen."
+    ),
 )
 
 NOT_OF_CELLS = ("batch_first", "num_layers", "dropout", "bidirectional", "proj_size")

@@ -71,6 +71,10 @@ return self.head(packed.data), self.head(packed[0]), h_n
             )
         ),
     ),
+    unfixable=(
+        "What was meant is a choice: to pad the packed output first, to use h_n, or to work on `.data`, where "
+        "samples and steps share one axis."
+    ),
 )
 
 

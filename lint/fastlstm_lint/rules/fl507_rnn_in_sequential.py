@@ -45,6 +45,10 @@ class Model(nn.Module):
 """
         ),
     ),
+    unfixable=(
+        "A layer inside nn.Sequential cannot be given a second output to drop: the model needs a `forward` of "
+        "its own, or a small module around the layer."
+    ),
 )
 
 
