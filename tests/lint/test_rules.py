@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,22 @@ def test_the_applicability_of_a_fix_is_what_the_rule_says(rule: Rule) -> None:
 def test_codes_and_names_are_unique_and_match_the_files() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])
+def test_the_tests_above_fail_for_a_right_program_and_for_a_rule_that_sees_nothing(
+    rule: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = wrong_cases(rule)[0]
+    right = replace(case, code=rule.right, fixed=rule.right)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test_a_wrong_program_is_wrong_when_it_runs(rule, right)
+    with pytest.raises(AssertionError):
+        test_a_right_program_is_silent_and_runs(rule, Right(case.code, case.input))
+    if rule.fixable:
+        harmful = replace(case, fixed=case.code)
+        with pytest.raises((AssertionError, *programs.ERRORS, UserWarning)):
+            test_a_fix_removes_the_finding_and_the_program_runs(rule, harmful)
+    monkeypatch.setattr(rule, "checks", [])
+    with pytest.raises(AssertionError):
+        test_a_wrong_program_is_reported_at_its_marks_and_nowhere_else(rule, case)
