@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import pytest
+import torch
 from fastlstm_lint import check_source
 from fastlstm_lint.rules.base import HEADER, model
 
@@ -164,3 +168,31 @@ output, state = net(torch.zeros(32, 35, dtype=torch.long), net.begin_state(32))
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_correct_program_is_silent(name: str) -> None:
     assert [finding.message for finding in check_source(HEADER + PROGRAMS[name], "case.py")] == []
+
+
+def documented() -> dict[str, str]:
+    """The examples in torch's docstrings of recurrent modules and of packing."""
+    parser = doctest.DocTestParser()
+    found = {}
+    for module in (torch.nn.modules.rnn, torch.nn.utils.rnn):
+        for name, each in vars(module).items():
+            lines = [example.source for example in parser.get_examples(getattr(each, "__doc__", None) or "")]
+            if lines and getattr(each, "__module__", "") == module.__name__:
+                found[name] = HEADER + "from torch.nn.utils.rnn import *\n" + "".join(lines)
+    return found
+
+
+@pytest.mark.parametrize("name", documented())
+def test_the_examples_in_torch_s_docstrings_are_silent(name: str) -> None:
+    assert [finding.message for finding in check_source(documented()[name], "case.py")] == []
+
+
+def test_torch_has_such_examples() -> None:
+    assert {"RNN", "LSTM", "GRU", "LSTMCell", "pad_packed_sequence"} <= documented().keys()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "docs" / "examples").rglob("*.py")), ids=lambda path: path.stem
+)
+def test_our_own_examples_are_silent(path: Path) -> None:
+    assert [finding.message for finding in check_source(path.read_text(), path.name)] == []
