@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
 from fastlstm.contract import Layer, sizes
+from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
 from fastlstm.torch.module import Accelerated, call, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
@@ -20,14 +21,14 @@ _KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
 class _Layer(Accelerated, torch.nn.RNNBase):
     """`forward` brings a call into the engine's form; what does not fit is left to torch, with its own errors."""
 
-    def forward(self, input: Any, hx: Any = None, *, reset: Tensor | None = None) -> Any:
+    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:
         """Output and final states as torch.nn gives them.
 
         input: (T, B, I), (B, T, I) with batch_first, (T, I) or a PackedSequence. hx: (L*D, B, P), an LSTM's a pair with
         (L*D, B, H). reset: (T, B) bool, (T,) unbatched, never batch-first: where true, the state is zeroed before that
         step and no gradient passes.
         """
-        config, weights = self._config(), self._weights()
+        config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
         states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
@@ -80,6 +81,8 @@ class _Layer(Accelerated, torch.nn.RNNBase):
 
     def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""
+        if is_symbolic(input, hx):
+            return leaf(self, input, hx=hx, reset=reset)
         if reset is None:
             result = super().forward(input, hx)
             if reason is not None:  # an error of torch's comes without it
@@ -105,14 +108,6 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             "relu" if mode == "RNN_RELU" else "tanh",
         )
 
-    def _weights(self) -> list[Any]:
-        """In the contract's order. A weight that is not a parameter (weight_norm, pruning) is an attribute."""
-        parameters = self.__dict__["_parameters"]
-        return [
-            parameters[name] if name in parameters else getattr(self, name, None)
-            for name in self.__dict__["_flat_weights_names"]
-        ]
-
     def _fits(
         self, config: Layer, x: Tensor, states: Any, weights: Any, batch_sizes: Tensor | None, given: bool
     ) -> int | None:
@@ -125,7 +120,9 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         else:
             if x.dim() != 2 or x.shape[1] != width:
                 return None
-            B = int(batch_sizes[0])
+            # What a tensor holds is not known while a graph is made; there the operator compares it with the states.
+            known = torch.compiler.is_compiling() and states and states[0].dim() == 3
+            B = states[0].shape[1] if known else int(batch_sizes[0])
         if not x.shape[0] or not x.shape[1] or (given and len(states) != len(config.state_names)):
             return None
         for name, state in zip(config.state_names, states, strict=False):

@@ -38,6 +38,11 @@ class Accelerated(torch.nn.Module):
         plain.__class__ = self.original
         return plain
 
+    def _present(self, names: Sequence[str]) -> list[Any]:
+        """The weights of these names. One that is not a parameter (weight_norm, pruning) is an attribute, or None."""
+        parameters = self.__dict__["_parameters"]
+        return [parameters[name] if name in parameters else getattr(self, name, None) for name in names]
+
     def _runner(self, config: Layer, dtype: torch.dtype) -> Runner:
         """The runner of the present configuration; `lstm.batch_first = True` after the constructor makes another."""
         runner: Runner | None = self.__dict__.get(RUNNER)

@@ -95,9 +95,19 @@ def forward_operator(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output, h_n, c_n (empty but for an LSTM) and the handle of what was kept (empty unless `train`)."""
     runner = run.recent_runner(read(config), weights)
+    if batch_sizes is not None:
+        _check_packed(x, states, batch_sizes)
     output, final, handle = run.forward(runner, x, states, weights, batch_sizes, reset, masks, train)
     cell = final[1] if len(final) == 2 else x.new_empty(0)
     return output, final[0], cell, x.new_empty(0, dtype=torch.float64) if handle is None else handle
+
+
+def _check_packed(x: Tensor, states: Sequence[Tensor], batch_sizes: Tensor) -> None:
+    """What could not be compared while the graph was made, because it lies in the numbers of `batch_sizes`."""
+    B, rows = int(batch_sizes[0]), int(batch_sizes.sum())
+    if len(x) != rows or any(state.shape[1] != B for state in states):
+        found = f"{len(x)} rows and states of {[state.shape[1] for state in states]} sequences"
+        raise ValueError(f"batch_sizes tell of {rows} rows and {B} sequences, found {found}")
 
 
 @forward_operator.register_fake
