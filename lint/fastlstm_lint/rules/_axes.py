@@ -26,7 +26,9 @@ def moved_axes(source: Tensor, target: Target) -> list[int]:
     is symbolic or belongs to a known batch or time axis.
     """
     sizes = list(source.sizes)
-    found = []
+    found: list[int] = []
+    if left_over(source, target):
+        return found
     for i, size in enumerate(sizes):
         certain = size.value is None or (size.value > 1 and source.axes[i].meaning in ((BATCH,), (TIME,)))
         if not certain or sizes.count(size) != 1 or list(target).count(size) != 1:
@@ -38,6 +40,13 @@ def moved_axes(source: Tensor, target: Target) -> list[int]:
         if surely_other(asked, mine, source) or (mine == 1 and counts_steps(asked)):
             found.append(i)
     return found
+
+
+def left_over(source: Tensor, target: Target) -> bool:
+    """Whether a reshape leaves out sizes that must therefore be 1: (steps, batch, hidden) viewed as (steps, hidden)."""
+    asked = [size for size in target if size is not None]
+    rest = product(source.sizes).exact_div(product(asked)) if len(asked) == len(target) else None
+    return rest is not None and rest.value is None
 
 
 def counts_steps(size: Dim) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from ..nodes import walk
 from ..facts import Indexed, Where
+from ..nodes import walk
 from ..values import Const, Range, Value
 from .base import code_of
 

@@ -13,8 +13,8 @@ from ..facts import Applied, LayerCalled
 from ..layers import Recurrent
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import TIME_NAMES, with_keyword
-from ._states import Edits, with_batch
+from ._code import TIME_NAMES, last_word, with_keyword
+from ._states import Edits, made_in, with_batch
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -71,6 +71,28 @@ class Model(nn.Module):
         return self.lstm(x, state)[0]  # FL104
 """,
             "crash",
+        ),
+        Wrong(
+            """
+class Encoder(nn.Module):
+    def __init__(self, seq_len):
+        super().__init__()
+        self.seq_len = seq_len
+        self.lstm = nn.LSTM(5, 6)
+
+    def reset(self):
+        self.state = (torch.zeros(1, self.seq_len, 6), torch.zeros(1, self.seq_len, 6))  # FL104
+
+    def forward(self, x):
+        return self.lstm(x.view(len(x), self.seq_len, -1), self.state)[0]
+
+
+def Model():
+    encoder = Encoder(7)
+    encoder.reset()
+    return encoder
+""",
+            "mixes",
         ),
     ),
     valid=(
@@ -137,9 +159,13 @@ def check_creation(fact: Applied) -> Iterator[Problem]:
     if instance is None or not isinstance(state, Tensor) or state.rank != 3 or "created" not in state.traits:
         return
     symbol = state.sizes[1].symbol
-    if symbol is None or symbol.meaning not in (None, TIME):
+    if symbol is not None and symbol.meaning not in (None, TIME):
         return
-    name = next((each for each in (symbol.name.rpartition(".")[2], symbol.alias) if each in TIME_NAMES), None)
+    sizes = made_in(state)
+    words = [last_word(sizes[1])] if sizes else []
+    if symbol is not None:
+        words += [symbol.name.rpartition(".")[2], symbol.alias or ""]
+    name = next((each for each in words if each in TIME_NAMES), None)
     layers = [each for each in instance.attributes.values() if isinstance(each, Recurrent) and not each.is_cell]
     layers = [each for each in layers if each.batch_first is False]
     fits = [each for each in layers if (state.sizes[0], state.sizes[2]) == (each.rows, each.output_size)]
@@ -149,7 +175,8 @@ def check_creation(fact: Applied) -> Iterator[Problem]:
             f"{state} has the shape of this layer's state, whose second size is the batch, not {name}; "
             "is batch_first=True missing at the layer?",
             fits[0],
-            batch_first(fits[0]),
+            # With batch_first=True the first size of the input fits; a number of steps would still not.
+            batch_first(fits[0]) if symbol is not None and symbol.name.endswith(".size(0)") else (),
             "Set batch_first=True",
         )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..facts import LayerCalled
+from fastlstm.contract import BATCH
+
+from ..facts import Applied, LayerCalled
+from ..layers import Recurrent
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._states import with_batch
@@ -34,6 +37,21 @@ single sample at prediction. Take the batch size from the input, or pass no stat
                 "self.lstm = nn.LSTM(5, 6, batch_first=True)",
                 "state = (torch.zeros(1, 32, 6), torch.zeros(1, 32, 6))\nreturn self.lstm(x, state)[0]  # FL105",
             ),
+            "crash",
+        ),
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, batch_first=True)
+
+    def init_states(self):
+        return torch.zeros(1, 64, 6), torch.zeros(1, 64, 6)  # FL105
+
+    def forward(self, x):
+        return self.lstm(x, self.init_states())[0]  # FL105
+""",
             "crash",
         ),
     ),
@@ -71,3 +89,18 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
                 "Take the batch size from the input",
             )
             return
+
+
+@RULE.on(Applied)
+def check_creation(fact: Applied) -> Iterator[Problem]:
+    """A state made beside its layer, in a method of its own, for a number of samples."""
+    state, instance, inside = fact.result, fact.where.instance, fact.where.function
+    if instance is None or inside in ("forward", "__call__") or not isinstance(state, Tensor) or state.rank != 3:
+        return
+    rows, batch, width = state.sizes
+    if "created" not in state.traits or batch.value is None or batch.value < 2 or state.axes[1].means(BATCH):
+        return
+    layers = [each for each in instance.attributes.values() if isinstance(each, Recurrent) and not each.is_cell]
+    fits = [each for each in layers if (rows, width) == (each.rows, each.output_size)]
+    if fits:
+        yield Problem(fact.node, f"a state made for a batch of {batch}, whatever the batch of the input is", fits[0])

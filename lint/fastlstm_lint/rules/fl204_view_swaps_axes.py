@@ -77,6 +77,24 @@ return self.gru(x, state)[0]
     valid=(
         Right(
             model(
+                "self.gru = nn.GRU(5, 6, bidirectional=True)",
+                "output, _ = self.gru(x)\nreturn output.view(output.size(0), output.size(2))",
+            ),
+            "T=7 B=1 I=5",
+        ),
+        Right(
+            model(
+                "self.steps, self.features = 7, features\nself.gru = nn.GRU(5, 6, batch_first=True)",
+                """
+x = x.repeat(self.steps, self.features).reshape((self.features, self.steps, 5))
+return self.gru(x)[0].reshape((self.steps, 6))
+""",
+                "features=1",
+            ),
+            "B=1 I=5",
+        ),
+        Right(
+            model(
                 "self.seq_len = 7\nself.embed = nn.Embedding(9, 5)\nself.gru = nn.GRU(5, 6)",
                 "embeds = self.embed(x.t())\nreturn self.gru(embeds.view(self.seq_len, x.size(0), -1))[1][-1]",
             ),

@@ -11,7 +11,7 @@ from fastlstm.contract import BATCH, DIRECTION, LAYER
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..values import Tensor
-from ._axes import surely_other
+from ._axes import left_over, surely_other
 from ._code import BATCH_NAMES
 from ._sizes import several
 from .base import Problem, Right, Rule, Wrong, code_of, model
@@ -144,6 +144,13 @@ class Model(nn.Module):
 """
         ),
         Right(
+            model(
+                "self.gru = nn.GRU(5, 6, num_layers, batch_first=True)",
+                "_, h_n = self.gru(x)\nreturn h_n.view(x.size(0), 6)",
+                "num_layers=1",
+            )
+        ),
+        Right(
             """
 class Model(nn.Module):
     def __init__(self, num_layers=1):
@@ -170,6 +177,8 @@ def check(fact: Viewed) -> Iterator[Problem]:
         return
     rows, _, width = source.sizes
     if rows == 1 or rows.symbols() & fact.where.small or several(rows, fact.where) is False:
+        return
+    if left_over(source, fact.target):
         return
     layer = None if source.origin is None else source.origin.layer
     if not (_batch_moved(source, fact.target) or _cut_across(source, fact.target, rows, width)):

@@ -74,6 +74,21 @@ class Model(nn.Module):
     valid=(
         Right(
             """
+class Encoder(nn.Module):
+    def __init__(self, num_layers=2, p=0.5):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, num_layers, dropout=p)
+
+    def forward(self, x):
+        return self.lstm(x)[0]
+
+
+def Model(layers=1):
+    return Encoder(num_layers=layers, p=0)
+"""
+        ),
+        Right(
+            """
 class Model(nn.Module):
     def __init__(self, num_layers=1, p=0.5):
         super().__init__()
@@ -105,6 +120,8 @@ def check(fact: Made) -> Iterator[Problem]:
     layer = fact.module
     if not isinstance(layer, Recurrent) or layer.is_cell or layer.num_layers != 1:
         return
+    if not isinstance(fact.nodes.get("num_layers", fact.call), (cst.Call, cst.Integer)):
+        return  # a setting that happens to be 1 here
     node = fact.nodes.get("dropout")
     if node is None or not _positive(fact.arguments.get("dropout"), node):
         return

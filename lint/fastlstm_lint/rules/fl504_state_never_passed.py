@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from ..facts import LayerCalled
+from ..nodes import walk
+from ..values import Class, Instance
 from ._code import loaded_in
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
-INIT = re.compile(r"^\s*((?:self\.)?\w+)\s*=\s*(self\.init_?\w*(?:hidden|state)\w*)\(", re.MULTILINE)
+INIT = re.compile(r"init_?\w*(?:hidden|state)\w*")
 
 RULE = Rule(
     code="FL504",
@@ -95,15 +99,39 @@ class Model(nn.Module):
 )
 
 
+def _methods(instance: Instance | None) -> set[str]:
+    """The names that the classes of an object define, those of the library left out."""
+    found: set[str] = set()
+    classes = [] if instance is None else [instance.cls]
+    for cls in classes:
+        found.update(cls.body)
+        classes += [base for base in cls.bases if isinstance(base, Class) and base not in classes]
+    return found
+
+
+def _made(function: cst.CSTNode) -> list[tuple[str, str]]:
+    """The names in a function that hold what a method such as `self.init_hidden` returns, and these methods."""
+    found = []
+    for each in walk(function):
+        if not isinstance(each, cst.Assign) or not isinstance(each.value, cst.Call):
+            continue
+        maker, target = each.value.func, each.targets[0].target
+        if not isinstance(target, cst.Name) or not isinstance(maker, cst.Attribute):
+            continue
+        if INIT.fullmatch(maker.attr.value) and code_of(maker.value) == "self":
+            found.append((target.value, code_of(maker)))
+    return found[::-1]  # `walk` goes from the end
+
+
 @RULE.on(LayerCalled)
 def check(fact: LayerCalled) -> Iterator[Problem]:
     node = fact.where.node
     if fact.state is not None or node is None or not fact.where.in_class or fact.where.function != "forward":
         return
-    loaded = loaded_in(node)
-    for match in INIT.finditer(code_of(node)):
-        name, maker = match[1], match[2]
-        if name.startswith("self.") or name in loaded:
+    made = _made(node) if any(INIT.fullmatch(name) for name in _methods(fact.where.instance)) else []
+    loaded = loaded_in(node) if made else set()
+    for name, maker in made:
+        if name in loaded:
             continue
         arguments = [code_of(each).rstrip(", ") for each in fact.call.args]
         yield Problem(
