@@ -65,7 +65,7 @@ LINT = Tower(
     ROOT / "lint" / "fastlstm_lint",
     (
         rooms("dims finding"),
-        rooms("source"),
+        rooms("source nodes twins"),
         rooms("values"),
         rooms("layers"),
         rooms("facts"),

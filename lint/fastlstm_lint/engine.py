@@ -57,7 +57,7 @@ def _inspect(source: str, path: str, enabled: frozenset[str], imports: Imports |
     except Exception as error:
         return [own("FL901", path, f"cannot be parsed: {error}")]
     try:
-        found = collect(module, path, enabled, imports)
+        found = collect(module, source, path, enabled, imports)
         if "reveal_shape" in source:
             from .shapes.reveal import reveal
 
@@ -74,10 +74,13 @@ def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Fi
     return Finding(code, OWN_CODES[code][0], message, path, Place(row, column), Place(row, column))
 
 
-def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imports | None = None) -> list[Finding]:
+def collect(
+    module: cst.Module, source: str, path: str, enabled: frozenset[str], imports: Imports | None = None
+) -> list[Finding]:
     """The findings in a parsed module, before suppressions."""
     from .facts import Fact
     from .interpreter.machine import Machine
+    from .positions import Positions
     from .rules import load_rules
 
     checks: dict[type[Fact], list[tuple[Rule, Callable[..., object]]]] = {}
@@ -95,16 +98,13 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
                 problems.setdefault((rule.code, id(problem.node)), (rule, problem))
 
     Machine(module, listen, None if imports is None else imports.home).run()
-    return place(module, path, list(problems.values()), imports)
+    return place(Positions(module, source), path, list(problems.values()), imports) if problems else []
 
 
 def place(
-    module: cst.Module, path: str, problems: list[tuple[Rule, Problem]], imports: Imports | None = None
+    positions: Positions, path: str, problems: list[tuple[Rule, Problem]], imports: Imports | None = None
 ) -> list[Finding]:
     """Problems with their positions in the file. What is wrong in another file is found there."""
-    from .positions import Positions
-
-    positions = Positions(module)
     findings = []
     for rule, problem in problems:
         span = positions.find(problem.node)

@@ -1,58 +1,115 @@
 """Where a node stands in its file.
 
-libcst's position provider costs about 700 us per line, more than parsing and interpreting together, so it runs only on
-the top-level statement that holds a finding.
+libcst's position provider costs as much per line as parsing and interpreting together. So Python's own parser gives
+the place of each statement, and only the statement that holds the node, or its head, is written out to find the node in
+it. Where that is not possible the provider runs on the top-level statement around the node.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
-from functools import cache
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata.position_provider import PositionProvidingCodegenState
 
-from .dims import words
 from .finding import Place
+from .nodes import children, is_a
+from .source import split_lines
+from .twins import Unplaced, twins
 
-NOT_CODE = words("whitespace comma lpar rpar semicolon leading_lines lines_after header footer equal")
-"""Fields of libcst nodes that hold no code, by parts of their names."""
+Span = tuple[Place, Place]
+EMPTY = cst.IndentedBlock(())
+BLOCKS = (cst.BaseSuite, cst.Else, cst.Finally)
+
+
+class Table:
+    """Positions by node, as libcst writes them: it stands in for a metadata provider."""
+
+    def __init__(self) -> None:
+        self._computed: dict[cst.CSTNode, CodeRange] = {}
+
+    def get(self, node: cst.CSTNode) -> CodeRange | None:
+        return self._computed.get(node)
 
 
 class Positions:
-    """The positions of the nodes of one module, worked out on demand."""
+    """The positions of the nodes of one module, worked out on demand. `source` is its text, if it is at hand."""
 
-    def __init__(self, module: cst.Module) -> None:
-        self._module = module
+    def __init__(self, module: cst.Module, source: str | None = None) -> None:
+        self._module, self._source = module, source
+        self._lines: list[str] = []
+        self._twins: dict[int, Any] | None = {} if source is None else None
+        self._near: dict[int, Table | None] = {}
         self._first_lines: list[int] = []
-        self._tables: dict[int, Any] = {}
-        self._owner: dict[int, int] = {}
+        self._far: dict[int, Any] = {}
+        self._owner: dict[int, int] = {}  # the top-level statement that holds a node
+        self._statement: dict[int, cst.CSTNode] = {}  # the innermost statement that holds a node
         self._searched = 0
 
-    def span(self, node: cst.CSTNode) -> tuple[Place, Place]:
+    def span(self, node: cst.CSTNode) -> Span:
         """Start and end of a node; line 1 for one that is not part of the module."""
         return self.find(node) or (Place(1, 1), Place(1, 1))
 
-    def find(self, node: cst.CSTNode) -> tuple[Place, Place] | None:
+    def find(self, node: cst.CSTNode) -> Span | None:
         """Start and end of a node; None for one that is not part of the module."""
         at = self._statement_of(node)
         if at is None:
             return None
-        self._read(at)
-        found = self._tables[at].get(node)
+        found, shift = self._look(self._statement.get(id(node)), node), 0
         if found is None:
+            self._read(at)
+            found, shift = self._far[at].get(node), self._first_line(at)
+        return None if found is None else _span(found, shift)
+
+    def _look(self, statement: cst.CSTNode | None, node: cst.CSTNode) -> CodeRange | None:
+        """The position of a node in its statement."""
+        if statement is None or (statement is node and isinstance(node, cst.BaseCompoundStatement)):
             return None
-        shift = self._first_line(at)
-        return (
-            Place(found.start.line + shift, found.start.column + 1),
-            Place(found.end.line + shift, found.end.column + 1),
+        if id(statement) not in self._near:
+            self._near[id(statement)] = self._write(statement)
+        table = self._near[id(statement)]
+        return None if table is None else table.get(node)
+
+    def _write(self, statement: cst.CSTNode) -> Table | None:
+        twin = self._twin(statement)
+        bare = None if twin is None else _head(statement)
+        if bare is None:
+            return None
+        line = self._lines[twin.lineno - 1]
+        before = line if line.isascii() else line.encode()[: twin.col_offset].decode()
+        indent = line[: len(line) - len(line.lstrip())]
+        table: Any = Table()
+        state: Any = PositionProvidingCodegenState(
+            self._module.default_indent, self._module.default_newline, table, [indent]
         )
+        state.line, state.column = twin.lineno, twin.col_offset if line.isascii() else len(before)
+        if isinstance(statement, cst.BaseCompoundStatement):
+            decorators = getattr(statement, "decorators", ())
+            if decorators:
+                state.line = twin.decorator_list[0].lineno - len(decorators[0].leading_lines)
+            state.column = 0  # it writes its indentation itself
+        if isinstance(bare, cst.If):
+            bare._codegen(state, is_elif=line.startswith("elif", len(indent)))
+        else:
+            bare._codegen(state)
+        return table
+
+    def _twin(self, statement: cst.CSTNode) -> Any:
+        """The statement in Python's own tree; None if Python cannot parse the text."""
+        if self._twins is None:
+            source = self._source or ""
+            try:
+                self._twins = {id(ours): theirs for ours, _, theirs in twins(self._module, source)}
+            except Unplaced:
+                self._twins = {}
+            self._lines = split_lines(source)
+        return self._twins.get(id(statement))
 
     def _read(self, at: int) -> None:
-        if at not in self._tables:
+        if at not in self._far:
             alone = self._module.with_changes(header=(), body=(self._module.body[at],), footer=())
-            self._tables[at] = MetadataWrapper(alone, unsafe_skip_copy=True).resolve(PositionProvider)
+            self._far[at] = MetadataWrapper(alone, unsafe_skip_copy=True).resolve(PositionProvider)
 
     def nodes_at(self, at: Place) -> list[cst.CSTNode]:
         """The nodes that cover a place, the innermost first."""
@@ -63,7 +120,7 @@ class Positions:
         shift = self._first_line(index)
         row, column = at.row - shift, at.column - 1
         found: list[tuple[int, int, int, cst.CSTNode]] = []
-        for node, span in self._tables[index].items():
+        for node, span in self._far[index].items():
             start, end = (span.start.line, span.start.column), (span.end.line, span.end.column)
             if isinstance(node, (cst.BaseExpression, cst.Param)) and start <= (row, column) <= end:
                 found.append((end[0] - start[0], end[1] - start[1], len(found), node))
@@ -80,14 +137,23 @@ class Positions:
         while id(node) not in self._owner and self._searched < len(self._module.body):
             at = self._searched
             self._searched += 1
-            stack: list[object] = [self._module.body[at]]
+            stack: list[tuple[cst.CSTNode, cst.CSTNode | None]] = [(self._module.body[at], None)]
             while stack:
-                each = stack.pop()
-                if isinstance(each, cst.CSTNode):
-                    self._owner[id(each)] = at
-                    stack.extend(getattr(each, name) for name in _child_fields(type(each)))
-                elif isinstance(each, (list, tuple)):
-                    stack.extend(each)
+                each, statement = stack.pop()
+                self._owner[id(each)] = at
+                kind = each.__class__
+                if kind is cst.SimpleStatementLine:
+                    # Further statements on a line begin where the first one's indentation cannot be seen.
+                    small = each.body  # type: ignore[attr-defined]
+                    stack += [(child, None if i else child) for i, child in enumerate(small)]
+                    continue
+                if is_a(kind, cst.BaseCompoundStatement):
+                    statement = each
+                elif is_a(kind, BLOCKS):
+                    statement = None
+                if statement is not None:
+                    self._statement[id(each)] = statement
+                stack += [(child, statement) for child in children(each)]
         return self._owner.get(id(node))
 
     def _first_line(self, at: int) -> int:
@@ -101,7 +167,19 @@ class Positions:
         return self._first_lines[at]
 
 
-@cache
-def _child_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a node that may hold expressions or statements. (`CSTNode.children` takes five times as long.)"""
-    return tuple(each.name for each in fields(kind) if not any(word in each.name for word in NOT_CODE))
+def _head(statement: Any) -> Any:
+    """A statement without its blocks and leading comments; None for one whose head is not all in one place."""
+    if isinstance(statement, cst.BaseSmallStatement):
+        return statement
+    if isinstance(statement, (cst.FunctionDef, cst.ClassDef, cst.With)):
+        return statement.with_changes(leading_lines=(), body=EMPTY)
+    if isinstance(statement, (cst.For, cst.While, cst.If)):
+        return statement.with_changes(leading_lines=(), body=EMPTY, orelse=None)
+    return None
+
+
+def _span(found: CodeRange, shift: int) -> Span:
+    return (
+        Place(found.start.line + shift, found.start.column + 1),
+        Place(found.end.line + shift, found.end.column + 1),
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,9 @@ Sources = dict[str, str]
 
 WORTH_A_PROCESS = 16
 """Files left to check from which on more processes are started: starting one costs about as much as ten files."""
+
+OBJECTS = 100_000
+"""Objects made between two looks for garbage cycles; the tree of 5,000 lines."""
 
 PASSES = 10
 """Rounds of fixes for one file: a fix may make room for another, and none was seen to need more than three."""
@@ -130,8 +135,9 @@ def check_files(
 
 def _check_each(paths: list[str], settings: Settings, jobs: int, tree: SourceTree) -> Iterator[tuple[str, Result]]:
     if jobs < 2 or len(paths) < WORTH_A_PROCESS:
-        for path in paths:
-            yield _check_path(path, settings, tree)
+        with rare_collections():
+            for path in paths:
+                yield _check_path(path, settings, tree)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -148,6 +154,22 @@ _tree = SourceTree(())
 def _begin(places: tuple[Path, ...]) -> None:
     global _tree
     _tree = SourceTree(places)
+    gc.set_threshold(OBJECTS, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for garbage cycles a hundred times less often than usual.
+
+    A syntax tree makes some twenty objects per line, all of which live until its file is done: looking through them
+    every 700 objects takes a tenth of the time.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _check_path(path: str, settings: Settings, tree: SourceTree | None = None) -> tuple[str, Result]:

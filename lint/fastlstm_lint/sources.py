@@ -159,7 +159,9 @@ class Imports:
         for file in self._files.values():
             for statements in file.outline.statements.values():
                 for statement in statements:
-                    span = None if (module := statement.parsed) is None else Positions(module).find(node)
+                    span = (
+                        None if (module := statement.parsed) is None else Positions(module, statement.text).find(node)
+                    )
                     if span is not None:
                         return file.name, span[0].row + statement.row - 1
         return None

@@ -10,6 +10,7 @@ import libcst as cst
 from .. import signatures
 from ..dims import Dim, Invented
 from ..layers import Recurrent
+from ..nodes import children
 from ..values import (
     NONE,
     Class,
@@ -244,7 +245,7 @@ def reassigned(cls: Class) -> frozenset[str]:
                     targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
                     names.update(_self_attributes(targets))
                 elif isinstance(node, (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally, cst.ExceptHandler)):
-                    stack.extend(node.children)
+                    stack.extend(children(node))
     cls.body["#reassigned"] = Const(tuple(names))
     return frozenset(names)
 

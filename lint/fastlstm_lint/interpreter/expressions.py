@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -67,11 +70,19 @@ def _name(vm: Machine, node: cst.Name) -> Value:
 
 
 def _integer(vm: Machine, node: cst.Integer) -> Value:
-    return Num(Dim.of(node.evaluated_value))
+    return Num(Dim.of(int(node.value, 0)))
 
 
 def _literal(vm: Machine, node: cst.Float | cst.SimpleString) -> Value:
-    return Const(node.evaluated_value)
+    return Const(_evaluated(node.value))
+
+
+@lru_cache(1024)
+def _evaluated(text: str) -> Any:
+    """The value of a float or string literal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the program's own, such as invalid escapes
+        return ast.literal_eval(text)
 
 
 def _ellipsis(vm: Machine, node: cst.Ellipsis) -> Value:

@@ -42,6 +42,8 @@ def _simple_line(vm: Machine, line: cst.SimpleStatementLine) -> None:
 
 def _expression(vm: Machine, statement: cst.Expr) -> None:
     node = statement.value
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):  # a docstring
+        return
     vm.evaluate(node)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         source = vm.receivers.pop(id(node), None)

@@ -10,6 +10,7 @@ from typing import Any
 import libcst as cst
 
 from ..interpreter.imports import SourceFile
+from ..nodes import children
 from .grammar import NOT_NAMES
 from .record import Recorder
 from .rows import Comment, Statement, Unplaced, statements
@@ -185,7 +186,7 @@ def _walrus(node: cst.BaseExpression, twin: ast.expr) -> Iterator[Target]:
         each = stack.pop()
         if isinstance(each, cst.NamedExpr):
             ours.append(each)
-        stack.extend(each.children)
+        stack.extend(children(each))
     by_name = {each.target.id: each.target for each in others}
     for found in ours:
         if isinstance(found.target, cst.Name):

@@ -1,23 +1,18 @@
 """On which rows the statements of a program stand.
 
-libcst's position provider takes twice as long as parsing and interpreting together. Python's own parser gives rows for
-nothing, and both trees hold the same statements in the same order: they are walked side by side.
+Python's own parser gives the rows, and the tokenizer the ends of the heads of compound statements.
 """
 
 from __future__ import annotations
 
 import ast
 import tokenize
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from ..source import split_lines
-
-
-class Unplaced(Exception):
-    """Python itself cannot parse what libcst could; the message says why."""
+from ..twins import Unplaced, twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,65 +39,15 @@ class Comment:
 def statements(module: cst.Module, source: str) -> tuple[list[Statement], list[Comment]]:
     """Every statement of a program in order, and its comments."""
     try:
-        tree = ast.parse(source)
         ends, comments = _logical_lines(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+    except (SyntaxError, tokenize.TokenError) as error:
         raise Unplaced(str(error)) from error
-    ours = list(_of_libcst(module.body, None))
-    theirs = list(_of_ast(tree.body))
-    if len(ours) != len(theirs):
-        raise Unplaced("Python and libcst read its statements differently")
     found = []
-    for (node, function), twin in zip(ours, theirs, strict=True):
+    for node, function, twin in twins(module, source):
         compound = isinstance(node, cst.BaseCompoundStatement)
         last = ends.get(twin.lineno, twin.lineno) if compound else twin.end_lineno or twin.lineno
         found.append(Statement(node, twin, twin.lineno, last, function))
     return found, comments
-
-
-def _of_libcst(
-    body: Sequence[cst.CSTNode], function: cst.FunctionDef | None
-) -> Iterator[tuple[cst.BaseSmallStatement | cst.BaseCompoundStatement, cst.FunctionDef | None]]:
-    for node in body:
-        if isinstance(node, (cst.SimpleStatementLine, cst.SimpleStatementSuite)):
-            yield from ((small, function) for small in node.body)
-        elif isinstance(node, cst.BaseCompoundStatement):
-            yield node, function
-            inner = node if isinstance(node, cst.FunctionDef) else function
-            for suite in _suites(node):
-                if isinstance(suite, cst.If):
-                    yield from _of_libcst([suite], inner)
-                else:
-                    yield from _of_libcst([suite] if isinstance(suite, cst.SimpleStatementSuite) else suite.body, inner)
-
-
-def _suites(node: cst.BaseCompoundStatement) -> Iterator[cst.If | cst.BaseSuite]:
-    if isinstance(node, cst.Match):
-        yield from (case.body for case in node.cases)
-        return
-    yield node.body
-    if isinstance(node, (cst.Try, cst.TryStar)):
-        yield from (handler.body for handler in node.handlers)
-    orelse = getattr(node, "orelse", None)
-    if orelse is not None:
-        yield orelse if isinstance(orelse, cst.If) else orelse.body
-    finalbody = getattr(node, "finalbody", None)
-    if finalbody is not None:
-        yield finalbody.body
-
-
-def _of_ast(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in body:
-        yield node
-        if isinstance(node, ast.Match):
-            for case in node.cases:
-                yield from _of_ast(case.body)
-            continue
-        yield from _of_ast(getattr(node, "body", ()))
-        for handler in getattr(node, "handlers", ()):
-            yield from _of_ast(handler.body)
-        yield from _of_ast(getattr(node, "orelse", ()))
-        yield from _of_ast(getattr(node, "finalbody", ()))
 
 
 def _logical_lines(source: str) -> tuple[dict[int, int], list[Comment]]:
