@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Sequence
 
@@ -12,6 +14,7 @@ from torch.nn import Parameter
 
 from fastlstm.torch.runner import DTYPES
 
+_INSIDE = tuple(os.path.dirname(file) + os.sep for file in (__file__, torch.__file__))
 _warned: set[str] = set()
 
 
@@ -19,7 +22,16 @@ def warn_once(reason: str) -> None:
     """Tell, once per process and reason, that torch computes instead of the kernels."""
     if reason not in _warned:
         _warned.add(reason)
-        warnings.warn(f"fastlstm: torch's own operators compute this layer: {reason}", RuntimeWarning, stacklevel=4)
+        text = f"fastlstm: torch's own operators compute this layer: {reason}"
+        warnings.warn(text, RuntimeWarning, stacklevel=_calling_line())
+
+
+def _calling_line() -> int:
+    """The `stacklevel`, for `warn_once`, of the line that is neither torch's nor ours: where the user called."""
+    level, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def surroundings() -> str | None:

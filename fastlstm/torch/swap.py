@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from fastlstm.errors import refuse_type
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
-from fastlstm.torch.module import RUNNER
+from fastlstm.torch.module import RUNNER, Accelerated
 
 OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
@@ -68,7 +68,7 @@ def accelerate(model: torch.nn.Module) -> Report:
 
 def restore(model: torch.nn.Module) -> Report:
     """Undo `accelerate`: torch's own classes again, also for modules built as fastlstm.torch.LSTM. Same TypeError."""
-    return _swap(model, THEIRS, lambda _: None)
+    return _swap(model, THEIRS, _why_not_restored)
 
 
 def _swap(
@@ -79,7 +79,7 @@ def _swap(
     report = Report()
     for name, module in model.named_modules():
         target = classes.get(_written(module))
-        if target is not None:
+        if target is not None and "forward" not in vars(module):
             report.replaced.append(Entry(name, target.__name__, module))
             report._undo.append(_become(module, target))
         elif (reason := why_kept(module)) is not None:
@@ -99,9 +99,11 @@ def _become(module: torch.nn.Module, target: type) -> Callable[[], None]:
 
     def change(to: type) -> None:
         if is_parametrized(module):
-            type(module).__bases__ = (to,)
-        else:
-            module.__class__ = to
+            # A class for this module alone: the one that it has may be that of its copies, too.
+            cls = type(module)
+            own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+            to = type(cls.__name__, (to,), own)
+        module.__class__ = to
         module.__dict__.pop(RUNNER, None)
 
     change(target)
@@ -111,11 +113,24 @@ def _become(module: torch.nn.Module, target: type) -> Callable[[], None]:
 def _why_kept(module: torch.nn.Module) -> str | None:
     """Why a recurrent module is left alone; None for a module of another kind."""
     cls = _written(module)
-    if cls in THEIRS:
-        return "accelerated already"
     theirs = next((theirs for theirs in OURS if issubclass(cls, theirs)), None)
     if theirs is None:
-        return None
+        scripted = getattr(module, "original_name", None) if isinstance(module, torch.jit.ScriptModule) else None
+        return "compiled by TorchScript" if scripted in {theirs.__name__ for theirs in OURS} else None
+    if "forward" in vars(module):
+        return "its forward was replaced in the instance"
+    if issubclass(cls, Accelerated):
+        return "accelerated already"
     if cls.forward is not theirs.forward:  # type: ignore[attr-defined]
         return f"{cls.__qualname__} has a forward of its own"
     return f"{cls.__qualname__} is a subclass: derive it from fastlstm.torch.{theirs.__name__}"
+
+
+def _why_not_restored(module: torch.nn.Module) -> str | None:
+    """Why one of our modules stays; None for other modules."""
+    cls = _written(module)
+    if not issubclass(cls, Accelerated):
+        return None
+    if "forward" in vars(module):
+        return "its forward was replaced in the instance"
+    return f"{cls.__qualname__} is a subclass of fastlstm.torch.{cls.original.__name__}"
