@@ -101,6 +101,10 @@ class Cell:
         """Shapes by torch's names: weight_ih, weight_hh, bias_ih, bias_hh."""
         return {name.strip("_"): shape for name, shape in _weights(self, self.input_size, "I", "", self.hidden_size)}
 
+    def layer(self) -> Layer:
+        """The layer that does the same when it is called with T = 1."""
+        return Layer(self.kind, self.input_size, self.hidden_size, bias=self.bias, nonlinearity=self.nonlinearity)
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:

@@ -9,11 +9,49 @@ import click
 
 
 @click.command()
-def info() -> None:
-    """Show versions, CPU, threads, and which backend serves what, and why not the others. Made for bug reports."""
-    for title, lines in _sections():
+@click.option("--plan", "layer", metavar="LAYER", help="How calls of a layer, such as 'LSTM(64, 256)', would be run.")
+@click.option("--input", "shape", metavar="SIZES", help="With --plan: shape of the input, such as 128,8,64.")
+@click.option("--train", is_flag=True, help="With --plan: in training mode.")
+@click.option("--threads", type=click.IntRange(min=1), help="With --plan: as if this many were granted.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="With --plan.")
+def info(layer: str | None, shape: str | None, train: bool, threads: int | None, dtype: str) -> None:
+    """Show versions, CPU, threads, and which backend serves what, and why not the others. Made for bug reports.
+
+    With --plan, show what the planner would decide about a call, and why. Nothing is compiled or run for that.
+    """
+    if layer is None and (shape or train or threads):
+        raise click.UsageError("--input, --train and --threads go with --plan")
+    _show(_sections() if layer is None else _plan(layer, shape, train, threads, dtype))
+
+
+def _show(sections: Iterator[tuple[str, list[str]]]) -> None:
+    for title, lines in sections:
         for label, line in zip([title] + [""] * len(lines), lines, strict=False):
             click.echo(f"{label:<10}{line}")
+
+
+def _plan(
+    layer: str, shape: str | None, train: bool, threads: int | None, dtype: str
+) -> Iterator[tuple[str, list[str]]]:
+    import numpy as np
+
+    from fastlstm import explain, get_num_threads
+    from fastlstm import info as found
+    from fastlstm.contract import Cell
+
+    if shape is None:
+        raise click.UsageError("--plan needs the shape of the input: --input T,B,I")
+    try:
+        config = explain.parse(layer)
+        T, B = explain.parse_input(shape, config)
+    except explain.LayerSyntaxError as error:
+        raise click.UsageError(str(error)) from None
+    if isinstance(config, Cell):
+        config, T = config.layer(), 1
+    yield "plan", [layer]
+    yield from found.plan_lines(
+        config, T or 0, 1 if B is None else B, threads or get_num_threads(), np.dtype(dtype), train
+    )
 
 
 def _sections() -> Iterator[tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
@@ -70,6 +71,7 @@ class Engine:
         self._cell = cell_name(config)
         self._weights = Weights(self.layout)
         self._idle: dict[Any, list[Plan]] = {}
+        self._lock = threading.Lock()
         self._addresses: dict[str, int] = {}
         # Read by every call: a property of the configuration costs 0.3 us, an attribute 0.03.
         self._states = config.num_layers * config.directions
@@ -106,10 +108,10 @@ class Engine:
         """Output, final states, and what `backward` needs (None unless `train`).
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
-        C-contiguous, native, of the engine's dtype. states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros.
-        reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter does.
-        `split` forces the planner's choice. `threads`: at most so many, for this call and its backward; None for
-        `get_num_threads()`.
+        states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros. All of the engine's dtype, C-contiguous, aligned
+        and writable. reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter
+        does. `split` forces the planner's choice: "batch", "units" or "layers". `threads`: at most so many, for this
+        call and its backward; None for `get_num_threads()`.
         """
         if threads is None:
             threads = get_num_threads()
@@ -122,8 +124,10 @@ class Engine:
             x = x[None]
         if self._weights.version != version:
             self._pack("pack", parameters, version)
-        idle = self._idle.get(key)
-        plan = idle.pop() if idle else self._plan(key, first, second, train, threads, batch_sizes, split)
+        try:
+            plan = self._idle[key].pop()
+        except (KeyError, IndexError):
+            plan = self._plan(key, first, second, train, threads, batch_sizes, split)
 
         out = np.empty((first, second, self._out_width), self.dtype)
         hn = np.empty((self._states, plan.B, self._h_width), self.dtype)
@@ -132,16 +136,12 @@ class Engine:
             h0, c0 = hn, cn
         else:
             h0, c0 = states[0], states[-1]
-            if not (h0.flags.writeable and c0.flags.writeable):
-                h0, c0 = h0.copy(), c0.copy()
-        if not x.flags.writeable:  # the compiled entry takes writable arrays only
-            x = x.copy()
         if reset is not None or masks is not None or plan.extras:
             self._set_extras(plan, reset, masks)
         if plan.threads > 1:
             POOL.start(plan.threads)
         self._run_forward(
-            POOL.control, self._forward, plan.blocks, plan.tasks, plan.threads, states is not None,
+            POOL.address, self._forward, plan.address, plan.rows, plan.tasks, plan.threads, states is not None,
             0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
         )  # fmt: skip
         saved = None
@@ -186,8 +186,8 @@ class Engine:
         if plan.threads > 1:
             POOL.start(plan.threads)
         self._run_backward(
-            POOL.control, self._address("backward"), self._address("gradients"), plan.blocks, plan.tasks, plan.threads,
-            grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
+            POOL.address, self._address("backward"), self._address("gradients"), plan.address, plan.rows, plan.tasks,
+            plan.threads, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
         packed = plan.sizes.batch_sizes is not None
         saved.release()
@@ -207,7 +207,9 @@ class Engine:
                 kept = weights.point_to(parameters)
                 threads = get_num_threads() if sum(array.size for array in kept) > 100_000 else 1
                 POOL.start(threads)
-                ENTRY.run_each(POOL.control, self._address(kernel), weights.blocks, threads)
+                ENTRY.run_each(
+                    POOL.address, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks), threads
+                )
                 weights.packed(kernel, version)
 
     def _plan(
@@ -221,10 +223,14 @@ class Engine:
         return Plan(self.layout, self._weights, sizes, multiply_address(self.dtype.name), key)
 
     def _give_back(self, plan: Plan) -> None:
-        idle = self._idle
-        idle.setdefault(plan.key, []).append(plan)
-        while len(idle) > IDLE_PLANS:
-            idle.pop(next(iter(idle)), None)
+        idle = self._idle.get(plan.key)
+        if idle is not None:
+            idle.append(plan)
+            return
+        with self._lock:
+            self._idle[plan.key] = [plan]
+            if len(self._idle) > IDLE_PLANS:
+                del self._idle[next(iter(self._idle))]
 
     def _set_extras(self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None) -> None:
         """Whether states are reset, and where the dropout masks are, into the blocks."""

@@ -18,6 +18,11 @@ from fastlstm.kernels.product import DEPTH
 # Rows of z that one chunk of time fills: half of a 512 KB second-level cache; and the fewest rows for which a panel of
 # input weights is worth fetching.
 CHUNK_BYTES, CHUNK_ROWS = 256 * 1024, 48
+# Each layer of a wavefront waits for the first chunk of the one below: with so many chunks for an eighth of the time.
+CHUNKS_PER_THREAD = 8
+# In a wavefront a core reads a layer's recurrent weights alone. They must stay in its second-level cache: with H = 128
+# (256 KB) it is 17 % faster than sharing units, with H = 256 (1 MB) 12 % slower.
+LAYER_BYTES = 384 * 1024
 # Below about 2 us of arithmetic a second thread costs more than it gives.
 SMALL_FLOPS = 150_000
 # Below about 300 us a thread that sleeps costs more than it gives.
@@ -35,7 +40,7 @@ class Sizes:
     train: bool
     threads: int
     batch_sizes: tuple[int, ...] | None = None
-    split: str | None = None  # to force one: "batch" or "units"
+    split: str | None = None  # to force one: "batch", "units" or "layers"
 
 
 class Plan:
@@ -46,6 +51,7 @@ class Plan:
         self.B = sizes.B
         self.extras = False  # whether the last call had masks
         self.split, self.threads, slices, self.reason = choose(layout, sizes)
+        self.slices = slices
         config = layout.config
         D, P = config.directions, config.output_size
         self.tasks = D * slices
@@ -54,6 +60,7 @@ class Plan:
         bounds = self._bounds(slices)
         rows_before = self._packed_rows
         memory = Memory(layout.dtype)
+        steps = [memory.add(1) for _ in range(config.num_layers)] if self.split == "layers" else []
         pointers: list[tuple[int, str]] = []
         shared: dict[str, int] = {}
         count = sum(sizes.batch_sizes) if sizes.batch_sizes is not None else sizes.T * sizes.B
@@ -72,6 +79,8 @@ class Plan:
                     block[SLOTS[name]] = value
                 here = {name: offset + done * width for name, (offset, width) in storage.items()}
                 here |= self._scratch(memory, layer, last - first, fields["chunk"], shared)
+                if steps:
+                    here |= {"steps": steps[layer], "source_steps": steps[max(layer - 1, 0)]}
                 if layer > 0:
                     here["x"] = between[layer - 1] + fields["x_offset"] * layout.dtype.itemsize
                     here["grad_x"] = here["x"]
@@ -82,6 +91,7 @@ class Plan:
                     block[SLOTS[name]] = offset
                     pointers.append((row, name))
                 done += self._count(tokens, last - first)
+        self.rows, self.address = len(self.blocks), self.blocks.ctypes.data
         self.owner, base = memory.allocate()
         for row, name in pointers:
             self.blocks[row, SLOTS[name]] += base
@@ -129,9 +139,12 @@ class Plan:
         # Packed rows lie one behind the other; the others as batch_first says.
         step, batch = (1, 1) if tokens is not None else (1, T) if config.batch_first else (B, 1)
         z_bytes = max(last - first, 1) * layout.row(layout.gate_rows) * layout.dtype.itemsize
-        chunk = max(CHUNK_BYTES // z_bytes, -(-CHUNK_ROWS // max(last - first, 1)), 1)
+        shortest = shortest_chunk(last - first)
+        chunk = shortest if self.split == "layers" else max(CHUNK_BYTES // z_bytes, shortest)
         return {
-            "together": int(self.split == "units"),
+            "together": int(self.split == "units" or (self.split == "layers" and shares_units(layout, self.threads))),
+            "wavefront": int(self.split == "layers"),
+            "follows": int(self.split == "layers" and layer > 0),
             "brief": int(flops(layout, sizes) < BRIEF_FLOPS),
             "multiply": self.multiply,
             "T": T,
@@ -168,7 +181,8 @@ class Plan:
         projection = layout.panels(config.hidden_size) if config.projected else 0
         return layout.row(max(gates, projection) * layout.W)
 
-    def _widths(self, layer: int) -> dict[str, int]:
+    def widths(self, layer: int) -> dict[str, int]:
+        """Elements of one row of each array that has rows."""
         layout, config = self.layout, self.layout.config
         z = layout.row(layout.gate_rows)
         h, c = layout.row(config.output_size), layout.row(config.hidden_size)
@@ -184,18 +198,21 @@ class Plan:
 
     def _storage(self, memory: Memory, layer: int, tokens: int) -> dict[str, tuple[int, int]]:
         """What training keeps: rows for every token of a direction. name -> (offset, bytes of a row)."""
-        config, size = self.layout.config, self.layout.dtype.itemsize
+        size, widths = self.layout.dtype.itemsize, self.widths(layer)
+        return {name: (memory.add(tokens * widths[name]), widths[name] * size) for name in self.storage_names()}
+
+    def storage_names(self) -> list[str]:
+        """The arrays of which training keeps a row for every token."""
+        config = self.layout.config
         names = ["xs", "z", "hin"]
         names += ["cin"] if config.kind == "LSTM" else []
         names += ["u"] if config.kind == "GRU" else []
-        names += ["m", "dp"] if config.projected else []
-        widths = self._widths(layer)
-        return {name: (memory.add(tokens * widths[name]), widths[name] * size) for name in names}
+        return names + (["m", "dp"] if config.projected else [])
 
     def _scratch(self, memory: Memory, layer: int, B: int, chunk: int, shared: dict[str, int]) -> dict[str, int]:
         """What a task works in and nobody reads afterwards. name -> offset."""
         config = self.layout.config
-        widths = self._widths(layer)
+        widths = self.widths(layer)
         sizes = {"h_end": B * widths["hin"], "c_end": B * widths["cin"]}
         if not (self.sizes.train and config.kind == "GRU"):
             sizes["u"] = B * widths["u"]
@@ -231,6 +248,11 @@ class Plan:
         return dict(shared)
 
 
+def shortest_chunk(B: int) -> int:
+    """Time steps that have CHUNK_ROWS rows."""
+    return -(-CHUNK_ROWS // max(B, 1))
+
+
 def flops(layout: Layout, sizes: Sizes) -> int:
     """Of the forward pass, every step of every sample counted."""
     config = layout.config
@@ -238,31 +260,54 @@ def flops(layout: Layout, sizes: Sizes) -> int:
     return 2 * layout.gates * config.hidden_size * widths * config.directions * sizes.B * sizes.T
 
 
+def shares_units(layout: Layout, threads: int) -> bool:
+    """There is a panel of units for each thread, and the state is not a projection of all of them."""
+    return not layout.config.projected and layout.blocks * layout.lanes // layout.W >= threads
+
+
+def _flows(layout: Layout, sizes: Sizes) -> bool:
+    """Layers can follow each other through time with all threads busy and their weights at hand."""
+    config, threads = layout.config, sizes.threads
+    return (
+        config.directions == 1
+        and config.num_layers % threads == 0
+        and CHUNKS_PER_THREAD * threads * shortest_chunk(sizes.B) <= sizes.T
+        and layout.gate_rows * config.output_size * layout.dtype.itemsize <= LAYER_BYTES
+    )
+
+
 def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
-    """(split, threads, slices, reason): "batch" cuts the batch (and takes directions apart), with no barrier; "units"
-    has all threads do each step together, each some of the hidden units."""
+    """(split, threads, slices, reason).
+
+    "batch" cuts the batch (and takes directions apart), with no barrier; "units" has all threads do each step together,
+    each some of the hidden units; "layers" gives each thread whole layers, which follow each other through time, in the
+    forward pass; backward they share units.
+    """
     config = layout.config
     B, D = max(sizes.B, 1), config.directions
     threads, work = sizes.threads, flops(layout, sizes)
+    slices = min(-(-threads // D), B)
+    batch = ("batch", min(threads, slices * D), slices)
     if sizes.split == "units" and not config.projected:
         return "units", threads, 1, "asked for"
+    if sizes.split == "layers" and D == 1:
+        return "layers", threads, 1, "asked for"
     if threads == 1:
         return "batch", 1, 1, "one thread"
-    if sizes.split == "batch":
-        slices = min(-(-threads // D), B)
-        return "batch", min(threads, slices * D), slices, "asked for"
-    if work < SMALL_FLOPS and sizes.split is None:
+    if sizes.split is not None:
+        return *batch, "asked for"
+    if work < SMALL_FLOPS:
         return "batch", 1, 1, f"{work} flop: less than a second thread costs"
     if D == 2 and threads == 2:
         return "batch", 2, 1, "one direction for each thread, no barrier"
-    granules = layout.blocks * layout.lanes // layout.W
+    few = 2 * threads > B * D
+    if few and _flows(layout, sizes):
+        return "layers", threads, 1, "few samples: layers follow each other, no barrier"
     step = 2 * layout.gates * config.hidden_size * config.output_size * B
-    if 2 * threads > B * D and step < SMALL_STEP and sizes.split is None:
+    if few and step < SMALL_STEP:
         return "batch", min(D, threads), 1, f"{step} flop in a step: less than a barrier costs"
-    if threads <= B * D and (2 * threads <= B or granules < threads or config.projected):
-        slices = min(-(-threads // D), B)
-        return "batch", min(threads, slices * D), slices, f"{slices} slices of the batch, no barrier"
-    if granules < threads or config.projected:
-        slices = min(B, threads)
-        return "batch", min(threads, slices * D), slices, "too few units to share"
+    if threads <= B * D and not (few and shares_units(layout, threads)):
+        return *batch, f"{slices} slices of the batch, no barrier"
+    if not shares_units(layout, threads):
+        return *batch, "too few units to share"
     return "units", threads, 1, "few samples: units shared, one barrier for each step"

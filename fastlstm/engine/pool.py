@@ -27,8 +27,11 @@ class Pool:
     def _forget(self) -> None:
         self._workers: list[threading.Thread] = []
         self._capacity = 0
-        self.control = np.zeros(launch.MAIL, np.int64)
+        self._use(np.zeros(launch.MAIL, np.int64))
         self._retired: list[np.ndarray] = []
+
+    def _use(self, control: np.ndarray) -> None:
+        self.control, self.address = control, control.ctypes.data
 
     def start(self, threads: int) -> None:
         """Make sure that `threads` threads, the caller's included, can take part."""
@@ -49,7 +52,7 @@ class Pool:
     def _grow(self, workers: int) -> None:
         """A larger control block, with workers of its own."""
         self._stop_workers()
-        self.control = np.zeros(launch.MAIL + workers * launch.MAILBOX, np.int64)
+        self._use(np.zeros(launch.MAIL + workers * launch.MAILBOX, np.int64))
         self._capacity = workers
 
     def _stop_workers(self) -> None:
@@ -63,7 +66,7 @@ class Pool:
         # A new worker counts the jobs posted to it from zero, so it needs a new block; the old one stays for callers
         # that have read its address.
         self._retired.append(control)
-        self.control = np.zeros(launch.MAIL, np.int64)
+        self._use(np.zeros(launch.MAIL, np.int64))
         self._workers, self._capacity = [], 0
 
     def stop(self) -> None:

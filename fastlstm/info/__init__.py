@@ -3,5 +3,6 @@
 from fastlstm.info.backend import Backend, backends
 from fastlstm.info.installed import missing, versions
 from fastlstm.info.machine import cpu_features, cpu_name
+from fastlstm.info.plan import plan_lines
 
-__all__ = ["Backend", "backends", "cpu_features", "cpu_name", "missing", "versions"]
+__all__ = ["Backend", "backends", "cpu_features", "cpu_name", "missing", "plan_lines", "versions"]

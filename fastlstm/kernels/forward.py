@@ -7,7 +7,7 @@ from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import copy, copy_padded, fill, multiply
 from fastlstm.kernels.step import step_forward
-from fastlstm.kernels.sync import barrier
+from fastlstm.kernels.sync import atomic_store, barrier, wait_until
 from fastlstm.kernels.tokens import (
     boundary,
     out_row,
@@ -27,7 +27,7 @@ VECTOR_BYTES = host().vector_bytes
 
 def forward(job, thread):
     """Kernel: the whole sequence through one layer, this thread's share of the tasks."""
-    together = job.together != 0
+    together = job.together != 0 and job.wavefront == 0
     threads = job.threads if together else np.int64(1)
     member = thread if together else np.int64(0)
     for number in range(0 if together else thread, job.tasks, 1 if together else job.threads):
@@ -53,6 +53,8 @@ def _task(job, thread, threads, block0, block1):
         t0 = job.T - stop if job.backwards else start
         t1 = t0 + stop - start
         origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
+        if job.follows:
+            wait_until(job.source_steps, 0, stop)
         _gather(job, thread, threads, t0, t1, origin)
         if threads > 1:
             barrier(job.barrier, threads)
@@ -62,6 +64,8 @@ def _task(job, thread, threads, block0, block1):
             if threads > 1:
                 barrier(job.barrier, threads)
             _step(job, s, origin, block0, block1)
+        if job.wavefront:
+            atomic_store(job.steps, 0, stop)
         start = stop
     _leave(job, block0 * lanes, block1 * lanes)
 

@@ -14,8 +14,12 @@ import numpy as np
 SLOT_KINDS: Mapping[str, str] = {
     # how the work is split
     "threads": "int",  # that take part in this run
-    "tasks": "int",  # blocks of this layer, one after another
+    "tasks": "int",  # blocks of this run, one after another
     "together": "int",  # 1: all threads do each task, each some units, a barrier per step; 0: one thread each
+    "wavefront": "int",  # 1: in `forward` the tasks of all layers run at once, one thread each
+    "follows": "int",  # 1: the input comes from the task before, which says in `source_steps` how far it is
+    "source_steps": "int*",
+    "steps": "int*",  # time steps whose output is written
     "brief": "int",  # 1: so little work that waking a worker for it costs more than it gives
     "barrier": "int*",  # two words shared by the threads
     "multiply": "int",  # address of the compiled product

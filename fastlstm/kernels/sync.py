@@ -115,10 +115,10 @@ def call_kernel(typing_context: Any, address: types.Integer, job: types.CPointer
 
 
 @inner
-def wait_while(words, index, value):
-    """Return when `words[index]` is no longer `value`; spins, then yields the processor, then naps."""
+def wait_until(words, index, value):
+    """Return when `words[index]` is at least `value`; spins, then yields the processor, then naps."""
     spins = 0
-    while atomic_load(words, index) == value:
+    while atomic_load(words, index) < value:
         spins += 1
         if spins < SPINS:
             pause()
@@ -136,4 +136,4 @@ def barrier(words, threads):
         atomic_store(words, 0, 0)
         atomic_add(words, 1, 1)
     else:
-        wait_while(words, 1, generation)
+        wait_until(words, 1, generation + 1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import errors
-from ..contract import Cell, Layer, sizes
+from ..contract import Cell, sizes
 from ..engine import Engine
 from . import checks
 from .arrays import float_dtype, require
@@ -43,11 +43,7 @@ class _Step(FromTorch):
         self._prepare()
 
     def _prepare(self) -> None:
-        config = self.config
-        layer = Layer(
-            config.kind, config.input_size, config.hidden_size, bias=config.bias, nonlinearity=config.nonlinearity
-        )
-        self._engine = Engine(layer, self.dtype)
+        self._engine = Engine(self.config.layer(), self.dtype)
         self._layer_parameters = {f"{name}_l0": value for name, value in self._parameters.items()}
 
     def _forward(self, x: Any, states: tuple[Any, ...] | None) -> States:

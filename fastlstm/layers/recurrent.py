@@ -78,16 +78,18 @@ class Recurrent(FromTorch, FromKeras):
 
     def _fits(self, states: tuple[Any, ...], B: int) -> bool:
         """The initial states are right as they are."""
-        rows, dtype = self._state_rows, self.dtype
-        for state, width in zip(states, self._widths):  # noqa: B905  strict= costs 0.1 us
-            if not (
-                type(state) is ndarray
-                and state.shape == (rows, B, width)
-                and state.dtype is dtype
-                and state.flags.carray
-            ):
-                return False
-        return True
+        # The first and the last, of one or two, and no loop over them: it would cost 0.3 us.
+        h, c, rows, widths, dtype = states[0], states[-1], self._state_rows, self._widths, self.dtype
+        return (
+            type(h) is ndarray
+            and h.shape == (rows, B, widths[0])
+            and h.dtype is dtype
+            and h.flags.carray
+            and type(c) is ndarray
+            and c.shape == (rows, B, widths[-1])
+            and c.dtype is dtype
+            and c.flags.carray
+        )
 
     def _fits_reset(self, reset: Any, shape: tuple[int, ...]) -> bool:
         """The reset mask is right as it is."""

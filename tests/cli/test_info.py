@@ -80,3 +80,56 @@ def test_features_come_from_this_machine() -> None:
         assert "sse2" in info.cpu_features()
     else:
         assert "sse2" not in info.cpu_features()
+
+
+def plan(*arguments: str) -> str:
+    done = CliRunner().invoke(main, ["info", "--plan", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_plan_is_shown_with_its_reason() -> None:
+    shown = plan("nn.LSTM(128, 256)", "--input", "500,1,128", "--threads", "2")
+    assert "T=500 B=1 I=128, float32, inference" in shown
+    assert "units: all threads do every step together" in shown
+    assert "because: few samples: units shared, one barrier for each step" in shown
+    assert "2 of 2" in shown
+    assert "1 MB recurrent" in shown
+    assert "stored per token" not in shown
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "stored"),
+    [
+        # a row of input with the 1 behind it, in panels of two vectors; gates, h and c
+        ("LSTM(5, 64)", "20,4,5", lambda W: -(-6 // W) * W + 4 * 64 + 64 + 64),
+        ("GRU(5, 64)", "20,4,5", lambda W: -(-6 // W) * W + 3 * 64 + 3 * 64 + 64),
+    ],
+)
+def test_a_plan_says_what_training_stores(layer: str, shape: str, stored) -> None:  # type: ignore[no-untyped-def]
+    lanes = machine.host().lanes("float64")
+    rows = stored(machine.host().tile_vectors * lanes)
+    # No row here is a multiple of 1 KB but those of the gates, which get a cache line more.
+    count = rows * 8 + 64 * sum(width * 64 * 8 % 1024 == 0 for width in ((4,) if "LSTM" in layer else (3, 3)))
+    shown = plan(layer, "--input", shape, "--train", "--dtype", "float64")
+    assert f"{count / 1024:.3g} KB stored per token" in shown
+
+
+def test_a_cell_is_planned_as_one_step() -> None:
+    assert "T=1 B=3 I=5" in plan("LSTMCell(5, 6)", "--input", "3,5")
+    assert "T=7 B=1 I=5" in plan("LSTM(5, 6, batch_first=True)", "--input", "7,5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--plan", "LSTM(5, 6)"], "--input T,B,I"),
+        (["--plan", "LSTM(5)", "--input", "1,1,5"], "needs hidden_size"),
+        (["--plan", "LSTM(5, 6)", "--input", "1,1,7"], "input_size=5, got 7"),
+        (["--input", "1,1,7"], "go with --plan"),
+    ],
+)
+def test_a_plan_of_nothing_is_refused(arguments: list[str], told: str) -> None:
+    done = CliRunner().invoke(main, ["info", *arguments])
+    assert done.exit_code == 2
+    assert told in done.output

@@ -35,7 +35,7 @@ class Case:
         self.has_states = bool(draw.random() < 0.7)
         self.masked = bool(draw.random() < 0.3)
         self.threads = int(draw.choice([1, 2, 3]))
-        self.split = draw.choice([None, "batch", "units"])
+        self.split = draw.choice([None, "batch", "units", "layers"])
         self.split = None if self.split is None else str(self.split)
 
     def __str__(self) -> str:
