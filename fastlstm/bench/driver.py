@@ -11,7 +11,7 @@ from typing import Any
 from fastlstm import info
 from fastlstm.bench.libraries import THROUGH, missing
 from fastlstm.bench.process import Process, WorkerDied, processes
-from fastlstm.bench.result import OURS, Limits, Result, Row, Timing
+from fastlstm.bench.result import ALONE, OURS, Limits, Result, Row, Timing
 from fastlstm.bench.workload import Workload
 from fastlstm.engine.pool import cores
 
@@ -21,9 +21,9 @@ Step = Callable[[str], object]
 LIMIT_SECONDS = 0.6
 
 
-def steps(workloads: Sequence[Workload], libraries: Sequence[str], rounds: int) -> int:
+def steps(workloads: Sequence[Workload], libraries: Sequence[str], rounds: int, scaling: bool = False) -> int:
     """How often `run` will tell that something has been done."""
-    return len(workloads) * (2 + len(libraries) * (1 + rounds))
+    return len(workloads) * (2 + (len(libraries) + scaling) * (1 + rounds))
 
 
 def run(
@@ -34,10 +34,11 @@ def run(
     seconds: float,
     done: Step = lambda what: None,
     through: str = "",
+    scaling: bool = False,
 ) -> Result:
     """Time every workload in every library: best of `rounds` turns of about `seconds` each.
 
-    `through`, one of libraries.THROUGH, measures this library in that way.
+    `through`, one of libraries.THROUGH, measures this library in that way. `scaling` times it with one thread too.
     """
     adapters = {name: THROUGH[through] if through and name == OURS else name for name in libraries}
     lacking = {name: missing(adapter) for name, adapter in adapters.items()}
@@ -52,13 +53,15 @@ def run(
         through=through,
     )
     started = {name: adapters[name] for name in present} | {"reference": "reference"}
+    if scaling and OURS in started:
+        started[ALONE] = adapters[OURS]
     with processes(started) as workers, TemporaryDirectory() as folder:
         for name in present:
             try:
                 result.versions[name] = workers[name].ask("version")["version"]
             except WorkerDied as death:
                 result.missing[name] = str(death)
-        names = list(result.versions)
+        names = [*result.versions, ALONE] if scaling and OURS in result.versions else list(result.versions)
         for workload in workloads:
             row = _Bench(workers, Path(folder) / "truth.npz", threads, done).row(workload, names, rounds, seconds)
             result.rows.append(row)
@@ -80,7 +83,8 @@ class _Bench:
         self.workers["reference"].ask("truth", workload=given, path=str(self.truth))
         self.done(f"{workload.name}: reference")
         for name in libraries:
-            reply = self._ask(row, name, "prepare", workload=given, threads=self.threads, truth=str(self.truth))
+            threads = 1 if name == ALONE else self.threads
+            reply = self._ask(row, name, "prepare", workload=given, threads=threads, truth=str(self.truth))
             if reply is not None and "refused" in reply:
                 row.refused[name] = reply["refused"]
             elif reply is not None:

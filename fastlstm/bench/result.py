@@ -13,6 +13,8 @@ from typing import Any
 from fastlstm.bench.workload import Workload
 
 OURS = "fastlstm"
+ALONE = "fastlstm, one thread"
+"""This library a second time, where scaling is measured."""
 FORMAT = 1
 
 
@@ -46,7 +48,7 @@ class Row:
 
     @property
     def peers(self) -> dict[str, Timing]:
-        return {name: timing for name, timing in self.timings.items() if name != OURS}
+        return {name: timing for name, timing in self.timings.items() if name not in (OURS, ALONE)}
 
     def ratio(self, peer: str) -> float | None:
         """The peer's best time over ours: above 1 we are faster. None where one of the two was not timed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastlstm.bench import roofline
-from fastlstm.bench.result import OURS, Result, Row, geometric_mean
+from fastlstm.bench.result import ALONE, OURS, Result, Row, geometric_mean
 from fastlstm.bench.workload import MODES, Workload
 
 
@@ -33,6 +33,7 @@ def render(result: Result) -> str:
 
 
 def _table(result: Result, peers: list[str]) -> Iterator[str]:
+    peers = [ALONE] * any(ALONE in row.timings for row in result.rows) + peers
     rows = [["row", "mode", "T,B,I,H", OURS, "GF/s", "of limit", *peers]]
     rows += [_cells(row, result, peers) for row in result.rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -46,6 +46,7 @@ class Percent(click.ParamType):
 @click.option("--through", type=click.Choice(["torch"]), help="Measure fastlstm.torch instead of the array layers.")
 @click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
+@click.option("--scaling", is_flag=True, help="Time fastlstm with one thread too.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
 @click.option("--seconds", type=click.FloatRange(0), default=0.15, show_default=True, help="Length of a turn, roughly.")
 @click.option("--start-up/--no-start-up", default=True, help="Also time new processes, with a cold and a warm cache.")
@@ -68,6 +69,7 @@ def bench(
     through: str | None,
     libraries: tuple[str, ...],
     threads: int | None,
+    scaling: bool,
     rounds: int,
     seconds: float,
     start_up: bool,
@@ -116,10 +118,17 @@ def bench(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--compare") from None
 
-    count = driver.steps(chosen, wanted, rounds)
+    count = driver.steps(chosen, wanted, rounds, scaling)
     with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
         found = driver.run(
-            chosen, wanted, threads or cores(), rounds, seconds, lambda what: bar.update(1, what), through or ""
+            chosen,
+            wanted,
+            threads or cores(),
+            rounds,
+            seconds,
+            lambda what: bar.update(1, what),
+            through or "",
+            scaling,
         )
     if start_up:
         ours = THROUGH[through] if through else result.OURS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastlstm.bench import compare, driver, plot, result, table
-from fastlstm.bench.result import Limits, Result, Row, StartUp, Timing
+from fastlstm.bench.result import ALONE, Limits, Result, Row, StartUp, Timing
 from fastlstm.bench.workload import Workload
 
 FAST = Workload("fast", "LSTM", "infer", T=100, B=1, I=128, H=128)
@@ -56,6 +57,17 @@ def test_a_row_of_the_table() -> None:
     [slow] = lines(table.render(MADE_UP), "slow")
     assert slow.split()[-6:] == ["63%", "FMA", "20.0", "ms", "0.50x", "-"]
     assert "GRU 35,20,200,200 x2 bi" in slow
+
+
+def test_one_thread_has_a_column_where_it_was_timed_and_is_no_peer() -> None:
+    alone = replace(MADE_UP.rows[0], timings=MADE_UP.rows[0].timings | {ALONE: Timing([1.8e-3], 0.1, 1e-6)})
+    run = replace(MADE_UP, rows=[alone, MADE_UP.rows[1]])
+    [header] = lines(table.render(run), "row ")
+    assert "of limit  fastlstm, one thread" in header
+    [fast] = lines(table.render(run), "fast")
+    assert fast.split()[9:12] == ["1.80", "ms", "1.80x"]
+    assert alone.best_peer == "onnxruntime"
+    assert lines(table.render(run), "A peer is") == lines(table.render(MADE_UP), "A peer is")
 
 
 def test_sizes_of_a_model_have_its_vocabulary() -> None:
@@ -159,10 +171,10 @@ def test_a_small_run_from_end_to_end() -> None:
     ]
     told: list[str] = []
     names = ["fastlstm", "torch", "onnxruntime"]
-    found = driver.run(tiny, names, threads=1, rounds=2, seconds=0.01, done=told.append)
-    assert len(told) == driver.steps(tiny, names, 2)
+    found = driver.run(tiny, names, threads=1, rounds=2, seconds=0.01, done=told.append, scaling=True)
+    assert len(told) == driver.steps(tiny, names, 2, scaling=True)
     assert set(found.versions) == set(names)
-    assert [set(row.timings) for row in found.rows] == [set(names), {"fastlstm", "torch"}]
+    assert [set(row.timings) for row in found.rows] == [{*names, ALONE}, {"fastlstm", "torch", ALONE}]
     assert found.rows[1].refused == {"onnxruntime": "inference only"}
     for row in found.rows:
         for timing in row.timings.values():
@@ -171,6 +183,20 @@ def test_a_small_run_from_end_to_end() -> None:
             assert timing.error < 1e-5
     assert found.limits is not None
     assert found.limits.fma > 1e9
+
+
+def test_scaling_is_from_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def ask(self: driver.Process, do: str, **arguments: Any) -> dict[str, Any]:
+        if do == "prepare":
+            asked.append((self.name, arguments["threads"]))
+        return original(self, do, **arguments)
+
+    original = driver.Process.ask
+    monkeypatch.setattr(driver.Process, "ask", ask)
+    driver.run([FAST], ["fastlstm"], threads=2, rounds=1, seconds=0.01, scaling=True)
+    assert asked == [("fastlstm", 2), ("fastlstm", 1)]
 
 
 def test_a_library_that_dies_costs_its_cells_only(monkeypatch: pytest.MonkeyPatch) -> None:
