@@ -13,7 +13,7 @@ from typing import Any
 
 from numba import njit, types
 
-from fastlstm.kernels.jit import OPTIONS, digest, inner
+from fastlstm.kernels.jit import OPTIONS, at, digest, inner
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.sync import (
     NAP,
@@ -168,7 +168,7 @@ def _run(control, kernel, blocks, first, count, threads):
             _post(words, control, worker, kernel, here, worker + 1)
     call_kernel(kernel, words_at(here), 0)
     if mine:
-        wait_until(words, DONE, threads - 1)
+        wait_until(at(words, DONE), threads - 1)
         atomic_store(words, BUSY, 0)
 
 
@@ -215,7 +215,7 @@ class EntryPoints:
         """The life of one worker: wait for a job in its mailbox, run it, count itself done; until told to stop."""
         digest = self._digest
 
-        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        @njit(types.void(_WORDS, types.int64), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def work(control, worker):
             _ = digest
             words = words_at(control.ctypes.data)
@@ -250,7 +250,7 @@ class EntryPoints:
         """Make a worker's semaphore."""
         digest = self._digest
 
-        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        @njit(types.void(_WORDS, types.int64), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def prepare_mailbox(control, worker):
             _ = digest
             _prepare(control.ctypes.data + (MAIL + worker * MAILBOX + SEMAPHORE) * 8)
@@ -262,7 +262,7 @@ class EntryPoints:
         """Tell a worker to end."""
         digest = self._digest
 
-        @njit(types.void(_WORDS, types.int64), cache=True, **OPTIONS)
+        @njit(types.void(_WORDS, types.int64), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def stop_worker(control, worker):
             _ = digest
             _post(words_at(control.ctypes.data), control.ctypes.data, worker, 0, 0, STOP)
@@ -274,7 +274,7 @@ class EntryPoints:
         """Take a control block for ever: who still holds it finds it busy, and runs alone."""
         digest = self._digest
 
-        @njit(types.void(_WORDS), cache=True, **OPTIONS)
+        @njit(types.void(_WORDS), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def retire(control):
             _ = digest
             words = words_at(control.ctypes.data)
@@ -291,7 +291,7 @@ class EntryPoints:
         """
         digest = self._digest
 
-        @njit(_signature(dtype, "nnnnnnnnaaaaaa"), cache=True, **OPTIONS)
+        @njit(_signature(dtype, "nnnnnnnnaaaaaa"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def run_forward(control, kernel, blocks, rows, tasks, threads, has_state, reset, x, h0, c0, out, hn, cn):
             _ = digest
             size = x.itemsize
@@ -320,7 +320,7 @@ class EntryPoints:
         """
         digest = self._digest
 
-        @njit(_signature(dtype, "nnnnnnnnnaaaaaa"), cache=True, **OPTIONS)
+        @njit(_signature(dtype, "nnnnnnnnnaaaaaa"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def run_backward(
             control, steps, weights, blocks, rows, tasks, threads, has_out, has_state, grad_out, grad_hn, grad_cn,
             grad_x, grad_h0, grad_c0,
@@ -351,11 +351,12 @@ class EntryPoints:
         """Run a kernel on each of the `rows` job blocks at the address `blocks` by itself."""
         digest = self._digest
 
-        @njit(_signature("float32", "nnnnn"), cache=True, **OPTIONS)
+        @njit(_signature("float32", "nnnnn"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def run_each(control, kernel, blocks, rows, threads):
             _ = digest
+            one = types.int64(1)  # no literal: Numba would compile `_run` again for it
             for i in range(rows):
-                _run(control, kernel, blocks, i, 1, threads)
+                _run(control, kernel, blocks, i, one, threads)
 
         return _direct(run_each)
 

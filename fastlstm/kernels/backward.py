@@ -5,7 +5,7 @@ import numpy as np
 from fastlstm.kernels.forward import blocks_per_panel
 from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
 from fastlstm.kernels.product import panel_width, product
-from fastlstm.kernels.rows import copy, copy_padded, fill
+from fastlstm.kernels.rows import clear, copy, copy_padded
 from fastlstm.kernels.step import step_backward
 from fastlstm.kernels.sync import barrier
 from fastlstm.kernels.tokens import boundary, out_row, samples, samples_at, samples_cut, share, time_of, token
@@ -161,9 +161,9 @@ def _cut(job, s, first, last):
     """Nothing flows into the state that a reset threw away."""
     for b in range(samples_cut(job, s)):
         if job.reset[boundary(job, s) * job.reset_step + b]:
-            fill(at(job.dh, b * job.h_ld + first), 0.0, min(last, job.h_ld) - first)
+            clear(at(job.dh, b * job.h_ld + first), min(last, job.h_ld) - first)
             if trait(job, "CARRIES_CELL"):
-                fill(at(job.dc, b * job.c_ld + first), 0.0, last - first)
+                clear(at(job.dc, b * job.c_ld + first), last - first)
 
 
 @inner

@@ -5,7 +5,7 @@ import numpy as np
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
-from fastlstm.kernels.rows import copy, copy_padded, fill, multiply
+from fastlstm.kernels.rows import clear, copy, copy_padded, multiply
 from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.sync import atomic_store, barrier, wait_until
 from fastlstm.kernels.tokens import (
@@ -54,7 +54,7 @@ def _task(job, thread, threads, block0, block1):
         t1 = t0 + stop - start
         origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
         if job.follows:
-            wait_until(job.source_steps, 0, stop)
+            wait_until(job.source_steps, stop)
         _gather(job, thread, threads, t0, t1, origin)
         if threads > 1:
             barrier(job.barrier, threads)
@@ -74,7 +74,8 @@ def _task(job, thread, threads, block0, block1):
 def _gather(job, thread, threads, t0, t1, origin):
     """xs = the rows of x of steps t0..t1-1, a 1 behind them (the bias' input in backward), then zeros."""
     width = (job.I // panel_width(job.x) + 1) * panel_width(job.x)
-    first, last = share(t1 - t0, 1, thread, threads)
+    one = np.int64(1)  # no literal: Numba would compile `share` again for it
+    first, last = share(t1 - t0, one, thread, threads)
     for t in range(t0 + first, t0 + last):
         row = token(job, t) - origin
         for b in range(samples(job, t)):
@@ -121,9 +122,9 @@ def _enter(job, s, first, last):
     if job.resets:
         for b in range(samples_cut(job, s)):
             if job.reset[boundary(job, s) * job.reset_step + b]:
-                fill(at(job.hin, (row + b) * job.h_ld + first), 0.0, min(last, job.h_ld) - first)
+                clear(at(job.hin, (row + b) * job.h_ld + first), min(last, job.h_ld) - first)
                 if trait(job, "CARRIES_CELL"):
-                    fill(at(job.cin, (row + b) * job.c_ld + first), 0.0, last - first)
+                    clear(at(job.cin, (row + b) * job.c_ld + first), last - first)
 
 
 @inner

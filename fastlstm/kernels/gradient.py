@@ -5,7 +5,7 @@ import numpy as np
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.pack import gate_row
 from fastlstm.kernels.product import DEPTH, C, R, panel_width, product
-from fastlstm.kernels.rows import add, copy, fill
+from fastlstm.kernels.rows import add, clear, copy
 from fastlstm.kernels.tokens import samples, share, token, x_row
 from fastlstm.kernels.vectorcopy import copy_tile
 
@@ -32,7 +32,7 @@ def _input_gradient(job, thread, threads):
     panels = (job.I + W - 1) // W
     panel = (1 + K) * W
     scratch = at(job.scratch, thread * job.scratch_thread)
-    t, last = share(job.T, 1, thread, threads)
+    t, last = share(job.T, np.int64(1), thread, threads)
     while t < last:
         stop = t + 1
         while stop < last and token(job, stop + 1) - token(job, t) <= ROWS:
@@ -67,45 +67,41 @@ def _input_gradient(job, thread, threads):
 
 @inner
 def _weight_gradients(job, thread, threads):
-    """Gradients of both weights, both biases and the projection."""
+    """Gradients of both weights and biases, in two products where the cell splits its gates, and of the projection.
+
+    One call of `_sums` in a loop: LLVM would compile each of three calls.
+    """
     W = panel_width(job.z)
     gate_rows = trait(job, "GATES") * lanes_of(job.z) * job.blocks
     x_panels = job.I // W + 1  # the 1 behind the last input makes the bias' gradient a column like the others
-    h_panels = (job.P + W - 1) // W
-    none = np.int64(0)  # no literals: Numba would compile _sums again for each pattern of them
-    if trait(job, "SPLITS_GATES"):
-        first, last = _sums(
-            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld, none
-        )
-        _unpack_input(job, first, last)
-        first, last = _sums(
-            job,
-            thread,
-            threads,
-            job.sums,
-            job.u,
-            job.z_ld,
-            gate_rows,
-            x_panels - 1,
-            x_panels,
-            job.hin,
-            job.h_ld,
-            h_panels,
-        )
-        _unpack_recurrent(job, first, last, panel_width(job.z), job.I % W)
-    else:
-        first, last = _sums(
-            job, thread, threads, job.sums, job.z, job.z_ld, gate_rows, none, x_panels, job.hin, job.h_ld, h_panels
-        )
-        _unpack_input(job, first, last)
-        _unpack_recurrent(job, first, last, x_panels * W, job.I)
-    if job.projected:
-        sums = at(job.sums, gate_rows * job.sums_ld)
-        first, last = _sums(
-            job, thread, threads, sums, job.dp, job.h_ld, job.P, none, none, job.m, job.c_ld, (job.H + W - 1) // W
-        )
-        for p in range(first, last):
-            copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
+    splits = trait(job, "SPLITS_GATES")
+    for part in range(3):
+        sums, a, a_ld, rows = job.sums, job.z, job.z_ld, gate_rows
+        x_first, x_last = 0, x_panels
+        h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
+        column, bias_column = x_panels * W, job.I
+        if part == 0:
+            if splits:
+                h_panels = 0
+        elif part == 1:
+            if not splits:
+                continue
+            a, x_first = job.u, x_panels - 1
+            column, bias_column = W, job.I % W
+        else:
+            if not job.projected:
+                continue
+            sums, a, a_ld, rows = at(job.sums, gate_rows * job.sums_ld), job.dp, job.h_ld, job.P
+            x_last = 0
+            h, h_ld, h_panels = job.m, job.c_ld, (job.H + W - 1) // W
+        first, last = _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
+        if part == 0:
+            _unpack_input(job, first, last)
+        if part == splits:
+            _unpack_recurrent(job, first, last, column, bias_column)
+        elif part == 2:
+            for p in range(first, last):
+                copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
 
 
 @inner
@@ -116,11 +112,11 @@ def _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h
     """
     W = panel_width(a)
     panels = x_last - x_first + h_panels
-    first, last = share(rows, R, thread, threads)
+    first, last = share(rows, np.int64(R), thread, threads)
     columns = at(job.scratch, thread * job.scratch_thread)
     block_rows = at(columns, panels * DEPTH * W)
     for r in range(first, last):
-        fill(at(sums, r * job.sums_ld), 0.0, panels * W)
+        clear(at(sums, r * job.sums_ld), panels * W)
     for done in range(0, job.all_tokens, DEPTH):
         K = min(DEPTH, job.all_tokens - done)
         for panel in range(panels):

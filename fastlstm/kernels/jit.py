@@ -31,7 +31,7 @@ from fastlstm.kernels.machine import host
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 
 # An inner function is never called from Python or C: no wrappers, which cost a third of the compile time.
-inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)
 """Decorator for functions called by kernels: compiled into each kernel that calls them."""
 
 
@@ -45,7 +45,7 @@ def compile_kernel(function: Callable[..., None], arguments: tuple[types.Type, .
 
     The first argument is a `Job`, so that the cache sees its digest. The code stays for the life of the process.
     """
-    compiled = numba.cfunc(types.void(*arguments), cache=True, **OPTIONS)(function)
+    compiled = numba.cfunc(types.void(*arguments), cache=True, _nrt=False, **OPTIONS)(function)
     _compiled.append(compiled)
     return compiled.address
 

@@ -1,5 +1,7 @@
 """Weights from torch's layout into panels: (1 + K, W) blocks of W columns, the bias first, zeros where nothing is."""
 
+import numpy as np
+
 from fastlstm.kernels.jit import at, inner, lanes_of, put, trait
 from fastlstm.kernels.product import panel_width
 from fastlstm.kernels.tokens import share
@@ -20,7 +22,7 @@ def pack(job, thread):
             input_bias += recurrent_bias
         _put_bias(job.wx, r, job.I, input_bias)
     if job.projected:
-        _pack_plain(job, thread, job.w_hr, job.H, 1, job.P, job.H, job.wr)
+        _pack_plain(job, thread, job.w_hr, job.H, np.int64(1), job.P, job.H, job.wr)
 
 
 def pack_transposed(job, thread):
@@ -28,7 +30,7 @@ def pack_transposed(job, thread):
     _pack_gates_transposed(job, thread, job.w_ih, job.I, job.wx_t)
     _pack_gates_transposed(job, thread, job.w_hh, job.P, job.wh_t)
     if job.projected:
-        _pack_plain(job, thread, job.w_hr, 1, job.H, job.H, job.P, job.wr_t)
+        _pack_plain(job, thread, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
 
 
 @inner

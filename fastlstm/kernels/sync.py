@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
-from fastlstm.kernels.jit import inner
+from fastlstm.kernels.jit import at, inner
 from fastlstm.kernels.machine import NEON, SCALAR, host
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -115,10 +115,10 @@ def call_kernel(typing_context: Any, address: types.Integer, job: types.CPointer
 
 
 @inner
-def wait_until(words, index, value):
-    """Return when `words[index]` is at least `value`; spins, then yields the processor, then naps."""
+def wait_until(word, value):
+    """Return when `word[0]` is at least `value`; spins, then yields the processor, then naps."""
     spins = 0
-    while atomic_load(words, index) < value:
+    while atomic_load(word, 0) < value:
         spins += 1
         if spins < SPINS:
             pause()
@@ -136,4 +136,4 @@ def barrier(words, threads):
         atomic_store(words, 0, 0)
         atomic_add(words, 1, 1)
     else:
-        wait_until(words, 1, generation + 1)
+        wait_until(at(words, 1), generation + 1)
