@@ -22,6 +22,7 @@ AUTOMAGIC = re.compile(
 )
 """Commands that IPython takes without their `%`, as long as the line is not Python."""
 ASSIGNED = re.compile(r"^(\s*[\w.,\s\[\]]+?=\s*)[%!](?!=)")
+DISCARDED = "FL211"
 PYTHON_CELLS = frozenset({"time", "timeit", "capture", "prun", "python", "python3"})
 """Cell magics whose body is Python that runs in this notebook; the body of any other is left out."""
 
@@ -55,7 +56,14 @@ class Notebook:
 
     def in_cells(self, findings: Sequence[Finding]) -> list[Finding]:
         """Findings in the joined text, with cells and the rows in them. A fix that spans cells is dropped."""
-        return [self._in_cell(finding) for finding in findings]
+        return [self._in_cell(finding) for finding in findings if not self._is_shown(finding)]
+
+    def _is_shown(self, finding: Finding) -> bool:
+        """Whether it is a value thrown away in a cell's last line: a notebook prints that one."""
+        cell = self.locate(finding.end.row)
+        lines = split_lines(cell.text)
+        last = max((i for i, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")), default=0)
+        return finding.code == DISCARDED and finding.start.column == 1 and finding.end.row - cell.above == last
 
     def _in_cell(self, finding: Finding) -> Finding:
         cell = self.locate(finding.start.row)

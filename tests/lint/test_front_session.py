@@ -155,6 +155,17 @@ def test_a_notebook_is_linted_cell_by_cell_with_its_magics(folder: Path) -> None
     assert (folder / "n.ipynb").read_text() == before.replace(", dropout=0.5", "")
 
 
+def test_the_value_of_a_cell_s_last_line_is_not_thrown_away(folder: Path) -> None:
+    made = "x, h_n = nn.GRU(5, 6)(torch.zeros(3, 4, 5))\nx.permute(1, 0, 2)\n"
+    inside = "if True:\n    x.permute(1, 0, 2)"
+    (folder / "n.ipynb").write_text(notebook(HEADER + made + "# shown", made + "print(1)", inside))
+    found = json.loads(run("--output-format", "json", "n.ipynb").stdout)
+    assert [(each["code"], each["cell"], each["location"]["row"]) for each in found] == [
+        ("FL211", 3, 2),
+        ("FL211", 4, 2),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 3}', '{"cells": [3, {"cell_type": "code"}], "a": "LSTM"}'])
 def test_what_is_no_notebook_is_a_finding(folder: Path, text: str) -> None:
     (folder / "n.ipynb").write_text(text + " LSTM" if not text.endswith("}") else text.replace("3}", '3, "a": "LSTM"}'))

@@ -11,8 +11,8 @@ from fastlstm.contract import BATCH, TIME
 from ..dims import Symbol
 from ..facts import LayerCalled, Named
 from ..values import Tensor
-from ._code import BATCH_NAMES, TIME_NAMES, with_keyword
-from .base import Problem, Right, Rule, Wrong, model
+from ._code import BATCH_NAMES, TIME_NAMES, last_word, with_keyword
+from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
     code="FL203",
@@ -78,6 +78,26 @@ return output.sum(1).view(batch_size, output.size(2))
             ),
             "mixes",
         ),
+        Wrong(
+            """
+class Encoder(nn.Module):
+    def __init__(self, seq_len):
+        super().__init__()
+        self.seq_len = seq_len
+        self.lstm = nn.LSTM(5, 6)
+
+    def forward(self, x):
+        return self.lstm(x.view(len(x), self.seq_len, -1))[0]  # FL203
+
+
+def Model():
+    return Encoder(seq_len=7)
+
+
+Model()(torch.zeros(4, 7, 5))
+""",
+            "mixes",
+        ),
     ),
     valid=(
         Right(
@@ -122,7 +142,8 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         problem = "a sequence-first value goes into a batch-first layer"
     else:
         by_flow = known[0] == BATCH or known[1] == TIME
-        if not by_flow and (known[0] or not (_named(first, BATCH_NAMES) and _named(second, TIME_NAMES))):
+        by_name = (_named(first, BATCH_NAMES) and _named(second, TIME_NAMES)) or _written(fact.input_node)
+        if not by_flow and (known[0] or not by_name):
             return
         if value.sizes[0] == 1 or value.sizes[1] == 1:
             return
@@ -157,6 +178,15 @@ def check_name(fact: Named) -> Iterator[Problem]:
         edits,
         "Add batch_first=True to the layer",
     )
+
+
+def _written(node: cst.BaseExpression | None) -> bool:
+    """Whether an input is written `x.view(len(x), self.seq_len, -1)`: samples first, then steps."""
+    if not isinstance(node, cst.Call) or last_word(node.func) not in ("view", "reshape") or len(node.args) != 3:
+        return False
+    first, second, _ = (each.value for each in node.args)
+    counted = isinstance(first, cst.Call) and code_of(first.func) == "len"
+    return counted and last_word(second) in TIME_NAMES
 
 
 def _named(symbol: Symbol | None, names: frozenset[str]) -> bool:
