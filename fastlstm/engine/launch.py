@@ -140,22 +140,22 @@ def _awake(words, address, threads):
 
 
 @inner
-def _block(blocks, number):
+def block_at(blocks, number):
     """One of the job blocks at the address `blocks`."""
     return words_at(blocks + number * _BLOCK_BYTES)
 
 
 @inner
-def _run(control, kernel, blocks, first, count, threads):
+def run_tasks(control, kernel, blocks, first, count, threads):
     """Run `kernel` on the blocks first..first+count-1 with up to `threads` threads; alone if the pool is taken."""
     words = words_at(control)
     mine = threads > 1 and compare_exchange(words, BUSY, 0, 1)
     if not mine:
         threads = 1
-    elif _block(blocks, first)[_BRIEF]:
+    elif block_at(blocks, first)[_BRIEF]:
         threads = _awake(words, control, threads)
     for i in range(first, first + count):
-        block = _block(blocks, i)
+        block = block_at(blocks, i)
         block[_THREADS] = threads
         block[_TASKS] = count
         block[_BARRIER] = control + BARRIER * 8
@@ -191,7 +191,7 @@ def _signature(dtype: str, kinds: str) -> types.Type:
     return types.void(*[types.int64 if kind == "n" else array for kind in kinds])
 
 
-def _direct(function: Any) -> Any:
+def direct(function: Any) -> Any:
     """The compiled function without Numba's dispatcher, which looks at the types of the arguments: 0.5 us a call.
 
     Wrong types end in an exception or worse.
@@ -296,7 +296,7 @@ class EntryPoints:
             _ = digest
             size = x.itemsize
             for i in range(rows):
-                block = _block(blocks, i)
+                block = block_at(blocks, i)
                 block[_HAS_STATE] = has_state
                 block[_H0] = h0.ctypes.data + block[_H_OFFSET] * size
                 block[_C0] = c0.ctypes.data + block[_C_OFFSET] * size
@@ -307,11 +307,11 @@ class EntryPoints:
                     block[_X] = x.ctypes.data + block[_X_OFFSET] * size
                 if i >= rows - tasks:
                     block[_OUT] = out.ctypes.data + block[_OUT_OFFSET] * size
-            at_once = rows if _block(blocks, 0)[_WAVEFRONT] else tasks
+            at_once = rows if block_at(blocks, 0)[_WAVEFRONT] else tasks
             for first in range(0, rows, at_once):
-                _run(control, kernel, blocks, first, at_once, threads)
+                run_tasks(control, kernel, blocks, first, at_once, threads)
 
-        return _direct(run_forward)
+        return direct(run_forward)
 
     def run_backward(self, dtype: str) -> Any:
         """All layers backward, the last first.
@@ -328,7 +328,7 @@ class EntryPoints:
             _ = digest
             size = grad_x.itemsize
             for i in range(rows):
-                block = _block(blocks, i)
+                block = block_at(blocks, i)
                 block[_HAS_GRAD_OUT] = 1
                 block[_HAS_GRAD_STATE] = has_state
                 block[_GRAD_HN] = grad_hn.ctypes.data + block[_H_OFFSET] * size
@@ -341,10 +341,10 @@ class EntryPoints:
                     block[_HAS_GRAD_OUT] = has_out
                     block[_GRAD_OUT] = grad_out.ctypes.data + block[_OUT_OFFSET] * size
             for first in range(rows - tasks, -1, -tasks):
-                _run(control, steps, blocks, first, tasks, threads)
-                _run(control, weights, blocks, first, tasks, threads)
+                run_tasks(control, steps, blocks, first, tasks, threads)
+                run_tasks(control, weights, blocks, first, tasks, threads)
 
-        return _direct(run_backward)
+        return direct(run_backward)
 
     @cached_property
     def run_each(self) -> Any:
@@ -354,11 +354,11 @@ class EntryPoints:
         @njit(_signature("float32", "nnnnn"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
         def run_each(control, kernel, blocks, rows, threads):
             _ = digest
-            one = types.int64(1)  # no literal: Numba would compile `_run` again for it
+            one = types.int64(1)  # no literal: Numba would compile `run_tasks` again for it
             for i in range(rows):
-                _run(control, kernel, blocks, i, one, threads)
+                run_tasks(control, kernel, blocks, i, one, threads)
 
-        return _direct(run_each)
+        return direct(run_each)
 
 
 ENTRY = EntryPoints(digest())
