@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fastlstm.contract import Layer
+from fastlstm.torch import quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.module import Accelerated, call, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
@@ -16,13 +17,15 @@ from fastlstm.torch.serve import objection, surroundings, warn_once
 class _Cell(Accelerated, torch.nn.RNNCellBase):
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The states after one step. input: (B, I) or (I,). hx: (B, H), an LSTMCell's a pair of them."""
+        tracing = torch.compiler.is_compiling()
+        if not tracing and (after := quick.cell(self, input, hx)) is not None:
+            return after
         config = self._config()
         weights = self._present(("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if config.bias else 2])
         states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         if not all(isinstance(one, Tensor) for one in (input, *states, *weights)):
             return leaf(self, input, hx=hx) if is_symbolic(input, hx) else super().forward(input, hx)
         tensors = (input, *states, *weights)
-        tracing = torch.compiler.is_compiling()
         if tracing:
             reason = None
             served = traceable(tensors)

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
 from fastlstm.contract import Layer, sizes
+from fastlstm.torch import quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
 from fastlstm.torch.module import Accelerated, call, trace, traceable
@@ -28,11 +29,13 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         (L*D, B, H). reset: (T, B) bool, (T,) unbatched, never batch-first: where true, the state is zeroed before that
         step and no gradient passes.
         """
+        tracing = torch.compiler.is_compiling()
+        if not tracing and reset is None and (usual := quick.layer(self, input, hx)) is not None:
+            return usual
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
         states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
-        tracing = torch.compiler.is_compiling()
         if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
             return self._by_torch(None, input, hx, reset)
         if tracing:

@@ -14,9 +14,10 @@ from torch import Tensor
 from fastlstm.contract import Layer, sizes
 from fastlstm.engine import Engine
 from fastlstm.engine.pool import get_num_threads
+from fastlstm.torch.direct import Direct
 from fastlstm.torch.memory import Snapshot
 
-DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
 class Runner:
@@ -27,7 +28,14 @@ class Runner:
         self.engine = Engine(config, DTYPES[dtype])
         self.names = tuple(config.parameters())
         self.parameters: dict[str, np.ndarray] = {}
-        self._shapes = [sizes(shape) for shape in config.parameters().values()]
+        self.shapes = [sizes(shape) for shape in config.parameters().values()]
+        count = config.num_layers * config.directions
+        self.widths = ((count, config.output_size), (count, config.hidden_size))
+        """Axis 0 and 2 of each state."""
+        self.output_width = config.directions * config.output_size
+        self.direct = None if config.projected else Direct(config, DTYPES[dtype])
+        self.key: Any = None
+        """For `quick`: what the configuration was made from."""
         self._pointers: list[int] = []
         self._snapshot = Snapshot(())
         self._version = 0
@@ -55,13 +63,6 @@ class Runner:
             self._version += 1
             self._snapshot = self._snapshot.renewed()
         return self._version
-
-    def fits(self, weights: Sequence[Tensor]) -> bool:
-        """The weights are what the configuration says, on the CPU and of the engine's dtype."""
-        return len(weights) == len(self._shapes) and all(
-            weight.dtype is self.dtype and weight.shape == shape and weight.is_cpu
-            for weight, shape in zip(weights, self._shapes, strict=True)
-        )
 
 
 class Kept(np.ndarray):
@@ -105,12 +106,12 @@ def forward(
     output, final, saved = runner.engine.forward(
         runner.parameters,
         version,
-        _array(x),
-        tuple([_array(state) for state in states]) or None,
+        array(x),
+        tuple([array(state) for state in states]) or None,
         train=train,
-        batch_sizes=None if batch_sizes is None else _array(batch_sizes),
-        reset=None if reset is None else _array(reset),
-        masks=[_array(mask) for mask in masks] or None,
+        batch_sizes=None if batch_sizes is None else array(batch_sizes),
+        reset=None if reset is None else array(reset),
+        masks=[array(mask) for mask in masks] or None,
         threads=min(torch.get_num_threads(), get_num_threads()),
     )
     handle = None if saved is None else _keep(runner, saved)
@@ -140,8 +141,8 @@ def backward(
         runner.parameters,
         version,
         saved,
-        None if grad_output is None else _array(grad_output),
-        tuple([None if grad is None else _array(grad) for grad in grad_final]),
+        None if grad_output is None else array(grad_output),
+        tuple([None if grad is None else array(grad) for grad in grad_final]),
     )
     return (
         torch.from_numpy(grad_x),
@@ -150,10 +151,10 @@ def backward(
     )
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def array(tensor: Tensor) -> np.ndarray:
     """The tensor's memory, copied only where it is strided."""
-    array = tensor.detach().numpy()
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+    memory = tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()
+    return memory if memory.flags.c_contiguous else np.ascontiguousarray(memory)
 
 
 _recent: OrderedDict[Any, Runner] = OrderedDict()
