@@ -72,6 +72,31 @@ return output
     ),
     valid=(
         Right(
+            """
+class Step(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6)
+
+    def forward(self, x, state):
+        output, state = self.lstm(x, state)
+        return output, (state[0].detach(), state[1].detach())
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.step = Step()
+
+    def forward(self, x):
+        state = None
+        for chunk in x.split(2):
+            output, state = self.step(chunk, state)
+            output.sum().backward()
+        return output
+"""
+        ),
+        Right(
             model(
                 "self.lstm = nn.LSTM(5, 6)",
                 """
@@ -165,6 +190,10 @@ def zip_leaves(target: cst.CSTNode, value: Value) -> list[tuple[str, Value]]:
     return [(code_of(leaf), value) for leaf in leaves(target)]
 
 
+def _is_state(value: Tensor) -> bool:
+    return value.origin is not None and value.origin.role in ("h_n", "c_n", "h", "c")
+
+
 def _states(target: cst.CSTNode, value: Value) -> list[str]:
     """The names that get a recurrent state."""
     if (
@@ -177,7 +206,7 @@ def _states(target: cst.CSTNode, value: Value) -> list[str]:
             for element, item in zip(target.elements, value.items, strict=True)
             for name in _states(element.value, resolve(item))
         ]
-    if isinstance(value, Tensor) and value.origin is not None and value.origin.role in ("h_n", "c_n", "h", "c"):
+    if isinstance(value, Tensor) and "detached" not in value.traits and _is_state(value):
         return [code_of(leaf) for leaf in leaves(target)]
     if isinstance(value, Tup) and value.items and isinstance(target, (cst.Name, cst.Attribute)):
         inner = [_states(target, resolve(item)) for item in value.items]

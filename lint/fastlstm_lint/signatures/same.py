@@ -7,8 +7,8 @@ from ..values import Opaque, Tensor, Value, resolve
 from .registry import Site, function, method, tensor_op
 
 COPIES = words(
-    "contiguous clone detach to cuda cpu float double half bfloat16 long int bool type requires_grad_ "
-    "pin_memory detach_ type_as retain_grad"
+    "contiguous clone to cuda cpu float double half bfloat16 long int bool type requires_grad_ "
+    "pin_memory type_as retain_grad"
 )
 
 POINTWISE = words(
@@ -26,6 +26,12 @@ FUNCTIONAL = words(
 @method(*COPIES)
 def copies(site: Site, input: Value) -> Value | None:
     return resolve(input)
+
+
+@method("detach", "detach_")
+def detached(site: Site, input: Value) -> Value | None:
+    source = resolve(input)
+    return with_trait(source, "detached") if isinstance(source, Tensor) else source
 
 
 @tensor_op(*POINTWISE)
