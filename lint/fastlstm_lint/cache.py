@@ -1,7 +1,7 @@
 """Findings kept by the content of the file they were found in.
 
-The key holds everything that decides the findings: the file's bytes, its kind, the codes that are on, and the linter's
-own files. A damaged or unwritable cache is an empty one.
+The key holds everything that decides the findings: the file's bytes, its kind, the settings of the codes, the folders
+it imports from, and the linter's own files. A damaged or unwritable cache is an empty one.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self.folder = None if folder is None else folder / "lint"
 
-    def key(self, data: bytes, kind: str, enabled: frozenset[str], bases: Iterable[str] = ()) -> str:
-        """`bases`: the folders in which the file finds what it imports, from its own."""
-        words = [stamp(), kind, *sorted(enabled), "", *bases]
+    def key(self, data: bytes, kind: str, chosen: Iterable[str], bases: Iterable[str] = ()) -> str:
+        """`chosen`: the settings that decide which codes are on; `bases`: where the file finds what it imports."""
+        words = [stamp(), kind, *chosen, "", *bases]
         return hashlib.sha256("\0".join(words).encode() + b"\0" + data).hexdigest()
 
     def get(self, key: str, path: str, imports: Imports) -> tuple[list[Finding], Sources] | None:

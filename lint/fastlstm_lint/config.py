@@ -74,11 +74,18 @@ class Settings:
                 codes = frozenset(code for code in codes if not _named(code, ignored))
         return codes
 
+    def chosen_for(self, path: str) -> list[str]:
+        """What decides the codes that are on for one file, without loading a rule to ask whether it is on."""
+        ignored = [
+            code for pattern, codes in self.per_file_ignores if matches(path, pattern, self.root) for code in codes
+        ]
+        return [*self.select, "+", *self.extend_select, "-", *self.ignore, *ignored]
+
     def validate(self) -> None:
         """Refuse codes that no rule begins with."""
-        from .rules import load_rules
+        from .rules import rule_codes
 
-        known = [rule.code for rule in load_rules()] + list(OWN_CODES)
+        known = rule_codes() + list(OWN_CODES)
         given = [
             *self.select,
             *self.ignore,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import noqa
 from .config import OWN_CODES, Settings
 from .finding import Edit, Finding, Fix, Place
-from .sources import RECURRENT, Imports
+from .sources import Imports, mentions_recurrent
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def relevant(data: bytes, imports: Imports | None = None) -> bool:
     """Whether a file is worth parsing: it has a recurrent layer, or imports a file that has."""
-    if RECURRENT.search(data) is not None or b"reveal_shape" in data:
+    if mentions_recurrent(data) or b"reveal_shape" in data:
         return True
     return imports is not None and imports.reach_recurrent(data)
 

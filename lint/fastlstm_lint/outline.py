@@ -28,6 +28,10 @@ class Statement:
     def __init__(self, row: int, text: str) -> None:
         self.row, self.text = row, text
 
+    @property
+    def lines(self) -> int:
+        return self.text.count("\n") + 1
+
     @cached_property
     def module(self) -> cst.Module | None:
         """A module with this statement alone; None if libcst cannot parse it."""

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from .config import OWN_CODES
-from .rules import Rule, load_rules
+from .rules import load_rules
+from .rules.base import Rule
 
 TORCH_SAYS = {
     "silent": "torch says nothing: the program runs and computes something else.",

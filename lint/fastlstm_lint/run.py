@@ -114,7 +114,7 @@ def check_files(
         imports = Imports(tree, file)
         if not relevant(data, imports):
             continue
-        key = cache.key(data, file.suffix, settings.enabled_for(path), imports.bases())
+        key = cache.key(data, file.suffix, settings.chosen_for(path), imports.bases())
         stored = cache.get(key, path, imports)
         results[path] = Result() if stored is None else Result(*stored)
         if stored is None:

@@ -1,8 +1,8 @@
 """The files that a linted file imports: found and read without running anything, each once per run.
 
 An absolute name is looked for beside the outermost package of the importing file, in the folders from there up to the
-root, in a `src` folder of the root, and beside the importing file itself, as for a script. Installed packages see only
-themselves: what they import from one another would be most of what is installed.
+root, in a `src` folder of the root, and beside the importing file itself, as for a script. What installed packages
+import is not followed: it would be most of what is installed.
 """
 
 from __future__ import annotations
@@ -38,6 +38,16 @@ IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(\.*[ \t]*[\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n#(]*)|import[ \t]+([^\n#]+))", re.MULTILINE
 )
 WORD = re.compile(rb"[\w.]+")
+
+
+def mentions_recurrent(data: bytes) -> bool:
+    """Whether a file may hold a recurrent layer: it names one, and not only in comments."""
+    for match in RECURRENT.finditer(data):
+        before = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
+        # A line that begins a text may have a `#` in it.
+        if b"#" not in before or b"'" in before or b'"' in before:
+            return True
+    return False
 
 
 class SourceTree:
@@ -86,12 +96,9 @@ class SourceTree:
         """The folders in which a file of `folder` finds what it imports by absolute name."""
         if folder not in self._bases:
             top = self.package_top(folder)
-            found = [top]
-            if not INSTALLED.intersection(folder.parts):
-                roots = [root for root in self.roots if folder.is_relative_to(root)]
-                found += [each for each in top.parents[:FOLDERS] if any(each.is_relative_to(root) for root in roots)]
-                found += [root / "src" for root in roots if self.is_folder(root / "src")]
-                found.append(folder)
+            roots = [root for root in self.roots if folder.is_relative_to(root)]
+            above = [each for each in top.parents[:FOLDERS] if any(each.is_relative_to(root) for root in roots)]
+            found = [top, *above, *(root / "src" for root in roots if self.is_folder(root / "src")), folder]
             self._bases[folder] = tuple(dict.fromkeys(found))
         return self._bases[folder]
 
@@ -168,7 +175,7 @@ class Imports:
 
     def reach_recurrent(self, data: bytes) -> bool:
         """Whether the linted file, whose content is `data`, imports a file that has recurrent layers."""
-        if (b"torch" not in data and b"fastlstm" not in data) or INSTALLED.intersection(self.path.parts):
+        if b"torch" not in data and b"fastlstm" not in data:
             return False
         return _reaches(self.home, data, HOPS, {self.home})
 
@@ -179,7 +186,7 @@ def _reaches(file: SourceFile, data: bytes, hops: int, seen: set[SourceFile]) ->
             continue
         seen.add(found)
         content = found.content() or b""
-        if RECURRENT.search(content):
+        if mentions_recurrent(content):
             return True
         left = hops if found.path.name == "__init__.py" else hops - 1
         if left > 0 and _reaches(found, content, left, seen):
@@ -233,6 +240,8 @@ class SourceFile:
     def find(self, module: str, level: int) -> SourceFile | None:
         """The file that `module` means in this one; `level` is the number of leading dots."""
         words = module.split(".") if module else []
+        if INSTALLED.intersection(self.folder.parts):
+            return None
         if level > 0:
             folder = self.folder
             for _ in range(level - 1):
@@ -243,11 +252,7 @@ class SourceFile:
             return self._descend([folder], words)
         if not words or words[0] in LIBRARIES or not all(words):
             return None
-        tree = self.imports.tree
-        bases = tree.bases(self.folder)
-        if INSTALLED.intersection(self.folder.parts) and not self.folder.is_relative_to(bases[0] / words[0]):
-            return None
-        return self._descend(bases, words)
+        return self._descend(self.imports.tree.bases(self.folder), words)
 
     def _descend(self, folders: Iterable[Path], words: list[str]) -> SourceFile | None:
         # A package or module anywhere comes before a bare folder, as in Python.

@@ -80,7 +80,7 @@ def test_ignored_rules_are_silent_and_exit_zero_is_obeyed(folder: Path) -> None:
 
 def test_an_unparsable_file_is_a_finding_and_the_others_go_on(folder: Path) -> None:
     (folder / "broken.py").write_text("nn.LSTM(\n")
-    (folder / "bytes.py").write_bytes(b"# LSTM \xff\xfe\n")
+    (folder / "bytes.py").write_bytes(b"LSTM = 1  # \xff\xfe\n")
     (folder / "model.py").write_text(WRONG)
     code, output = run(".")
     assert code == 1
@@ -96,3 +96,25 @@ def test_the_package_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "settings", ["", '[tool.fastlstm.lint]\nselect = ["FL2"]\nper-file-ignores = {"a.py" = ["FL310"]}\n']
+)
+def test_libcst_is_loaded_only_for_a_file_that_has_to_be_parsed(folder: Path, settings: str) -> None:
+    (folder / "pyproject.toml").write_text(settings)
+    (folder / "plain.py").write_text("x = 1\n")
+    (folder / "model.py").write_text(WRONG)
+    program = (
+        "import sys\nfrom fastlstm_lint.cli import lint\n"
+        "try: lint(sys.argv[1:])\nexcept SystemExit: print('libcst' in sys.modules, file=sys.stderr)"
+    )
+
+    def loaded(*paths: str) -> bool:
+        command = [sys.executable, "-c", program, *paths]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stderr.endswith("True\n")
+
+    assert not loaded("plain.py")
+    assert loaded("plain.py", "model.py")
+    assert not loaded("plain.py", "model.py")  # kept since

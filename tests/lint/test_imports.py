@@ -143,7 +143,7 @@ def test_a_library_class_is_known_by_the_name_of_another_file(folder: Path) -> N
     text = f"{HEADER}from package import layers\n{MODEL.format('layers.Net')}".replace(
         "(5)", "(5, 6, batch_first=True)"
     )
-    write(folder, "model.py", text + "# LSTM\n")
+    write(folder, "model.py", text + "LSTM = 0\n")
     assert places("model.py") == marked(text)
 
 
@@ -256,7 +256,7 @@ def test_a_mistake_is_reported_in_its_own_file_only(folder: Path) -> None:
     write(
         folder,
         "train.py",
-        f"{HEADER}from package.wrong import Model\nmodel = Model()  # LSTM\nmodel(torch.zeros(2, 3, 5))\n",
+        f"{HEADER}from package.wrong import Model\nmodel = LSTM = Model()\nmodel(torch.zeros(2, 3, 5))\n",
     )
     result = check_files([Path("train.py"), Path("package/wrong.py")], Settings())
     assert [finding.path for finding in result.findings] == ["package/wrong.py"] * len(result.findings)
@@ -280,7 +280,7 @@ def test_a_file_that_only_imports_and_cannot_be_parsed_is_not_reported(folder: P
 @pytest.mark.parametrize("text", ["print 'x'\n", "", "\x00", "def f(:\n", "é = '\udcff'\n", "(" * 1000])
 def test_a_file_that_cannot_be_read_is_unknown(folder: Path, text: str) -> None:
     (folder / "package/layers.py").write_bytes(text.encode("utf-8", "surrogateescape"))
-    write(folder, "model.py", f"{HEADER}from package.layers import Encoder\n{MODEL.format('Encoder')}# LSTM\n")
+    write(folder, "model.py", f"{HEADER}from package.layers import Encoder\n{MODEL.format('Encoder')}LSTM = 0\n")
     assert places("model.py") == []
 
 
@@ -292,18 +292,19 @@ def test_nothing_is_executed(folder: Path) -> None:
     assert not Path("ran").exists()
 
 
-def test_a_nearer_module_comes_first_and_installed_packages_see_only_themselves(folder: Path) -> None:
+def test_a_nearer_module_comes_first_and_installed_packages_are_not_followed(folder: Path) -> None:
     write(folder, "sub/layers.py", LAYERS)
     write(folder, "layers.py", LAYERS.replace("batch_first=True", "batch_first=False"))
     text = f"{HEADER}from layers import Encoder\n{MODEL.format('Encoder')}"
     write(folder, "sub/model.py", text)
     assert places("sub/model.py") == marked(text)
-    write(folder, "site-packages/top/__init__.py", "")
-    write(folder, "site-packages/top/layers.py", LAYERS)
-    write(folder, "site-packages/other.py", LAYERS)
-    for module, expected in (("top.layers", marked(text)), (".layers", marked(text)), ("other", [])):
-        write(folder, "site-packages/top/m.py", text.replace("from layers", f"from {module}") + "# LSTM\n")
-        assert places("site-packages/top/m.py") == expected
+    for module in ("top.layers", ".layers", "layers"):
+        installed = text.replace("from layers", f"from {module}") + "LSTM = 0\n"
+        for place, expected in (("site-packages", []), ("program", marked(text))):
+            write(folder, f"{place}/top/__init__.py", "")
+            write(folder, f"{place}/top/layers.py", LAYERS)
+            write(folder, f"{place}/top/m.py", installed)
+            assert places(f"{place}/top/m.py") == (expected if module != "layers" else [])
 
 
 def test_a_src_folder_and_folders_without_init_are_searched(folder: Path) -> None:
@@ -411,3 +412,15 @@ class Model(nn.Module):
 """
     write(folder, "model.py", text)
     assert places("model.py") == marked(text)
+
+
+def test_calls_of_other_files_are_followed_up_to_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{HEADER}from package.layers import Encoder\n{MODEL.format('Encoder')}"
+    write(folder, "model.py", text)
+    assert places("model.py") == marked(text)
+    monkeypatch.setattr("fastlstm_lint.interpreter.machine.ABROAD", -100)
+    assert places("model.py") == []
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("fastlstm_lint.interpreter.machine.LINES_ABROAD", 3)
+    assert places("model.py") == []

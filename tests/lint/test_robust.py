@@ -8,6 +8,7 @@ import pytest
 from fastlstm_lint import check_source
 from fastlstm_lint.rules import load_rules
 from fastlstm_lint.rules.base import HEADER
+from fastlstm_lint.sources import mentions_recurrent
 
 PROGRAMS = [HEADER + case.code for rule in load_rules() for case in (*rule.invalid, *rule.valid)]
 WORDS = ["x", "self", "None", "torch", "h_n", "0", "-1", "(x, x)", "[]", "*x", "x[:, -1]", "nn.LSTM(5, 6)", "..."]
@@ -45,11 +46,11 @@ def test_mutated_programs_give_findings_and_no_internal_error(seed: int) -> None
         "\ufeffimport LSTM\n",
         "LSTM = " + "(" * 50 + ")" * 50,
         "LSTM\r\nx = 1\r",
-        "def f(x):\n    return f(f(x))  # LSTM\nf(f)\n",
+        "def f(x):\n    return f(f(x))\nf(f)\nLSTM = 0\n",
         "class Encoder:\n    def __init__(self, encoder): self.lstm = encoder\n    def forward(self): return LSTM\n",
         "class First:\n    def __init__(self, second): pass\n    def forward(self): return LSTM\n"
         "class Second:\n    def __init__(self, first): pass\n    def forward(self): pass\n",
-        "class A(A):\n    lstm = A()\n    def forward(self): return self.forward()\nA()()  # LSTM\n",
+        "class A(A):\n    lstm = A()\n    def forward(self): return self.forward()\nLSTM = A()()\n",
     ],
 )
 def test_odd_texts_are_survived(text: str) -> None:
@@ -73,3 +74,18 @@ def test_a_failure_of_a_rule_is_a_finding_and_not_a_crash(monkeypatch: pytest.Mo
 def test_nothing_of_the_program_is_executed() -> None:
     program = "import torch.nn as nn\nraise SystemExit(open('/nowhere'))\nnn.LSTM(1, 1)\n"
     assert check_source(program, "case.py") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"nn.LSTM", True),
+        (b"x = 1\nLSTM = 1\n", True),
+        (b"# LSTM\nx = 1  # GRU, RNN\n", False),
+        (b"# LSTM\nself.rnn = GRU()\n", True),
+        (b'"# LSTM"', True),
+        (b"lstm", False),
+    ],
+)
+def test_only_files_that_name_a_layer_outside_comments_are_parsed(text: bytes, expected: bool) -> None:
+    assert mentions_recurrent(text) is expected

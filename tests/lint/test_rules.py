@@ -12,8 +12,8 @@ import pytest
 from fastlstm_lint import check_source
 from fastlstm_lint.config import Settings
 from fastlstm_lint.fixes import apply_fixes
-from fastlstm_lint.rules import Rule, load_rules
-from fastlstm_lint.rules.base import Right, Wrong
+from fastlstm_lint.rules import load_rules
+from fastlstm_lint.rules.base import Right, Rule, Wrong
 
 spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
 assert spec is not None

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from fastlstm_lint.rules import Rule, load_rules
-from fastlstm_lint.rules.base import HEADER, Right
+from fastlstm_lint.rules import load_rules
+from fastlstm_lint.rules.base import HEADER, Right, Rule
 from fastlstm_lint.shapes.lines import Bound, read_program
 from fastlstm_lint.shapes.words import TupleWords, Words
 from torch.nn.utils.rnn import PackedSequence

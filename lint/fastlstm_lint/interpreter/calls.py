@@ -271,7 +271,7 @@ def call_function(
 ) -> Value:
     """Follow a call into the program's own code; with `entry`, parameters not given are unknown."""
     node = function.node
-    if vm.tired or sum(frame.node is function for frame in vm.frames) or _running(vm, node):
+    if not vm.may_call(function.scope) or sum(frame.node is function for frame in vm.frames) or _running(vm, node):
         return Opaque("?")
     vm.called.add(id(node))
     instance = function.bound if isinstance(function.bound, Instance) else None
@@ -282,7 +282,9 @@ def call_function(
         bind_parameters(vm, node.params, scope, given, keywords, function.scope, complete, entry)
         frame.loops = vm.frame.loops
         vm.frames.append(frame)
+        left = vm.leave(scope)
         result = vm.evaluate(node.body)
+        vm.come_back(left)
         vm.frames.pop()
         return result
     bind_parameters(vm, node.params, scope, given, keywords, function.scope, complete, entry)
@@ -292,7 +294,9 @@ def call_function(
             vm.watch(param, scope.names[param.name.value])
     from .statements import run_block
 
+    left = vm.leave(scope)
     run_block(vm, node.body)
+    vm.come_back(left)
     vm.frames.pop()
     if frame.alive and not frame.returns:
         return NONE

@@ -5,8 +5,8 @@ Of another file only those top-level statements are walked that bind a name that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import libcst as cst
 
@@ -30,6 +30,8 @@ class SourceStatement(Protocol):
     """A top-level statement of a file."""
 
     @property
+    def lines(self) -> int: ...
+    @property
     def module(self) -> cst.Module | None: ...
 
 
@@ -37,7 +39,7 @@ class SourceOutline(Protocol):
     """The statements of a file by the names they bind, and the modules whose names it takes over."""
 
     @property
-    def statements(self) -> dict[str, Any]: ...
+    def statements(self) -> Mapping[str, Sequence[SourceStatement]]: ...
     @property
     def stars(self) -> Sequence[tuple[str, int]]: ...
 
@@ -76,7 +78,7 @@ class FileScope(Scope):
         for statement in outline.statements.get(name, ()):
             if id(statement) not in self._begun:
                 self._begun.add(id(statement))
-                self._walk(statement.module)
+                self._walk(statement)
         if (value := self.own(name)) is not None:
             return value
         for module, level in outline.stars if not name.startswith("_") else ():
@@ -86,14 +88,17 @@ class FileScope(Scope):
                 return self.own(name)
         return None
 
-    def _walk(self, module: cst.Module | None) -> None:
+    def _walk(self, statement: SourceStatement) -> None:
         from .statements import run_body
 
         vm = self.vm
-        if module is None or not vm.may_follow(module):
+        module = statement.module if vm.may_parse(statement.lines) else None
+        if module is None:
             return
         frames, vm.frames = vm.frames, [Frame(self, "<module>", node=module)]
+        left = vm.leave(self)
         run_body(vm, module.body)
+        vm.come_back(left)
         vm.frames = frames
 
 

@@ -25,8 +25,12 @@ CUSTOMARY = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
 STEPS = 200_000
 """Statements walked per file before calls are no longer followed: keeps the time linear in the file for any input."""
 
-FOLLOWED = 2_000
-"""Top-level statements of other files that are walked for one linted file: keeps the time bounded."""
+ABROAD = 1_000
+"""Statements of other files that may be walked, beside twice those of the linted file, before calls there are no longer
+followed: a compiler that mentions an LSTM calls through half of its package."""
+
+LINES_ABROAD = 5_000
+"""Lines of other files that are parsed for one linted file."""
 
 DEPTH = 12
 """Calls followed inside calls. Deeper nests were not seen in 220 files of recurrent code."""
@@ -40,7 +44,9 @@ class Machine:
         self.listener = emit
         self.home = home
         self._scopes: dict[SourceFile, Scope] = {}
-        self._followed = 0  # nodes of other files' statements
+        self._lines_abroad = 0
+        self._steps_abroad = 0
+        self._left_at: int | None = None  # the step at which the walk went into another file
         self.scope = Scope()  # of the module
         self.frames: list[Frame] = [Frame(self.scope, "<module>", node=module)]
         self.defined: list[Function] = []
@@ -112,9 +118,14 @@ class Machine:
         self.steps += 1
         return self.steps < 2 * STEPS
 
-    @property
-    def tired(self) -> bool:
-        return self.steps >= STEPS or len(self.frames) > DEPTH
+    def may_call(self, scope: Scope) -> bool:
+        """Whether a call of a function defined in a scope is followed."""
+        if self.steps >= STEPS or len(self.frames) > DEPTH:
+            return False
+        if scope.top is self.scope:
+            return True
+        abroad = self._steps_abroad + (0 if self._left_at is None else self.steps - self._left_at)
+        return abroad < ABROAD + 2 * (self.steps - abroad)
 
     def where(self) -> Where:
         frame = self.frame
@@ -136,10 +147,23 @@ class Machine:
             self._scopes[file] = FileScope(self, file)
         return self._scopes[file]
 
-    def may_follow(self, module: cst.Module) -> bool:
-        """Count a statement of another file; False when the linted file has used up its share of them."""
-        self._followed += 1
-        return self._followed < FOLLOWED
+    def may_parse(self, lines: int) -> bool:
+        """Count lines of another file; False when the linted file has used up its share of them."""
+        self._lines_abroad += lines
+        return self._lines_abroad <= LINES_ABROAD
+
+    def leave(self, scope: Scope) -> bool:
+        """Note that the walk goes on in a scope; True if that is where it leaves the linted file."""
+        left = self._left_at is None and scope.top is not self.scope
+        if left:
+            self._left_at = self.steps
+        return left
+
+    def come_back(self, left: bool) -> None:
+        """The other end of what `leave` began."""
+        if left and self._left_at is not None:
+            self._steps_abroad += self.steps - self._left_at
+            self._left_at = None
 
     def define(self, value: Function | Class) -> None:
         """Remember a function or class to be entered; not those of other files."""
