@@ -98,6 +98,22 @@ class Model(nn.Module):
     def __init__(self):
         super().__init__()
         self.gru = nn.GRU(5, 6, batch_first=True)
+        self.head = nn.Sequential(nn.Softmax(dim=1), nn.Linear(6, 3))
+        self.loss = nn.CrossEntropyLoss()
+
+    def forward(self, x):
+        scores = self.head(self.gru(x)[1][-1])
+        likelihoods = torch.log(torch.softmax(scores, dim=1))
+        target = torch.zeros(4, dtype=torch.long)
+        return self.loss(scores, target), self.loss(likelihoods, target)
+"""
+        ),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, batch_first=True)
         self.head = nn.Linear(6, 3)
 
     def forward(self, x):

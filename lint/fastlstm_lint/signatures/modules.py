@@ -165,6 +165,7 @@ def with_last(value: Value, last: Axis, same_rank: bool) -> Value | None:
     """The value with its last axis replaced (`same_rank`) or with one more axis."""
     if isinstance(value, Tensor):
         if same_rank:
-            return Tensor((*value.axes[:-1], last), None, value.traits - {"created", "random"}) if value.rank else None
+            lost = {"created", "random", "softmax", "log_softmax"}
+            return Tensor((*value.axes[:-1], last), None, value.traits - lost) if value.rank else None
         return Tensor((*value.axes, last))
     return Rows(value, last, same_rank) if isinstance(value, Opaque) else None

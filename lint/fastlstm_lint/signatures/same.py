@@ -12,7 +12,7 @@ COPIES = words(
 )
 
 POINTWISE = words(
-    "relu tanh sigmoid exp log abs neg sqrt rsqrt sin cos clamp clamp_min clamp_max round floor ceil erf "
+    "relu tanh sigmoid exp abs neg sqrt rsqrt sin cos clamp clamp_min clamp_max round floor ceil erf "
     "square sign reciprocal log1p expm1 nan_to_num relu_ tanh_ sigmoid_ masked_fill masked_fill_ fill_ zero_ "
     "pow cumsum flip"
 )
@@ -26,6 +26,15 @@ FUNCTIONAL = words(
 @method(*COPIES)
 def copies(site: Site, input: Value) -> Value | None:
     return resolve(input)
+
+
+@tensor_op("log")
+def log(site: Site, input: Value) -> Value | None:
+    """The logarithm of a softmax is what a log-softmax gives: no probabilities any more."""
+    source = resolve(input)
+    return (
+        source.replaced(source.axes, source.origin, source.traits - {"softmax"}) if isinstance(source, Tensor) else None
+    )
 
 
 @method("detach", "detach_")
