@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import random
+import importlib.util
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from fastlstm_lint import check_source
-from fastlstm_lint.rules import load_rules
-from fastlstm_lint.rules.base import HEADER
 from fastlstm_lint.sources import mentions_recurrent
 
-PROGRAMS = [HEADER + case.code for rule in load_rules() for case in (*rule.invalid, *rule.valid)]
-WORDS = ["x", "self", "None", "torch", "h_n", "0", "-1", "(x, x)", "[]", "*x", "x[:, -1]", "nn.LSTM(5, 6)", "..."]
+spec = importlib.util.spec_from_file_location("lint_mutants", Path(__file__).with_name("mutants.py"))
+assert spec is not None
+assert spec.loader is not None
+mutants = importlib.util.module_from_spec(spec)
+sys.modules["lint_mutants"] = mutants
+spec.loader.exec_module(mutants)
 
 
-def mutated(program: str, rng: random.Random) -> str:
-    """The program with some of its words or lines exchanged."""
-    lines = program.split("\n")
-    for _ in range(rng.randint(1, 3)):
-        i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
-        if rng.random() < 0.3:
-            lines[i], lines[j] = lines[j], lines[i]
-        else:
-            words = lines[i].split(" ")
-            at = rng.randrange(len(words))
-            words[at] = rng.choice(WORDS) if words[at] else words[at]
-            lines[i] = " ".join(words)
-    return "\n".join(lines)
+def test_mutants_are_mostly_programs() -> None:
+    parsed = sum(mutants.parsed(mutants.mutant(seed)) is not None for seed in range(100))
+    assert 60 < parsed < 95
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_mutated_programs_give_findings_and_no_internal_error(seed: int) -> None:
-    rng = random.Random(seed)
-    for _ in range(250):
-        program = mutated(rng.choice(PROGRAMS), rng)
-        errors = [finding for finding in check_source(program, "case.py") if finding.code == "FL902"]
-        assert not errors, f"{errors[0].message}\n{program}"
+def test_a_failure_and_a_long_time_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastlstm_lint.engine.collect", None)
+    assert mutants.complaint("import torch.nn as nn\nnn.LSTM(5, 6)\n") is not None
+    with pytest.raises(mutants.TooSlow), mutants.limited(0.05):
+        time.sleep(5)
+
+
+# All 10,000 by `python tests/lint/mutants.py`.
+@pytest.mark.parametrize("hundred", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 20))])
+def test_mutants_give_findings_and_no_internal_error(hundred: int) -> None:
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        program = mutants.mutant(seed)
+        with mutants.limited(mutants.SECONDS):
+            message = mutants.complaint(program)
+        assert message is None, f"seed {seed}: {message}\n{program}"
 
 
 @pytest.mark.parametrize(
