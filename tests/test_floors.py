@@ -66,6 +66,8 @@ LINT = Tower(
     (
         rooms("dims finding"),
         rooms("source nodes twins"),
+        rooms("tensors"),
+        rooms("unknowns"),
         rooms("values"),
         rooms("layers"),
         rooms("facts"),
@@ -85,7 +87,7 @@ LINT = Tower(
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("values", "layers", "facts", "signatures", "interpreter", "rules", "shapes"), BRIDGE),
+    outside=dict.fromkeys(("layers", "facts", "signatures", "interpreter", "rules", "shapes"), BRIDGE),
 )
 
 HEAVY = {

@@ -18,7 +18,7 @@ def call_builtin(
     vm: Machine, node: cst.Call, name: str, arguments: Sequence[Value], nodes: Sequence[cst.BaseExpression]
 ) -> Value | None:
     """The value of a call of a built-in function; None where nothing is known."""
-    from .expressions import length_of
+    from .items import length_of
 
     first = resolve(arguments[0]) if arguments else None
     if first is None:
@@ -53,7 +53,7 @@ def call_builtin(
             return Num(Dim.of(max(found) if name == "max" else min(found)))
         return None
     if name == "getattr" and len(arguments) > 1 and isinstance(arguments[1], Const):
-        from .expressions import attribute
+        from .attributes import attribute
 
         word = arguments[1].value
         return attribute(vm, node, first, word) if isinstance(word, str) and word.isidentifier() else None

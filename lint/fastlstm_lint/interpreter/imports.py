@@ -114,6 +114,14 @@ def dotted(node: cst.BaseExpression | None) -> str:
     return ".".join(reversed(parts))
 
 
+def canonical(full: str) -> str:
+    """The name under which a library function's signature is kept."""
+    for alias, real in SAME_AS.items():
+        if full.startswith(alias + "."):
+            return real + full[len(alias) :]
+    return full
+
+
 def import_plain(vm: Machine, statement: cst.Import) -> None:
     """`import a.b as c`."""
     for alias in statement.names:

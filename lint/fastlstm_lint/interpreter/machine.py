@@ -12,7 +12,7 @@ import libcst as cst
 
 from ..facts import AnyFact, Where
 from ..values import Class, Function, Instance, Name, Opaque, Value
-from . import calls, expressions, lists, statements
+from . import arguments, calls, expressions, items, lists, objects, statements
 from .imports import FileScope, SourceFile
 from .scope import Frame, Scope
 
@@ -84,13 +84,13 @@ class Machine:
         methods = [value for value in cls.body.values() if isinstance(value, Function)]
         if all(id(method.node) in self.called and method.name != "forward" for method in methods):
             return
-        instance = calls.make_instance(self, cls, [], {}, entry=True)
+        instance = objects.make_instance(self, cls, [], {}, entry=True)
         if not isinstance(instance, Instance):
             return
         for method in sorted(methods, key=lambda method: method.name != "forward"):
             if id(method.node) in self.called and method.name != "forward":
                 continue
-            bound = calls.bind_method(method, instance)
+            bound = objects.bind_method(method, instance)
             if isinstance(bound, Function):
                 calls.call_function(self, bound, [], {}, entry=True)
 
@@ -100,14 +100,14 @@ class Machine:
 
     def item_of(self, iterable: Value, node: cst.BaseExpression) -> Value:
         """What iterating over a value yields first."""
-        return expressions.item_of(self, iterable, node)
+        return items.item_of(self, iterable, node)
 
     def apply_values(self, node: cst.Call, callee: Value, values: list[Value]) -> Value:
         """Call a value with values, as one module of a Sequential hands on to the next."""
-        arguments = calls.Arguments()
-        arguments.positional = values
-        arguments.nodes = [node.func] * len(values)
-        return calls.apply(self, node, callee, arguments)
+        given = arguments.Arguments()
+        given.positional = values
+        given.nodes = [node.func] * len(values)
+        return calls.apply(self, node, callee, given)
 
     def rebind(self, node: cst.BaseExpression, value: Value) -> None:
         """Let the name that held a value hold what a call made of it in place."""

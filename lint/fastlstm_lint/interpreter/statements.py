@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from ..dims import Dim
 from ..facts import Discarded, Named, Unpacked
-from ..values import NONE, Class, Function, Many, Num, Opaque, Tensor, Tup, Value, dim_of, resolve
+from ..values import NONE, Many, Num, Opaque, Tensor, Tup, resolve
 from .assign import assign, delete
+from .branches import merge
+from .definitions import define_class, define_function
 from .imports import import_from, import_plain
-from .join import join
 from .lists import added
-from .scope import Frame, Scope, Snapshot
-from .truth import by_flag, large_if_true, tested_for_none, truth
+from .scope import Snapshot
+from .truth import large_if_true, truth
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -82,7 +82,7 @@ def _ann_assign(vm: Machine, statement: cst.AnnAssign) -> None:
 
 
 def _aug_assign(vm: Machine, statement: cst.AugAssign) -> None:
-    from .expressions import binary
+    from .operators import binary
 
     left = vm.evaluate(statement.target)
     right = vm.evaluate(statement.value)
@@ -134,50 +134,6 @@ def _else(vm: Machine, orelse: cst.If | cst.Else | None) -> None:
         _if(vm, orelse)
     elif orelse is not None:
         run_block(vm, orelse.body)
-
-
-def merge(vm: Machine, other: Snapshot, test: cst.BaseExpression | None = None, tested: Value = NONE) -> None:
-    """Join the frame's present state with `other`, the state at the end of the path that `test` led to."""
-    frame = vm.frame
-    if not other.alive:
-        return
-    if not frame.alive:
-        frame.restore(other)
-        return
-    filled = None if test is None else tested_for_none(test)
-    name = filled[0].value if filled is not None and isinstance(filled[0], cst.Name) else None
-    _merge_names(frame.scope.names, other.names, tested, name, filled is not None and filled[1])
-    if frame.instance is not None and other.attributes is not None:
-        _merge_names(frame.instance.attributes, other.attributes, tested, None, False)
-
-
-def _merge_names(
-    mine: dict[str, Value], theirs: dict[str, Value], tested: Value, filled: str | None, from_theirs: bool
-) -> None:
-    given, made = (mine, theirs) if from_theirs else (theirs, mine)
-    sizes = {} if filled is None else _measured_as(given.get(filled), made.get(filled))
-    for name, value in theirs.items():
-        present = mine.get(name)
-        if present is None:
-            mine[name] = value
-        elif present is not value:
-            if name == filled and isinstance(present if from_theirs else value, Opaque):
-                # `if h is None: h = zeros(...)`: what is passed must fit where the zeros fit.
-                mine[name] = value if from_theirs else present
-            elif (chosen := by_flag(tested, value, present)) is not None:
-                mine[name] = chosen
-            elif isinstance(size := given[name], Num) and sizes.get(size.dim, 0) == dim_of(made[name]):
-                # `if h is None: b, h = n, zeros(n, H)`, `else: b = h.size(0)`: the same size by another name.
-                mine[name] = made[name]
-            else:
-                mine[name] = join(present, value, name)
-
-
-def _measured_as(given: Value | None, made: Value | None) -> dict[Dim, Dim]:
-    """The sizes of an unknown as those of the tensor that takes its place."""
-    if not isinstance(given, Opaque) or not isinstance(made, Tensor):
-        return {}
-    return {size: made.sizes[i] for i, size in given.measured().items() if -made.rank <= i < made.rank}
 
 
 def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
@@ -275,42 +231,6 @@ def _captured(pattern: Any) -> list[str]:
     return found
 
 
-def _function(vm: Machine, statement: cst.FunctionDef) -> None:
-    frame = vm.frame
-    name = statement.name.value
-    function = Function(statement, frame.scope, name=name)
-    value: Value = function
-    vm.define(function)
-    for decorator in statement.decorators:
-        label = decorator.decorator
-        word = (
-            label.value if isinstance(label, cst.Name) else label.attr.value if isinstance(label, cst.Attribute) else ""
-        )
-        if word in ("property", "cached_property", "staticmethod", "classmethod"):
-            function.decorator = "property" if word == "cached_property" else word
-        elif word not in ("no_grad", "override", "abstractmethod", "typechecked", "script_method") and word:
-            value = Opaque(name)
-            break
-    frame.scope.names[name] = value
-
-
-def _class(vm: Machine, statement: cst.ClassDef) -> None:
-    frame = vm.frame
-    bases = tuple(vm.evaluate(argument.value) for argument in statement.bases if argument.star == "")
-    cls = Class(statement, frame.scope, statement.name.value, bases)
-    inner = Frame(Scope(frame.scope), statement.name.value, node=statement)
-    vm.frames.append(inner)
-    run_block(vm, statement.body)
-    vm.frames.pop()
-    cls.body = inner.scope.names
-    for value in cls.body.values():
-        if isinstance(value, Function):
-            value.scope = frame.scope
-            value.owner = cls
-    vm.define(cls)
-    frame.scope.names[statement.name.value] = cls
-
-
 def _del(vm: Machine, statement: cst.Del) -> None:
     delete(vm, statement.target)
 
@@ -340,8 +260,8 @@ HANDLERS: dict[type, Callable[[Any, Any], None]] = {
     cst.Try: _try,
     cst.TryStar: _try,
     cst.Match: _match,
-    cst.FunctionDef: _function,
-    cst.ClassDef: _class,
+    cst.FunctionDef: define_function,
+    cst.ClassDef: define_class,
     cst.Del: _del,
     cst.Global: _global,
     cst.Assert: _assert,

@@ -1,0 +1,108 @@
+"""`base.name`: what the attributes of tensors, layers, objects and modules are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..dims import Dim
+from ..facts import Misused
+from ..layers import Recurrent
+from ..values import (
+    Class,
+    Const,
+    Flag,
+    Function,
+    Instance,
+    Method,
+    Module,
+    Name,
+    Num,
+    Opaque,
+    Packed,
+    SizesOf,
+    Tensor,
+    Tup,
+    Value,
+    resolve,
+)
+from .imports import FileModule, member
+from .objects import bind_method
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
+    """`base.name`."""
+    base = resolve(base)
+    if isinstance(base, Name):
+        return Name(tuple(f"{choice}.{name}" for choice in base.choices))
+    if isinstance(base, Instance):
+        return _instance_attribute(vm, base, name)
+    if isinstance(base, Tensor):
+        if name == "shape":
+            return Tup(tuple(Num(size) for size in base.sizes), kind="shape")
+        if name in ("data", "real"):
+            return base
+        if name in ("T", "mT", "H", "mH"):
+            axes = base.axes[::-1] if name in ("T", "H") else (*base.axes[:-2], *base.axes[-2:][::-1])
+            return base.replaced(axes, base.origin)
+        if name == "ndim":
+            return Num(Dim.of(base.rank))
+        return Method(base, name)
+    if isinstance(base, Opaque):
+        if name == "shape":
+            return SizesOf(base)
+        if name in ("data", "real"):
+            return base
+        return base.attribute(name)
+    if isinstance(base, Recurrent):
+        return _layer_attribute(base, name)
+    if isinstance(base, Module):
+        if name in base.config:
+            return base.config[name]
+        return Method(base, name)
+    if isinstance(base, Packed):
+        if name in ("shape", "ndim", "size", "dim", "view", "reshape", "transpose", "permute", "squeeze", "contiguous"):
+            vm.emit(Misused(node, vm.where(), base, f".{name}"))
+        return Method(base, name)
+    if isinstance(base, FileModule):
+        return member(vm, base, name)
+    if isinstance(base, Class):
+        found = base.find(name)
+        return found if found is not None else Opaque(f"{base.name}.{name}")
+    return Method(base, name)
+
+
+def _instance_attribute(vm: Machine, base: Instance, name: str) -> Value:
+    if name in base.attributes:
+        return base.attributes[name]
+    found = base.cls.find(name)
+    if isinstance(found, Function):
+        bound = bind_method(found, base)
+        if isinstance(bound, Function) and bound.decorator == "property":
+            from .calls import call_function
+
+            return call_function(vm, bound, [], {})
+        return bound
+    if found is not None:
+        return found
+    if name in ("training",):
+        return Opaque("training")
+    value = Opaque(f"self.{name}")
+    base.attributes[name] = value
+    return value
+
+
+def _layer_attribute(layer: Recurrent, name: str) -> Value:
+    sizes = {"input_size": layer.input_size, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
+    if name in sizes:
+        return Num(sizes[name])
+    if name == "bidirectional":
+        count = layer.directions
+        return Const(count.value == 2) if count.value is not None else Flag("bidirectional", count)
+    if name == "batch_first" and layer.batch_first is not None:
+        return Const(layer.batch_first)
+    return Method(layer, name)

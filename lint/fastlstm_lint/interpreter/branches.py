@@ -1,0 +1,60 @@
+"""Where the paths of a branch or loop meet again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..dims import Dim
+from ..values import NONE, Num, Opaque, Tensor, Value, dim_of
+from .join import join
+from .scope import Snapshot
+from .truth import by_flag, tested_for_none
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def merge(vm: Machine, other: Snapshot, test: cst.BaseExpression | None = None, tested: Value = NONE) -> None:
+    """Join the frame's present state with `other`, the state at the end of the path that `test` led to."""
+    frame = vm.frame
+    if not other.alive:
+        return
+    if not frame.alive:
+        frame.restore(other)
+        return
+    filled = None if test is None else tested_for_none(test)
+    name = filled[0].value if filled is not None and isinstance(filled[0], cst.Name) else None
+    _merge_names(frame.scope.names, other.names, tested, name, filled is not None and filled[1])
+    if frame.instance is not None and other.attributes is not None:
+        _merge_names(frame.instance.attributes, other.attributes, tested, None, False)
+
+
+def _merge_names(
+    mine: dict[str, Value], theirs: dict[str, Value], tested: Value, filled: str | None, from_theirs: bool
+) -> None:
+    given, made = (mine, theirs) if from_theirs else (theirs, mine)
+    sizes = {} if filled is None else _measured_as(given.get(filled), made.get(filled))
+    for name, value in theirs.items():
+        present = mine.get(name)
+        if present is None:
+            mine[name] = value
+        elif present is not value:
+            if name == filled and isinstance(present if from_theirs else value, Opaque):
+                # `if h is None: h = zeros(...)`: what is passed must fit where the zeros fit.
+                mine[name] = value if from_theirs else present
+            elif (chosen := by_flag(tested, value, present)) is not None:
+                mine[name] = chosen
+            elif isinstance(size := given[name], Num) and sizes.get(size.dim, 0) == dim_of(made[name]):
+                # `if h is None: b, h = n, zeros(n, H)`, `else: b = h.size(0)`: the same size by another name.
+                mine[name] = made[name]
+            else:
+                mine[name] = join(present, value, name)
+
+
+def _measured_as(given: Value | None, made: Value | None) -> dict[Dim, Dim]:
+    """The sizes of an unknown as those of the tensor that takes its place."""
+    if not isinstance(given, Opaque) or not isinstance(made, Tensor):
+        return {}
+    return {size: made.sizes[i] for i, size in given.measured().items() if -made.rank <= i < made.rank}

@@ -1,0 +1,51 @@
+"""`def` and `class`: the functions and classes of the linted program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..values import Class, Function, Opaque, Value
+from .scope import Frame, Scope
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def define_function(vm: Machine, statement: cst.FunctionDef) -> None:
+    frame = vm.frame
+    name = statement.name.value
+    function = Function(statement, frame.scope, name=name)
+    value: Value = function
+    vm.define(function)
+    for decorator in statement.decorators:
+        label = decorator.decorator
+        word = (
+            label.value if isinstance(label, cst.Name) else label.attr.value if isinstance(label, cst.Attribute) else ""
+        )
+        if word in ("property", "cached_property", "staticmethod", "classmethod"):
+            function.decorator = "property" if word == "cached_property" else word
+        elif word not in ("no_grad", "override", "abstractmethod", "typechecked", "script_method") and word:
+            value = Opaque(name)
+            break
+    frame.scope.names[name] = value
+
+
+def define_class(vm: Machine, statement: cst.ClassDef) -> None:
+    frame = vm.frame
+    bases = tuple(vm.evaluate(argument.value) for argument in statement.bases if argument.star == "")
+    cls = Class(statement, frame.scope, statement.name.value, bases)
+    inner = Frame(Scope(frame.scope), statement.name.value, node=statement)
+    vm.frames.append(inner)
+    from .statements import run_block
+
+    run_block(vm, statement.body)
+    vm.frames.pop()
+    cls.body = inner.scope.names
+    for value in cls.body.values():
+        if isinstance(value, Function):
+            value.scope = frame.scope
+            value.owner = cls
+    vm.define(cls)
+    frame.scope.names[statement.name.value] = cls

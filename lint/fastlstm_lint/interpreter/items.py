@@ -1,0 +1,134 @@
+"""Items of sequences and tensors: `base[index]`, what a loop sees first, and `len`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from ..dims import Dim, Invented
+from ..facts import Misused
+from ..signatures import index
+from ..values import (
+    Const,
+    Many,
+    Module,
+    Num,
+    Opaque,
+    Packed,
+    Range,
+    SizesOf,
+    Tensor,
+    Tup,
+    Value,
+    dim_of,
+    int_of,
+    resolve,
+)
+from .imports import dotted
+from .join import join
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def evaluate_subscript(vm: Machine, node: cst.Subscript) -> Value:
+    base = resolve(vm.evaluate(node.value))
+    items = tuple(_index_item(vm, element.slice) for element in node.slice)
+    if isinstance(base, Tensor):
+        return index.index_tensor(vm, node, base, items)
+    if isinstance(base, Packed):
+        # It is a named tuple: items 0 to 3 are its fields.
+        if len(items) != 1 or isinstance(items[0], Range) or (int_of(items[0]) or 0) < 0:
+            vm.emit(Misused(node, vm.where(), base, "an index"))
+        return Opaque("?")
+    if len(items) == 1:
+        return pick(base, items[0])
+    if isinstance(base, Opaque) and len(items) > 2 and _is_whole(items[-1]) and Const(...) not in items:
+        # Nobody writes a trailing `:` but to spell out every axis.
+        settled = base.as_tensor(len(items))
+        if settled is not None:
+            return index.index_tensor(vm, node, settled, items)
+    return Opaque("?")
+
+
+def _is_whole(item: Value) -> bool:
+    return isinstance(item, Range) and item.start is None and item.stop is None and item.step is None
+
+
+def pick(base: Value, item: Value) -> Value:
+    """`base[item]` of a tuple, a list of modules, a shape or an unknown."""
+    at = int_of(item)
+    if isinstance(base, SizesOf):
+        return Num(base.base.size(at)) if at is not None else Opaque("size")
+    sequence = base.items if isinstance(base, (Tup, Module)) else None
+    if sequence is not None and at is not None and -len(sequence) <= at < len(sequence):
+        return sequence[at]
+    if sequence is not None and isinstance(base, Tup) and isinstance(item, Range) and item.step is None:
+        start = 0 if item.start is None else int_of(item.start)
+        stop = len(sequence) if item.stop is None else int_of(item.stop)
+        if start is not None and stop is not None:
+            return Tup(sequence[start:stop], base.is_list)
+    if sequence and at is None:
+        first = sequence[0]
+        for value in sequence[1:]:
+            first = join(first, value, "item")
+        return first
+    if isinstance(base, Many):
+        return base.item
+    if isinstance(base, Opaque) and at is not None:
+        return base.attribute(f"[{at}]")
+    return Opaque("?")
+
+
+def _index_item(vm: Machine, item: cst.BaseSlice) -> Value:
+    if isinstance(item, cst.Index):
+        return vm.evaluate(item.value)
+    assert isinstance(item, cst.Slice)
+    parts = [None if part is None else vm.evaluate(part) for part in (item.lower, item.upper, item.step)]
+    return Range(parts[0], parts[1], parts[2])
+
+
+def length_of(value: Value) -> Dim | None:
+    """`len(value)`."""
+    value = resolve(value)
+    if isinstance(value, Tensor):
+        return value.axes[0].size if value.rank else None
+    if isinstance(value, (Tup, Module)):
+        return Dim.of(len(value.items)) if isinstance(value, Tup) or value.items else None
+    if isinstance(value, Many):
+        return value.length
+    if isinstance(value, Range) and not value.is_slice:
+        start = Dim.of(0) if value.start is None else dim_of(value.start)
+        stop = dim_of(value.stop)
+        if start is not None and stop is not None and value.step is None:
+            return stop - start
+    if isinstance(value, SizesOf):
+        return None
+    if isinstance(value, Opaque):
+        return value.size(0)
+    return None
+
+
+def item_of(vm: Machine, iterable: Value, node: cst.BaseExpression) -> Value:
+    """What the first turn of a loop over `iterable` sees."""
+    iterable = resolve(iterable)
+    if isinstance(iterable, Tensor) and iterable.rank:
+        return iterable.replaced(iterable.axes[1:])
+    if isinstance(iterable, Tup) and iterable.items:
+        first = iterable.items[0]
+        for value in iterable.items[1:]:
+            first = join(first, value, "item")
+        return first
+    if isinstance(iterable, Module) and iterable.items:
+        first = iterable.items[0]
+        for value in iterable.items[1:]:
+            first = join(first, value, "item")
+        return first
+    if isinstance(iterable, Many):
+        return iterable.item
+    if isinstance(iterable, Range):
+        return Num(Dim.of(Invented("i")))
+    if isinstance(iterable, Module) and iterable.kind == "DataLoader":
+        return Opaque("batch", meanings={0: "batch"})
+    return Opaque(f"{dotted(node) or 'iterable'}[]")

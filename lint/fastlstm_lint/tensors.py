@@ -1,0 +1,104 @@
+"""Tensors as values: axes with symbolic sizes and meanings.
+
+An axis is a tuple of parts, slowest first; a part is a size with a meaning. A bidirectional output's last axis has the
+parts (direction, feature), and a reshape is a regrouping of parts. Meanings are the words of `fastlstm.contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .dims import Dim, product
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of an axis: its size, and its meaning or None."""
+
+    size: Dim
+    meaning: str | None = None
+
+    @property
+    def known(self) -> str | None:
+        """The meaning given here, or else the one learnt by the symbol that measures it."""
+        if self.meaning is None and (symbol := self.size.symbol) is not None:
+            return symbol.meaning
+        return self.meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a tensor."""
+
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def of(size: Dim | int, meaning: str | None = None) -> Axis:
+        return Axis((Part(Dim.of(size), meaning),))
+
+    @property
+    def size(self) -> Dim:
+        return self.parts[0].size if len(self.parts) == 1 else product(part.size for part in self.parts)
+
+    @property
+    def meaning(self) -> tuple[str | None, ...]:
+        return tuple(part.known for part in self.parts)
+
+    def means(self, *words: str) -> bool:
+        """Whether the axis means exactly these words, slowest first."""
+        return self.meaning == words
+
+    def __str__(self) -> str:
+        words = "*".join(part.known or "?" for part in self.parts)
+        return f"{self.size}" if words == "?" else f"{words}={self.size}"
+
+
+class Value:
+    """Base of all values."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where a tensor comes from: `role` is "output", "h_n", "c_n", "h", "c" of the recurrent module `layer`."""
+
+    role: str
+    layer: Any
+    node: Any
+    packed: bool = False
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor(Value):
+    """A tensor of known rank. `origin` says which recurrent call made it; `traits` are words such as "random"."""
+
+    axes: tuple[Axis, ...]
+    origin: Origin | None = None
+    traits: frozenset[str] = frozenset()
+
+    @property
+    def rank(self) -> int:
+        return len(self.axes)
+
+    @property
+    def sizes(self) -> tuple[Dim, ...]:
+        return tuple(axis.size for axis in self.axes)
+
+    def find(self, meaning: str) -> int | None:
+        """The position of the only axis with exactly this meaning."""
+        found = [i for i, axis in enumerate(self.axes) if axis.meaning == (meaning,)]
+        return found[0] if len(found) == 1 else None
+
+    def replaced(
+        self, axes: Iterable[Axis], origin: Origin | None = None, traits: frozenset[str] | None = None
+    ) -> Tensor:
+        """A tensor made from this one with other axes; it keeps the traits, not the origin."""
+        return Tensor(tuple(axes), origin, self.traits if traits is None else traits)
+
+    def __str__(self) -> str:
+        inner = ", ".join(str(axis) for axis in self.axes)
+        return f"({inner},)" if self.rank == 1 else f"({inner})"

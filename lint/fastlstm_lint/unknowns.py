@@ -1,0 +1,150 @@
+"""What is not known: values that may turn out to be tensors, sizes or objects with attributes."""
+
+from __future__ import annotations
+
+from .dims import Dim, Symbol
+from .tensors import Axis, Tensor, Value
+
+
+class Opaque(Value):
+    """Something not known, with a name. It may turn out to be a tensor, a size or an object with attributes.
+
+    `size(i)` gives the symbol of one of its axes, `number` its own symbol, `attribute` a further unknown: each is made
+    once, so that `x.size(0)` is the same size wherever it is written. `as_tensor(rank)` settles it as a tensor.
+    """
+
+    __slots__ = ("_attributes", "_number", "_sizes", "default", "maybe_none", "meanings", "name", "settled", "traits")
+
+    def __init__(self, name: str, default: int | None = None, meanings: dict[int, str] | None = None) -> None:
+        self.name = name
+        self.default = default
+        self.maybe_none = False
+        self.meanings = meanings or {}
+        self.traits: frozenset[str] = frozenset()
+        self.settled: Tensor | None = None
+        self._sizes: dict[int, Dim] = {}
+        self._attributes: dict[str, Opaque] = {}
+        self._number: Dim | None = None
+
+    @property
+    def number(self) -> Dim:
+        """The value itself, read as a size."""
+        if self._number is None:
+            self._number = Dim.of(Symbol(self.name, self.default))
+        return self._number
+
+    def be_number(self, dim: Dim) -> None:
+        """Say what the value is if it is read as a size."""
+        self._number = dim
+
+    def attribute(self, name: str) -> Opaque:
+        if name not in self._attributes:
+            self._attributes[name] = Opaque(f"{self.name}.{name}")
+        return self._attributes[name]
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        """The size of axis `index`; `name` is how the program calls it, if this is its first mention."""
+        if self.settled is not None and -self.settled.rank <= index < self.settled.rank:
+            return self.settled.axes[index].size
+        if index not in self._sizes:
+            own = name or f"{self.name}.size({index})"
+            self._sizes[index] = Dim.of(Symbol(own, meaning=self.meanings.get(index)))
+        return self._sizes[index]
+
+    def measured(self) -> dict[int, Dim]:
+        """The sizes that were asked for, by axis."""
+        return dict(self._sizes)
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        """This value as a tensor of `rank` axes; None if it was settled otherwise."""
+        if self.settled is None:
+            names = names or [None] * rank
+            axes = []
+            for i in range(rank):
+                index = i if i in self._sizes or i - rank not in self._sizes else i - rank
+                axes.append(Axis.of(self.size(index, names[i]), self.meanings.get(i)))
+            self.settled = Tensor(tuple(axes), None, self.traits)
+        return self.settled if self.settled.rank == rank else None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Rows(Opaque):
+    """An unknown whose axes but the last are those of `base`: the output of Embedding or Linear on an unknown."""
+
+    __slots__ = ("base", "last", "same_rank")
+
+    def __init__(self, base: Opaque, last: Axis, same_rank: bool) -> None:
+        super().__init__(base.name)
+        self.base, self.last, self.same_rank = base, last, same_rank
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        if self.settled is None and index == -1:
+            return self.last.size
+        if self.settled is None and index >= 0:
+            return self.base.size(index, name)
+        return super().size(index, name)
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        if self.settled is None:
+            inner = self.base.as_tensor(rank if self.same_rank else rank - 1, names)
+            if inner is None:
+                return None
+            lead = inner.axes[: rank - 1]
+            self.settled = Tensor((*lead, self.last), None, self.traits)
+        return super().as_tensor(rank, names)
+
+
+class Swapped(Opaque):
+    """An unknown `base` with axes `i` and `j` exchanged."""
+
+    __slots__ = ("base", "pair")
+
+    def __init__(self, base: Opaque, i: int, j: int) -> None:
+        super().__init__(f"{base.name}.transpose({i}, {j})")
+        self.base, self.pair = base, (i, j)
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        if self.settled is not None or index < 0:
+            return super().size(index, name)
+        i, j = self.pair
+        return self.base.size(j if index == i else i if index == j else index, name)
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        i, j = self.pair
+        if self.settled is None and max(i, j) < rank and min(i, j) >= -rank:
+            inner = self.base.as_tensor(rank)
+            if inner is None:
+                return None
+            axes = list(inner.axes)
+            axes[i], axes[j] = axes[j], axes[i]
+            self.settled = inner.replaced(axes)
+        return super().as_tensor(rank, names)
+
+
+class Inserted(Opaque):
+    """An unknown `base` with an axis of size 1 put in at `at`."""
+
+    __slots__ = ("at", "base")
+
+    def __init__(self, base: Opaque, at: int) -> None:
+        super().__init__(f"{base.name}.unsqueeze({at})")
+        self.base, self.at = base, at
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        if self.settled is not None or index < 0 or self.at < 0:
+            return super().size(index, name)
+        if index == self.at:
+            return Dim.of(1)
+        return self.base.size(index if index < self.at else index - 1, name)
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        if self.settled is None and -rank <= self.at < rank:
+            inner = self.base.as_tensor(rank - 1)
+            if inner is None:
+                return None
+            axes = list(inner.axes)
+            axes.insert(self.at % rank, Axis.of(1))
+            self.settled = inner.replaced(axes)
+        return super().as_tensor(rank, names)
