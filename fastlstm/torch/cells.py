@@ -50,7 +50,8 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
     def _config(self) -> Layer:
         kind = self.original.__name__.removesuffix("Cell")
         nonlinearity = getattr(self, "nonlinearity", "tanh")
-        return Layer(kind, self.input_size, self.hidden_size, bias=self.bias, nonlinearity=nonlinearity)
+        # torch takes any truth value as the bias of a cell
+        return Layer(kind, self.input_size, self.hidden_size, bias=bool(self.bias), nonlinearity=nonlinearity)
 
     def _fits(self, config: Layer, x: Tensor, states: Any, weights: Any, given: bool) -> bool:
         """Every shape and dtype is right and there is something to compute."""

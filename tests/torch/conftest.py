@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 import fastlstm.torch
 from fastlstm.engine import Engine
-from fastlstm.torch import serve
+from fastlstm.torch import runner, serve
 from fastlstm.torch.direct import Direct
 
 TOLERANCE = {
@@ -23,9 +24,13 @@ TOLERANCE = {
 
 
 @pytest.fixture(autouse=True)
-def each_test_warns_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A warning is an error in this suite, so a call that falls back unseen fails the test that makes it."""
+def each_test_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning is an error in this suite, so a call that falls back unseen fails the test that makes it.
+
+    What a failed test's traceback keeps alive is no other test's concern.
+    """
     monkeypatch.setattr(serve, "_warned", set())
+    monkeypatch.setattr(runner, "_kept", WeakValueDictionary())
 
 
 @pytest.fixture

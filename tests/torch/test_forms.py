@@ -145,6 +145,15 @@ def test_cells(cell: str, options: Form, dtype: torch.dtype, twins: Any, agree: 
         agree(ours, theirs, torch.randn(I, B, dtype=dtype).T, given)
 
 
+def test_any_truth_value_is_the_bias_of_a_cell(cell: str, twins: Any, agree: Agree) -> None:
+    """torch takes RNNCell(3, 5, "relu"), where the third argument is the bias."""
+    for bias in ("relu", 1, 0):
+        ours, theirs = twins(cell, I, H, bias, dtype=torch.float64)
+        agree(ours, theirs, torch.randn(B, I, dtype=torch.float64))
+        with torch.no_grad():
+            torch.testing.assert_close(ours(torch.ones_like(ours.weight_ih[:1])), theirs(torch.ones(1, I).double()))
+
+
 @pytest.mark.parametrize("empty", ["batch", "sequence"])
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time first", "batch first"])
 def test_empty(kind: str, empty: str, batch_first: bool, twins: Any) -> None:
