@@ -88,6 +88,7 @@ def test_in_one_graph(call: Callable[[str], tuple[Any, ...]], kind: str, twins: 
         same([*flat(compiled(ours)(*call(kind)))], [*flat(theirs(*call(kind)))])
 
 
+@pytest.mark.slow
 def test_every_layer_in_one_graph(kind: str, form: dict[str, Any], twins: Any, draw_input: Any) -> None:
     ours, theirs = twins(kind, I, H, dtype=torch.float64, **form)
     x = draw_input(ours)
@@ -139,6 +140,7 @@ def test_by_inductor(kind: str, twins: Any, kernel_calls: Any) -> None:
     same(*ways)
 
 
+@pytest.mark.slow
 def test_other_sizes_later(kind: str, twins: Any) -> None:
     ours, theirs = twins(kind, I, H, dtype=torch.float64)
     call = compiled(ours)
@@ -157,6 +159,7 @@ def test_weights_written_after_compiling_are_seen(kind: str, twins: Any) -> None
             module.weight_hh_l0.data.mul_(1.5)
 
 
+@pytest.mark.slow
 def test_two_backwards_and_checkpoints_in_a_graph(kind: str, twins: Any) -> None:
     from torch.utils.checkpoint import checkpoint
 

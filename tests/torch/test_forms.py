@@ -78,6 +78,7 @@ def strided(shape: tuple[int, int, int]) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", strided((1, 1, 1)))
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time first", "batch first"])
 def test_strided(kind: str, batch_first: bool, memory: str, twins: Any, agree: Agree) -> None:

@@ -94,6 +94,7 @@ def test_opcheck(kind: str) -> None:
     torch.library.opcheck(forward_operator, (spell(config), x, states, weights, None, None, [], True))
 
 
+@pytest.mark.slow
 def test_opcheck_with_resets_and_masks(kind: str, form: dict, twins, draw_input) -> None:  # type: ignore[no-untyped-def, type-arg]
     options = form | ({"dropout": 0.5} if "num_layers" in form else {})
     ours, _ = twins(kind, 3, 5, dtype=torch.float64, **options)
@@ -105,6 +106,7 @@ def test_opcheck_with_resets_and_masks(kind: str, form: dict, twins, draw_input)
     torch.library.opcheck(forward_operator, (spell(ours._config()), x, [], weights, None, reset, masks, True))
 
 
+@pytest.mark.slow
 def test_opcheck_of_packed_rows(kind: str, form: dict, twins, draw_states) -> None:  # type: ignore[no-untyped-def, type-arg]
     ours, _ = twins(kind, 3, 5, dtype=torch.float64, **form)
     weights = [parameter.detach().requires_grad_() for parameter in ours.parameters()]

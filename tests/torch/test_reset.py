@@ -87,6 +87,7 @@ def by_composed(module: Any, x: Any, reset: Tensor) -> tuple[Any, Any]:
     return x._replace(data=output) if packed else output, final if len(final) == 2 else final[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [by_module, by_composed])
 @pytest.mark.parametrize("packed", [None, "sorted", "unsorted"], ids=["batch", "packed", "packed unsorted"])
 def test_in_pieces(

@@ -23,6 +23,7 @@ def close(mine: Any, due: Any) -> None:
     torch.testing.assert_close(mine, due, **TOLERANCE[(mine[0] if isinstance(mine, tuple) else mine).dtype])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("H", WIDTHS)
 @torch.no_grad()
 def test_layers(kind: str, H: int, dtype: torch.dtype, form: dict[str, Any], twins: Any, kernel_calls: Any) -> None:
@@ -37,6 +38,7 @@ def test_layers(kind: str, H: int, dtype: torch.dtype, form: dict[str, Any], twi
     assert len(kernel_calls) == 2 * len(BATCHES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("H", WIDTHS)
 @pytest.mark.parametrize("bias", [True, False], ids=["", "no bias"])
 @torch.no_grad()
