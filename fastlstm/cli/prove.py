@@ -9,19 +9,18 @@ from typing import Any
 import click
 
 
-class Sizes(click.ParamType):
-    """A shape written as `4,7,5`."""
+class Written(click.ParamType):
+    """An input as `4,7,5`, `4,7:int` or `4:int=7`; a tuple with `+`."""
 
     name = "sizes"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from fastlstm.prove.given import read
+
         try:
-            sizes = tuple(int(size) for size in str(value).strip("()[] ").rstrip(",").split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a shape such as 4,7,5", param, ctx)
-        if any(size < 1 for size in sizes):
-            self.fail(f"{value!r} has a size below 1", param, ctx)
-        return sizes
+            return read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int", "int64", "int32")
@@ -31,7 +30,14 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int", "int64", "int32")
 @click.argument("target")
 @click.option("--args", metavar="LITERAL", help="Positional arguments of the constructor: '[5, 6]'.")
 @click.option("--kwargs", metavar="LITERAL", help="Its keyword arguments: '{\"hidden_size\": 6}'.")
-@click.option("--input", "sizes", type=Sizes(), help="Sizes of the input: 4,7,5.  [default: as its source tells]")
+@click.option(
+    "--input",
+    "inputs",
+    type=Written(),
+    multiple=True,
+    help="Sizes of the input: 4,7,5.  [default: as its source tells]  Again for each further argument, which stays "
+    "fixed: 2,4,6, of another type 4,7:int, filled with one number 4:int=7, or a tuple 2,4,6+2,4,6.",
+)
 @click.option("--dtype", type=click.Choice(DTYPES), help="Type of the input; int for token ids.")
 @click.option("--high", type=click.IntRange(2), help="How many token ids there are.")
 @click.option("--batch-dim", type=int, help="The batch axis of the input.")
@@ -44,7 +50,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int", "int64", "int32")
 @click.option("--train", is_flag=True, help="Leave the model in training mode.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights and input.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it: FILE.svg or FILE.png.")
-def prove(target: str, args: str | None, kwargs: str | None, plot: Path | None, **options: Any) -> None:
+def prove(target: str, args: str | None, kwargs: str | None, plot: Path | None, inputs: Any, **options: Any) -> None:
     """Run TARGET and show, by gradients, whether a sample's output depends on another sample's input.
 
     TARGET is MODULE:CLASS or FILE.py:CLASS; a function that makes a model and a model itself will do. THIS RUNS THE
@@ -57,6 +63,11 @@ def prove(target: str, args: str | None, kwargs: str | None, plot: Path | None, 
     from fastlstm.prove.ask import prove as ask
     from fastlstm.prove.target import TargetError, build, find
 
+    if inputs:
+        first, *more = inputs
+        if len(first) > 1 or first[0].fill is not None:
+            raise click.BadParameter("the first input is one array of random numbers", param_hint="--input")
+        options |= {"sizes": first[0].sizes, "more": tuple(more), "dtype": first[0].dtype or options["dtype"]}
     click.echo(f"This runs the code of {target.rpartition(':')[0] or target}.", err=True)
     try:
         found = find(target)

@@ -12,11 +12,9 @@ import numpy as np
 from fastlstm.testing.asserts import batch_complaint, causal_complaint
 from fastlstm.testing.dependence import Dependence, dependence
 
+from .given import FLOATS, INTEGERS, Given, array
 from .sizes import FALLBACK, Input, guess_input
 from .target import Built, TargetError
-
-FLOATS = ("float32", "float64", "float16", "bfloat16")
-INTEGERS = ("int", "int64", "int32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class Question:
     """What to give the model, and what to look at. None: as guessed from the model's source, or the usual."""
 
     sizes: tuple[int, ...] | None = None
+    more: tuple[tuple[Given, ...], ...] = ()  # further inputs, which stay fixed; several parts are a tuple
     dtype: str | None = None
     high: int | None = None
     batch_dim: int | None = None
@@ -84,11 +83,11 @@ def prove(built: Built, question: Question) -> Proof:
     known = guess_input(built)
     given = _input(question, known)
     is_torch = sys.modules.get("torch") is not None and not type(model).__module__.startswith("fastlstm.layers")
-    x, dtype = _values(given, question, is_torch)
+    x, dtype, more = _values(given, question, is_torch)
     words = f"input {tuple(x.shape)} {dtype}" + (f", {given.source}" if known is given else "")
-    answers = [_ask(model, x, "sample", _batch_axis(question, given), question, given)]
+    answers = [_ask(model, x, more, "sample", _batch_axis(question, given), question, given)]
     if question.causal:
-        answers.append(_ask(model, x, "step", _time_axis(question, given), question, given))
+        answers.append(_ask(model, x, more, "step", _time_axis(question, given), question, given))
     return Proof(words, tuple(answers))
 
 
@@ -114,32 +113,29 @@ def _time_axis(question: Question, given: Input) -> int:
     return given.time if given.time is not None else 1 - min(1, _batch_axis(question, given))
 
 
-def _values(given: Input, question: Question, is_torch: bool) -> tuple[Any, str]:
-    """A random input."""
+def _values(given: Input, question: Question, is_torch: bool) -> tuple[Any, str, tuple[Any, ...]]:
+    """A random input, its type, and what else the model is given."""
     dtype = question.dtype or ("int" if given.high is not None or question.high is not None else "float32")
     rng = np.random.default_rng(question.seed)
-    if dtype in INTEGERS:
-        high = question.high or given.high
-        if high is None:
-            raise TargetError("token ids need --high, their number")
-        values = rng.integers(0, high, given.sizes).astype("int32" if dtype == "int32" else "int64")
-    else:
-        values = rng.standard_normal(given.sizes).astype("float64" if dtype == "float64" else "float32")
-    if not is_torch:
-        return values, str(values.dtype)
-    import torch
-
-    x = torch.from_numpy(values)
-    return (x.to(getattr(torch, dtype)) if dtype in FLOATS else x), str(x.dtype).removeprefix("torch.")
+    high = question.high or given.high
+    if dtype in INTEGERS and high is None:
+        raise TargetError("token ids need --high, their number")
+    x = array(Given(given.sizes), dtype, high, rng, is_torch)
+    usual = dtype if dtype in FLOATS else "float32"
+    more = []
+    for parts in question.more:
+        arrays = tuple(array(part, part.dtype or usual, high, rng, is_torch) for part in parts)
+        more.append(arrays if len(arrays) > 1 else arrays[0])
+    return x, str(x.dtype).removeprefix("torch."), tuple(more)
 
 
-def _ask(model: Any, x: Any, what: str, dim: int, question: Question, given: Input) -> Answer:
+def _ask(model: Any, x: Any, more: tuple[Any, ...], what: str, dim: int, question: Question, given: Input) -> Answer:
     wanted = question.out_batch_dim if what == "sample" else question.out_time_dim
     high = question.high or given.high
     try:
         seen = dependence(
-            model, x, dim=dim, out_dim=dim if wanted is None else wanted, output=question.output, high=high,
-            seed=question.seed,
+            model, x, dim=dim, out_dim=dim if wanted is None else wanted, output=question.output, args=more,
+            high=high, seed=question.seed,
         )  # fmt: skip
         if what == "sample":
             return Answer(what, seen, batch_complaint(model, seen, x.shape[dim]))
@@ -155,6 +151,7 @@ def _failed(x: Any, error: Exception) -> str:
     told = explain_error(str(error))
     if isinstance(error, TypeError) and "missing" in str(error):
         told = (
-            "Models of one input are run here; in a test, assert_batch_independent(model, x, args=...) gives the rest."
+            "Give an --input for each further argument as well, a tuple as 2,4,6+2,4,6. "
+            "In a test, assert_batch_independent(model, x, args=...) takes any."
         )
     return f"with an input {tuple(x.shape)}: {type(error).__name__}: {error}" + (f"\n{told}" if told else "")

@@ -31,6 +31,7 @@ def guess_input(built: Built) -> Input | None:
     from fastlstm_lint.files import decode
     from fastlstm_lint.shapes.lines import Unreadable, read_program
     from fastlstm_lint.shapes.words import ShapeWords
+    from fastlstm_lint.sources import Imports, SourceTree
 
     layer = _of_layer(built.model)
     if layer is not None:
@@ -38,7 +39,8 @@ def guess_input(built: Built) -> Input | None:
     cls = type(built.model)
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     try:
-        program = read_program(decode(Path(file or "").read_bytes()))
+        path = Path(file or "")
+        program = read_program(decode(path.read_bytes()), Imports(SourceTree([Path.cwd()]), path).home)
     except (OSError, SyntaxError, UnicodeDecodeError, LookupError, Unreadable):
         return None
     for line in program.lines:

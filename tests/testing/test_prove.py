@@ -229,7 +229,7 @@ def test_layers_on_arrays_are_judged(tmp_path: Path) -> None:
         ("Mixing", ["--input", "4,7,9"], "Make the layer with input_size=9"),
         ("Tokens", ["--dtype", "float32"], "with an input (7, 4)"),
         ("Fails", [], "Expected 3, got 6"),
-        ("Two", [], "args=...) gives the rest"),
+        ("Two", [], "Give an --input for each further argument"),
         ("Packs", [], "that output is a packed sequence"),
         ("Mixing", ["--plot", "x.nothing"], "--plot"),
     ],
@@ -271,3 +271,59 @@ def test_a_picture_is_drawn(models: Path, tmp_path: Path, ending: str) -> None:
     assert result.exit_code == 1
     data = file.read_bytes()
     assert data.startswith(b"\x89PNG") if ending == "png" else b"output sample" in data
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+class Lengths(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, batch_first=True)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        return nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True)[0]
+
+class Stateful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6, 2)
+
+    def forward(self, x, state, scale=1.0):
+        h, c = state
+        assert h.dtype == c.dtype == x.dtype
+        return self.lstm(x, state)[0] * scale
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "options"),
+    [
+        ("Lengths", ["4,7,5", "4:int=7"], []),
+        ("Stateful", ["7,4,5", "2,4,6+2,4,6"], ["--batch-dim", "1"]),
+        ("Stateful", ["7,4,5", "(2,4,6)+(2,4,6)", "1:float32=2"], ["--batch-dim", "1"]),
+    ],
+)
+def test_further_inputs_are_given_and_stay_fixed(
+    tmp_path: Path, name: str, inputs: list[str], options: list[str]
+) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL)
+    given = [word for text in inputs for word in ("--input", text)]
+    result = CliRunner().invoke(prove, [f"{tmp_path / 'several.py'}:{name}", *given, *options])
+    assert result.exit_code == 0, result.output
+    assert "# . . ." in result.stdout
+    missing = CliRunner().invoke(prove, [f"{tmp_path / 'several.py'}:{name}", *given[:2], *options])
+    assert missing.exit_code == 2
+    assert "Give an --input for each further argument" in missing.output
+
+
+@pytest.mark.parametrize("inputs", [["4,7,5+4"], ["4=1"], ["4,7", "0,3"], ["4,7", "4:word"], ["4,,7"], ["4,7", "4+"]])
+def test_inputs_that_mean_nothing_are_refused(tmp_path: Path, inputs: list[str]) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL)
+    result = CliRunner().invoke(
+        prove, [f"{tmp_path / 'several.py'}:Lengths", *(w for t in inputs for w in ("--input", t))]
+    )
+    assert result.exit_code == 2
+    assert "--input" in result.output
