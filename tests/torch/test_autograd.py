@@ -127,10 +127,20 @@ def test_one_gradient_after_another(kind: str, twins: Any) -> None:
     close(*ways)
 
 
-def test_a_gradient_penalty(kind: str, twins: Any) -> None:
-    """create_graph=True, with dropout: torch's own operators differentiate a second time."""
+PENALISED: dict[str, tuple[str, dict[str, Any]]] = {
+    "LSTM": ("LSTM", {"num_layers": 2, "dropout": 0.5}),
+    "GRU": ("GRU", {"num_layers": 2, "dropout": 0.5, "bidirectional": True}),
+    "RNN": ("RNN", {"num_layers": 2, "bias": False, "batch_first": True}),
+    "relu": ("RNN", {"nonlinearity": "relu"}),
+    "projected": ("LSTM", {"proj_size": 2, "bidirectional": True}),
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), PENALISED.values(), ids=PENALISED)
+def test_a_gradient_penalty(kind: str, options: dict[str, Any], twins: Any) -> None:
+    """create_graph=True: torch's own operators differentiate a second time."""
     ways = []
-    for module in twins(kind, I, H, 2, dropout=0.5, dtype=torch.float64):
+    for module in twins(kind, I, H, dtype=torch.float64, **options):
         torch.manual_seed(0)
         x = data().requires_grad_()
         (grad,) = torch.autograd.grad(loss_of(module(x)), x, create_graph=True)
