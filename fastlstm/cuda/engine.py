@@ -1,0 +1,230 @@
+"""One layer stack of one dtype, forward and backward, on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from fastlstm.cells import CELLS
+from fastlstm.contract import Layer, sizes
+from fastlstm.cuda.arrays import as_device
+from fastlstm.cuda.backward import backward
+from fastlstm.cuda.forward import enter, forward
+from fastlstm.cuda.launch import run_steps
+from fastlstm.cuda.machine import machine
+from fastlstm.cuda.matrix import elementwise, fill, library, times
+from fastlstm.cuda.shim import worded
+from fastlstm.cuda.tile import Launch, choose
+from fastlstm.cuda.tokens import Tokens
+from fastlstm.cuda.weights import Weights, suffixes
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one layer's forward leaves for its backward: its input rows (N, I), and arrays as in `forward.forward`."""
+
+    rows: Any
+    z: Any
+    u: Any
+    hin: Any
+    cin: Any
+
+
+@dataclass
+class Saved:
+    """What a forward pass in training mode keeps for its backward pass. Good for one."""
+
+    tokens: Tokens
+    x_shape: tuple[int, ...]
+    reset: Any
+    masks: list[Any]
+    layers: list[Kept]
+
+
+class Engine:
+    """The kernels for one configuration and dtype (float32 or float64), with the interface of `fastlstm.engine.Engine`.
+
+    Arrays are anything with `__cuda_array_interface__` or DLPack, used in place, or NumPy arrays, copied; results are
+    Numba's device arrays, which have that interface. Work is queued on the default stream. Trusts shapes: layers check.
+    CudaError where the GPU, its driver or its memory fail. ValueError for a projection, which is not done here.
+    """
+
+    def __init__(self, config: Layer, dtype: Any, *, persistent: bool | None = None) -> None:
+        """`persistent` forces one launch for a sequence (True) or one for each step (False)."""
+        if config.projected:
+            raise ValueError("proj_size is not supported on the GPU: it would take a second barrier in each step")
+        with worded():
+            self._machine, self._library = machine(), library()
+        self.config, self.dtype, self._persistent = config, np.dtype(dtype), persistent
+        self._name = f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
+        self._cell = CELLS[self._name]
+        self._weights: list[Weights] = []
+        self._version: Any = None
+        # A training and a validation loop, and what packed batches bring.
+        self._tokens = lru_cache(16)(self._new_tokens)
+
+    def forward(
+        self,
+        parameters: Mapping[str, Any],
+        version: Any,
+        x: Any,
+        states: tuple[Any, ...] | None,
+        *,
+        train: bool,
+        batch_sizes: np.ndarray | None = None,
+        reset: Any = None,
+        masks: Sequence[Any] | None = None,
+    ) -> tuple[Any, tuple[Any, ...], Saved | None]:
+        """Output, final states, and what `backward` needs (None unless `train`).
+
+        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing, on the
+        host; states: (L*D, B, H), for an LSTM two; None for zeros. reset: (T, B) bool. masks: L-1 arrays like the
+        layers' outputs. `version` changes when a parameter does.
+        """
+        with worded():
+            return self._forward(parameters, version, x, states, train, batch_sizes, reset, masks)
+
+    def backward(
+        self,
+        parameters: Mapping[str, Any],
+        version: Any,
+        saved: Saved,
+        grad_output: Any,
+        grad_states: tuple[Any, ...] | None,
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
+        assert saved.layers, "backward consumes what forward saved"
+        with worded():
+            return self._backward(parameters, version, saved, grad_output, grad_states)
+
+    def launches(self, B: int) -> dict[str, Launch]:
+        """How the two sequence kernels are cut for a batch of B."""
+        G, H, D = self._cell.GATES, self.config.hidden_size, self.config.directions
+        rest = (B, D, self.dtype.itemsize, self._persistent)
+        return {"forward": choose(self._machine, G, H, H, *rest), "backward": choose(self._machine, 1, H, G * H, *rest)}
+
+    def _forward(
+        self, parameters: Any, version: Any, x: Any, states: Any, train: bool, batch_sizes: Any, reset: Any, masks: Any
+    ) -> tuple[Any, tuple[Any, ...], Saved | None]:
+        cell, config, empty = self._cell, self.config, self._empty
+        H, D, width = config.hidden_size, config.directions, len(self._cell_gates())
+        x = self._device("x", x)
+        tokens = self._tokens(x.shape[:-1], None if batch_sizes is None else batch_sizes.tobytes())
+        B, N = tokens.B, tokens.N
+        h0, c0 = (self._device(f"{name}_0", state) for name, state in self._both(states)) if states else (None, None)
+        hn = empty(config.num_layers * D, B, H)
+        cn = empty(config.num_layers * D, B, H) if cell.CARRIES_CELL else hn
+        mask_rows = [self._device("mask", mask).reshape(N, D * H) for mask in masks or ()]
+        reset = empty(0, 0, dtype=np.dtype(bool)) if reset is None else as_device("reset", reset, np.bool_)
+        saved = Saved(tokens, x.shape, reset, mask_rows, [])
+        rows = x.reshape(N, config.input_size)
+        for layer, weights in enumerate(self._read(parameters, version)):
+            z = empty(D, N, width)
+            for d in range(D):
+                self._library.multiply(rows, weights.w_ih[d], z[d], tb=True)
+            u = empty(D, N, width) if train and cell.SPLITS_GATES else z
+            hin = empty(D, N if train else 2 * B, H)
+            cin = empty(*hin.shape) if cell.CARRIES_CELL else hin
+            out = empty(N, D * H)
+            place = (tokens.starts, tokens.counts, reset)
+            if N:
+                elementwise(
+                    enter(self.dtype.name, train, cell.CARRIES_CELL), D * B,
+                    hin, cin, hn if h0 is None else h0, cn if c0 is None else c0, h0 is not None,
+                    *place, layer * D, B, D, tokens.apart,
+                )  # fmt: skip
+                launch = self.launches(B)["forward"]
+                kernel = forward(self._name, self.dtype.name, train, launch.tile, launch.resident, launch.persistent)
+                run_steps(kernel, launch, range(tokens.T), (
+                    z, u, weights.w_hh, weights.b_x, weights.b_u, hin, cin, out, hn, cn, *place,
+                    empty(launch.groups, dtype=np.dtype(np.int32)), layer * D, B, H, D, tokens.apart,
+                ))  # fmt: skip
+            saved.layers.append(Kept(rows, z, u, hin, cin))
+            rows = out
+            if layer < len(mask_rows):
+                rows = empty(N, D * H)
+                elementwise(times, N * D * H, out.reshape(N * D * H), mask_rows[layer].reshape(N * D * H),
+                            rows.reshape(N * D * H))  # fmt: skip
+        output = rows.reshape(*x.shape[:-1], D * H)
+        return output, (hn, cn) if cell.CARRIES_CELL else (hn,), saved if train else None
+
+    def _backward(
+        self, parameters: Any, version: Any, saved: Saved, grad_output: Any, grad_states: Any
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        cell, config, empty = self._cell, self.config, self._empty
+        tokens, H, D = saved.tokens, config.hidden_size, config.directions
+        B, N, states = tokens.B, tokens.N, config.num_layers * D
+        grad_hn, grad_cn = (
+            self._zeros(states, B, H) if state is None else self._device(f"grad_{name}_n", state)
+            for name, state in self._both(grad_states or (None, None))
+        )
+        grad_h0 = empty(states, B, H)
+        grad_c0 = empty(states, B, H) if cell.CARRIES_CELL else grad_h0
+        above = empty(0, 0) if grad_output is None else self._device("grad_output", grad_output).reshape(N, D * H)
+        ones = empty(1, N)
+        elementwise(fill, N, ones.reshape(N), self.dtype.type(1))
+        gradients = {name: empty(*sizes(shape)) for name, shape in config.parameters().items()}
+        layers = list(enumerate(self._read(parameters, version)))
+        for layer, weights in reversed(layers):
+            kept = saved.layers.pop()
+            if layer < len(saved.masks):
+                flat = above.reshape(N * D * H)
+                elementwise(times, N * D * H, flat, saved.masks[layer].reshape(N * D * H), flat)
+            if N:
+                launch = self.launches(B)["backward"]
+                kernel = backward(self._name, self.dtype.name, launch.tile, launch.resident, launch.persistent)
+                run_steps(kernel, launch, range(tokens.T - 1, -2, -1), (
+                    kept.z, kept.u, weights.w_hh, kept.hin, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,
+                    tokens.starts, tokens.counts, saved.reset, empty(launch.groups, dtype=np.dtype(np.int32)),
+                    layer * D, B, H, D, tokens.apart,
+                ))  # fmt: skip
+            above = empty(N, config.layer_input_size(layer))
+            for d, suffix in enumerate(suffixes(config, layer)):
+                self._library.multiply(kept.z[d], weights.w_ih[d], above, add=d > 0)
+                self._library.multiply(kept.z[d], kept.rows, gradients["weight_ih" + suffix], ta=True)
+                self._library.multiply(kept.u[d], kept.hin[d], gradients["weight_hh" + suffix], ta=True)
+                if config.bias:
+                    for name, gates in (("bias_ih", kept.z), ("bias_hh", kept.u)):
+                        total = gradients[name + suffix].reshape(1, len(self._cell_gates()))
+                        self._library.multiply(ones, gates[d], total)
+        grad_initial = (grad_h0, grad_c0) if cell.CARRIES_CELL else (grad_h0,)
+        return above.reshape(*saved.x_shape), grad_initial, gradients
+
+    def _cell_gates(self) -> range:
+        """The rows of the weights: all gates of all units."""
+        return range(self._cell.GATES * self.config.hidden_size)
+
+    def _both(self, states: tuple[Any, ...]) -> list[tuple[str, Any]]:
+        """(name, state) of h and c; without c, h stands in for it and is not read."""
+        return [("h", states[0]), ("c" if len(states) > 1 else "h", states[-1])]
+
+    def _device(self, name: str, value: Any) -> Any:
+        return as_device(name, value, self.dtype)
+
+    def _empty(self, *shape: int, dtype: np.dtype | None = None) -> Any:
+        return self._library.empty(shape, self.dtype if dtype is None else dtype)
+
+    def _zeros(self, *shape: int) -> Any:
+        zeros = self._empty(*shape)
+        elementwise(fill, zeros.size, zeros.reshape(zeros.size), self.dtype.type(0))
+        return zeros
+
+    def _read(self, parameters: Mapping[str, Any], version: Any) -> list[Weights]:
+        """The parameters on the device, read again when `version` has changed."""
+        if version != self._version or not self._weights:
+            self._weights = [
+                Weights.of(parameters, self.config, layer, self.dtype, self._cell.SPLITS_GATES, self._library)
+                for layer in range(self.config.num_layers)
+            ]
+            self._version = version
+        return self._weights
+
+    def _new_tokens(self, lead: tuple[int, ...], packed: bytes | None) -> Tokens:
+        if packed is not None:
+            return Tokens.packed(np.frombuffer(packed, np.int64))
+        T, B = reversed(lead) if self.config.batch_first else lead
+        return Tokens.dense(T, B, self.config.batch_first)

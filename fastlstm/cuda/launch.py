@@ -1,0 +1,48 @@
+"""Launching a sequence kernel: once, or once for each step."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from fastlstm.cuda.machine import machine
+from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.tile import Launch
+
+cuda = cuda_module()
+
+# What a block has without asking the driver for more.
+ORDINARY_SHARED = 48 * 1024
+
+_ready: dict[Any, Any] = {}
+
+
+def run_steps(kernel: Any, launch: Launch, steps: range, arguments: tuple[Any, ...]) -> None:
+    """Run `steps` (ascending or descending) of a kernel made by `forward` or `backward`, on the default stream."""
+    low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
+    spans = [(low, high + 1)] if launch.persistent else [(s, s + 1) for s in steps]
+    for first, last in spans:
+        given = (*arguments, first, last, launch.blocks, launch.share, launch.depth)
+        prepared = kernel if SIMULATED else _prepared(kernel, given)
+        prepared[launch.blocks * launch.groups, launch.tile.threads, 0, launch.shared_bytes](*given)
+
+
+def _prepared(kernel: Any, arguments: tuple[Any, ...]) -> Any:
+    """The kernel compiled for these arguments' types, which its maker fixes, and allowed all shared memory there is.
+
+    The cooperative ones must be: Numba asks nobody before a launch, and more than ORDINARY_SHARED is refused unasked.
+    """
+    if kernel not in _ready:
+        compiled = kernel.specialize(*arguments)
+        most = machine().shared_bytes
+        if most > ORDINARY_SHARED:
+            attribute = import_module("cuda.bindings.driver").CUfunction_attribute
+            for overload in compiled.overloads.values():
+                cuda.cudadrv.driver.driver.cuKernelSetAttribute(
+                    attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                    most,
+                    overload._codelibrary.get_cufunc().handle,
+                    cuda.get_current_device().id,
+                )
+        _ready[kernel] = compiled
+    return _ready[kernel]
