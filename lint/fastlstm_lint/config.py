@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import tomllib
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,7 @@ class Settings:
 
     def enabled(self) -> frozenset[str]:
         """The codes that are on."""
-        from .rules import load_rules
-
-        rules = load_rules()
-        everything = [rule.code for rule in rules] + list(OWN_CODES)
-        standard = {rule.code for rule in rules if rule.default} | set(OWN_CODES)
-        chosen = standard if not self.select else {code for code in everything if _named(code, self.select)}
-        chosen |= {code for code in everything if _named(code, self.extend_select)}
-        chosen.add(REVEAL)  # the program itself asks for it
-        return frozenset(code for code in chosen if not _named(code, self.ignore))
+        return _enabled(self.select, self.extend_select, self.ignore)
 
     def enabled_for(self, path: str) -> frozenset[str]:
         """The codes that are on for one file."""
@@ -95,6 +88,19 @@ class Settings:
         for prefix in given:
             if prefix != "ALL" and not any(code.startswith(prefix) for code in known):
                 raise ConfigError(f"no rule has the code or prefix {prefix!r}")
+
+
+@cache
+def _enabled(select: tuple[str, ...], extend_select: tuple[str, ...], ignore: tuple[str, ...]) -> frozenset[str]:
+    from .rules import load_rules
+
+    rules = load_rules()
+    everything = [rule.code for rule in rules] + list(OWN_CODES)
+    standard = {rule.code for rule in rules if rule.default} | set(OWN_CODES)
+    chosen = standard if not select else {code for code in everything if _named(code, select)}
+    chosen |= {code for code in everything if _named(code, extend_select)}
+    chosen.add(REVEAL)  # the program itself asks for it
+    return frozenset(code for code in chosen if not _named(code, ignore))
 
 
 def _named(code: str, prefixes: tuple[str, ...]) -> bool:

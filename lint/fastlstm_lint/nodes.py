@@ -16,15 +16,17 @@ NOT_CODE = words(
 """Fields of libcst nodes that hold no code, by parts of their names."""
 
 
-def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The nodes directly below a node that hold code, in the order of their fields."""
+    found: list[cst.CSTNode] = []
     for name in _child_fields(node.__class__):
         value = getattr(node, name)
         kind = value.__class__
         if kind is tuple or kind is list:
-            yield from value
+            found += value
         elif is_a(kind, cst.CSTNode):
-            yield value
+            found.append(value)
+    return found
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

@@ -65,7 +65,13 @@ class A(B, metaclass=C(1)):
 def sources() -> list[str]:
     programs = [HEADER + case.code for rule in load_rules() for case in (*rule.invalid, *rule.valid)]
     files = sorted(Path(fastlstm_lint.__file__).parent.rglob("*.py"))
-    return [ODD, ODD.replace("\n", "\r\n"), "\n\n" + ODD, *programs[::5], *(path.read_text() for path in files[::3])]
+    return [
+        ODD,
+        ODD.replace("\n", "\r\n"),
+        "\n\n" + ODD,
+        *programs[::8],
+        *(path.read_text() for path in files if path.stat().st_size > 2_000),
+    ]
 
 
 @pytest.mark.parametrize("source", sources())
