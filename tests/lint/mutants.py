@@ -107,7 +107,7 @@ def _expressions(program: str) -> list[tuple[int, int, int]]:
     tree = parsed(program)
     return [
         (node.lineno - 1, node.col_offset, node.end_col_offset or 0)
-        for node in (() if tree is None or not program.isascii() else ast.walk(tree))
+        for node in (() if tree is None or "\r" in program or not program.isascii() else ast.walk(tree))
         if isinstance(node, ast.expr) and node.lineno == node.end_lineno
     ]
 
