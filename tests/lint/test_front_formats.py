@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from click import unstyle
 from fastlstm_lint.config import Settings
+from fastlstm_lint.finding import Edit, Finding, Fix, Place
 from fastlstm_lint.report import FORMATS, statistics
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER
@@ -58,3 +59,108 @@ def test_junit_counts_one_failure_per_finding_and_a_clean_run_passes(result: Res
 
 def test_statistics_count_by_code(result: Result) -> None:
     assert [line.split()[:2] for line in statistics(result.findings).splitlines()] == [["1", "FL205"], ["1", "FL310"]]
+
+
+TEXT = "a = 1\n\tb = f(x,\n    y)\nc = 50\nd = 2\n"
+FINDINGS = [
+    Finding("FL310", "single-layer-dropout", "one", "p.py", Place(2, 6), Place(3, 7), made=4),
+    Finding(
+        "FL205", "state-flatten", "50% :,\nmore", "p.py", Place(4, 5), Place(4, 7),
+        Fix("put", True, (Edit(Place(4, 5), Place(4, 7), "60"),)), made=1,
+    ),
+    Finding("FL205", "state-flatten", "again", "p.py", Place(5, 1), Place(5, 1), Fix("put", False, ()), made=4),
+    Finding("FL903", "reveal-shape", "a note", "p.py", Place(1, 1), Place(1, 2)),
+]  # fmt: skip
+
+
+def test_text_as_a_whole() -> None:
+    shown = unstyle(FORMATS["text"](FINDINGS, {"p.py": TEXT}))
+    assert shown.splitlines() == [
+        "p.py:2:6: FL310 one",
+        "    2 |  b = f(x,",
+        "      |      ^^^^",
+        "  ... |",
+        "    4 | c = 50",
+        "p.py:4:5: FL205 50% :,",
+        "more",
+        "    1 | a = 1",
+        "  ... |",
+        "    4 | c = 50",
+        "      |     ^^",
+        "p.py:5:1: FL205 again",
+        "    4 | c = 50",
+        "    5 | d = 2",
+        "      | ^",
+        "p.py:1:1: FL903 a note",
+        "    1 | a = 1",
+        "      | ^",
+        "3 findings, 1 note, 1 with a fix (--fix), 1 with a fix that changes results (--unsafe-fixes)",
+    ]
+
+
+def test_a_summary_counts_in_the_singular_and_leaves_out_what_is_not_there() -> None:
+    assert unstyle(FORMATS["text"](FINDINGS[:1], {})).splitlines()[-1] == "1 finding"
+    assert unstyle(FORMATS["text"](FINDINGS[3:] * 2, {})).splitlines()[-1] == "2 notes"
+
+
+def test_github_as_a_whole() -> None:
+    assert FORMATS["github"](FINDINGS[1:2] + FINDINGS[3:], {}).splitlines() == [
+        "::error title=fastlstm FL205,file=p.py,line=4,endLine=4,col=5,endColumn=7::p.py:4:5: FL205 50%25 :,%0Amore",
+        "::notice title=fastlstm FL903,file=p.py,line=1,endLine=1,col=1,endColumn=2::p.py:1:1: FL903 a note",
+    ]
+
+
+def test_sarif_as_a_whole() -> None:
+    data = json.loads(FORMATS["sarif"](FINDINGS[1:2] + FINDINGS[3:], {}))
+    url = "https://fastlstm.readthedocs.io/rules/"
+    region = {"startLine": 4, "startColumn": 5, "endLine": 4, "endColumn": 7}
+    place = {"artifactLocation": {"uri": "p.py"}}
+    change = {**place, "replacements": [{"deletedRegion": region, "insertedContent": {"text": "60"}}]}
+    ids = [{"id": "FL205", "name": "state-flatten"}, {"id": "FL903", "name": "reveal-shape"}]
+    (run,) = data.pop("runs")
+    assert data == {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0"}
+    assert run["columnKind"] == "unicodeCodePoints"
+    assert run["tool"]["driver"] == {
+        "name": "fastlstm lint",
+        "informationUri": url,
+        "rules": [{**each, "helpUri": url + each["id"]} for each in ids],
+    }
+    assert run["results"][0] == {
+        "ruleId": "FL205",
+        "ruleIndex": 0,
+        "level": "warning",
+        "message": {"text": "50% :,\nmore"},
+        "locations": [{"physicalLocation": {**place, "region": region}}],
+        "fixes": [{"description": {"text": "put"}, "artifactChanges": [change]}],
+    }
+    assert (run["results"][1]["level"], run["results"][1]["ruleIndex"]) == ("note", 1)
+
+
+def test_junit_as_a_whole() -> None:
+    root = ElementTree.fromstring(FORMATS["junit"](FINDINGS, {}))
+    assert (root.tag, root.attrib) == ("testsuites", {"name": "fastlstm lint", "tests": "3", "failures": "3"})
+    (suite,) = root
+    assert (suite.tag, suite.attrib) == ("testsuite", {"name": "p.py", "tests": "3", "failures": "3", "errors": "0"})
+    case = suite[1]
+    assert (case.tag, case.attrib) == ("testcase", {"name": "fastlstm.FL205", "classname": "p.py", "line": "4"})
+    (failure,) = case
+    assert (failure.tag, failure.attrib["type"], failure.text) == ("failure", "FL205", "p.py:4:5: 50% :,\nmore")
+    (clean,) = ElementTree.fromstring(FORMATS["junit"]([], {}))
+    assert clean.attrib == {"name": "fastlstm lint", "tests": "1", "failures": "0", "errors": "0"}
+    assert [(each.tag, each.attrib["name"]) for each in clean] == [("testcase", "no findings")]
+
+
+def test_json_is_ruff_s() -> None:
+    first = json.loads(FORMATS["json"](FINDINGS[1:2], {}))[0]
+    assert {"code", "message", "filename", "location", "end_location", "fix", "url"} <= first.keys()
+    assert (first["code"], first["message"], first["filename"]) == ("FL205", "50% :,\nmore", "p.py")
+    assert (first["location"], first["end_location"]) == ({"row": 4, "column": 5}, {"row": 4, "column": 7})
+    assert first["url"] == "https://fastlstm.readthedocs.io/rules/FL205"
+
+
+def test_statistics_as_a_whole() -> None:
+    assert statistics(FINDINGS).splitlines() == [
+        "     2  FL205       2 fixable  state-flatten",
+        "     1  FL310       0 fixable  single-layer-dropout",
+        "     1  FL903       0 fixable  reveal-shape",
+    ]
