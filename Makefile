@@ -4,6 +4,7 @@
 #   make test     all tests
 #   make lint     ruff and mypy
 #   make bench    this machine, beside whatever is installed
+#   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
 #
 # torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
 # CPU build then wins, where a bare `torch` would bring several GB of CUDA. Elsewhere:
@@ -13,7 +14,7 @@ PYTHON ?= python3
 TORCH := torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
@@ -28,6 +29,16 @@ lint: .venv/.dev
 
 bench: .venv/.bench
 	$(BIN)/fastlstm bench $(ARGS)
+
+# These want a GPU, and for the comparison a torch built for CUDA, so they take the Python that is given to them and
+# install nothing: make test-gpu GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
+
+test-gpu:
+	$(GPU_PYTHON) -m pytest tests/cuda -p no:cacheprovider $(ARGS)
+
+bench-gpu:
+	$(GPU_PYTHON) benchmarks/cuda.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache

@@ -91,7 +91,7 @@ LINT = Tower(
 )
 
 HEAVY = {
-    "torch": rooms("torch interop bench demo info testing prove"),
+    "torch": rooms("torch interop bench demo info testing prove cuda"),
     "numba": rooms("kernels engine cuda bench info"),
     "llvmlite": rooms("kernels engine cuda bench info"),
     "sklearn": rooms("demo"),

@@ -21,7 +21,9 @@ def as_device(name: str, value: Any, dtype: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         found = cuda.to_device(np.ascontiguousarray(value))
-    elif cuda.is_cuda_array(value):
+    elif hasattr(value, "__cuda_ndarray__"):  # Numba's own, the simulator's too
+        found = value
+    elif hasattr(value, "__cuda_array_interface__"):
         found = cuda.as_cuda_array(value)
     elif hasattr(value, "__dlpack__"):
         found = cuda.as_cuda_array(_from_dlpack(name, value))

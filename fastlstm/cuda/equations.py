@@ -122,9 +122,10 @@ def _functions(dtype: str) -> dict[str, Any]:
 def step_forward(cell: str, dtype: str, train: bool) -> Any:
     """Device function: one unit of one sample through one step; returns the new h and c (zero without c).
 
-    step(z, u, b_x, b_u, d, row, unit, H, sums, at, apart, h, c): z, u (D, rows, G*H): input products, and where the cell
-    SPLITS_GATES and in training, room for the recurrent ones; b_x, b_u (D, G*H): biases of the two. The recurrent product of gate g is
-    sums[at + g*apart]; h, c: previous state. In training what backward needs replaces z, and u is written.
+    step(z, u, b_x, b_u, d, row, unit, H, sums, at, apart, h, c): z, u (D, rows, G*H): input products, and where the
+    cell SPLITS_GATES and in training, room for the recurrent ones; b_x, b_u (D, G*H): biases of the two. The recurrent
+    product of gate g is sums[at + g*apart]; h, c: previous state. In training what backward needs replaces z, and u is
+    written.
     """
     equations, trace = CELLS[cell], Trace(np.dtype(dtype))
     x, u = [], []
@@ -150,7 +151,7 @@ def step_forward(cell: str, dtype: str, train: bool) -> Any:
 
 @cache
 def step_backward(cell: str, dtype: str) -> Any:
-    """Device function: the gradients of one unit of one sample; returns those of the previous h past the gates and of c.
+    """Device function: the gradients of one unit of one sample; returns those of the previous h past the gates, and c.
 
     step(z, u, d, row, unit, H, h, c, dh, dc): z: what forward saved, replaced by the gradient of the input products;
     u: where the cell SPLITS_GATES, the recurrent products, replaced by theirs. h, c: the state that entered; dh, dc:

@@ -1,4 +1,4 @@
-"""Matrix products and memory on the device: cuBLAS through torch or CuPy, whichever is there, else kernels of our own."""
+"""Matrix products and memory on the device: cuBLAS through torch or CuPy where one is there, else our own kernels."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _WORDS = (
 
 
 def cuda_module() -> Any:
-    """`numba.cuda` of numba-cuda where it is installed (it puts itself in the place of Numba's own), else its successor.
+    """`numba.cuda` of numba-cuda where it is installed (it takes the place of Numba's own), else its successor's.
 
     Where neither is, Numba's own, which holds the simulator. CudaError where there is none of them.
     """
@@ -121,7 +121,7 @@ _FOREIGN = frozenset({
 
 def _meaning(message: str) -> str:
     plain = message.upper().replace(" ", "_")
-    if "LIBRARY_CANNOT_BE_FOUND" in plain and "DRIVER" in plain or "LIBCUDA" in plain:
+    if ("LIBRARY_CANNOT_BE_FOUND" in plain and "DRIVER" in plain) or "LIBCUDA" in plain:
         return "no NVIDIA driver is installed"
     told = next((words for mark, words in _WORDS if mark in plain), None)
     first = " ".join(message.split())

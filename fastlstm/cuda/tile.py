@@ -13,6 +13,8 @@ TILE_ROWS, TILE_SAMPLES = 8, 4
 MOST_SAMPLE_THREADS = 4
 # The least depth worth a stage of its own: two barriers of the block for so many rows.
 LEAST_DEPTH = 32
+# With more rows, and 4 samples, the sums would fill all 255 registers of a thread.
+MOST_TILE_ROWS = 2 * TILE_ROWS
 # Where blocks do not wait for each other their number is free: units of one block then.
 UNITS_PER_STEP_BLOCK = 16
 
@@ -51,7 +53,7 @@ class Tile:
 
     @property
     def weights_ld(self) -> int:
-        """Distance of the weights of two k: an odd multiple of row_threads, so that a warp's loads hit each bank once."""
+        """Distance of the weights of two k: an odd multiple of row_threads: a warp's loads hit each bank once."""
         return self.rows + self.row_threads * (self.tile_rows % 2 == 0)
 
     @property
@@ -92,35 +94,45 @@ def choose(
 ) -> Launch:
     """The launch of a product of `units` outputs with `gates` rows each, depth K, B samples, D directions.
 
-    `persistent` forces one launch for the sequence (True) or one for each step (False).
+    `persistent` forces one launch for the sequence (True) or one for each step (False). ValueError where a block has
+    too little shared memory for it.
     """
-    if persistent is None:
-        persistent = machine.cooperative and D <= machine.blocks
-    if persistent:
+    launch = None
+    if persistent or (persistent is None and machine.cooperative and machine.blocks >= D):
         # Directions share the multiprocessors; a group's blocks wait for each other, so all of them must run at once.
         members = min(machine.group, machine.blocks // D)
-        per_block = _up(-(-units // members), 4)
-    else:
-        per_block = min(UNITS_PER_STEP_BLOCK, _up(units, 4))
+        launch = _cut(machine, gates, units, -(-units // members), K, B, D, itemsize, True)
+        if persistent is None and launch and (launch.tile.tile_rows > MOST_TILE_ROWS or launch.depth < min(K, LEAST_DEPTH)):
+            launch = None
+    if launch is None and not persistent:
+        few = min(units, UNITS_PER_STEP_BLOCK)
+        launch = _cut(machine, gates, units, few, K, B, D, itemsize, False)
+    if launch is None:
+        raise ValueError(f"a block has {machine.shared_bytes} bytes of shared memory, too few for {units} units")
+    return launch
+
+
+def _cut(
+    machine: Machine, gates: int, units: int, least: int, K: int, B: int, D: int, itemsize: int, persistent: bool
+) -> Launch | None:
+    """The launch with blocks of at least `least` units, or None where their sums do not fit in shared memory."""
+    per_block = _up(least, 4 if least <= 8 else 8 if least <= 32 else 16)
     blocks = -(-units // per_block)
     slices = max(1, min(machine.blocks // (D * blocks), -(-B // TILE_SAMPLES)))
-    share = -(-B // slices)
+    share = max(1, -(-B // slices))
     tile = _tile(machine, gates, per_block, share)
     room = machine.shared_bytes // itemsize - tile.fixed
     while room < LEAST_DEPTH * (tile.weights_ld + tile.inputs_ld) and tile.samples > 1:
-        share_now = tile.samples // 2
-        tile = _tile(machine, gates, per_block, share_now)
+        tile = _tile(machine, gates, per_block, tile.samples // 2)
         room = machine.shared_bytes // itemsize - tile.fixed
     left = room - K * tile.weights_ld
     resident = persistent and left >= min(K, LEAST_DEPTH) * tile.inputs_ld
     depth = min(K, left // tile.inputs_ld if resident else room // (tile.weights_ld + tile.inputs_ld))
     if depth < 1:
-        raise ValueError(f"a block of {machine.shared_bytes} bytes of shared memory is too small for {gates} gates")
+        return None
     elements = tile.fixed + depth * tile.inputs_ld + (K if resident else depth) * tile.weights_ld
-    kept = "in shared memory" if resident else "read again in every step: too large for shared memory"
-    if not persistent:
-        kept = "read in every step"
-    reason = f"{'one launch' if persistent else 'one launch for each step'}, weights {kept}"
+    kept = "stay in shared memory" if resident else "are read in every step"
+    reason = f"one launch for {'the sequence' if persistent else 'each step'}, weights {kept}"
     groups = D * -(-B // share)
     return Launch(tile, blocks, groups, share, depth, resident, persistent, elements * itemsize, reason)
 

@@ -50,12 +50,12 @@ def _vector_units() -> list[Backend]:
 
 
 def _optional() -> list[Backend]:
-    tried: list[tuple[str, str, Callable[[], str | None]]] = [
-        ("torch", "fastlstm.torch: drop-in modules", _no_torch),
-        ("cuda", "NVIDIA GPUs", _no_cuda),
+    tried: list[tuple[str, Callable[[], str], Callable[[], str | None]]] = [
+        ("torch", lambda: "fastlstm.torch: drop-in modules", _no_torch),
+        ("cuda", lambda: f"{_gpu_name()}: LSTM, GRU and RNN without projection, float32 and float64", _no_cuda),
     ]
     reasons = [(name, serves, why_not()) for name, serves, why_not in tried]
-    return [Backend(name, None, reason) if reason else Backend(name, serves) for name, serves, reason in reasons]
+    return [Backend(name, None, reason) if reason else Backend(name, serves()) for name, serves, reason in reasons]
 
 
 def _no_torch() -> str | None:
@@ -65,8 +65,12 @@ def _no_torch() -> str | None:
 
 
 def _no_cuda() -> str | None:
-    if find_spec("fastlstm.cuda") is None:
-        return "not part of this version"
-    from numba import cuda
+    from fastlstm.cuda import why_not
 
-    return None if cuda.is_available() else "numba.cuda finds no device"
+    return why_not()
+
+
+def _gpu_name() -> str:
+    from fastlstm.cuda import device_name
+
+    return device_name()
