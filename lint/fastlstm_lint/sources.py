@@ -218,6 +218,7 @@ class SourceFile:
 
     def __init__(self, imports: Imports, folder: Path, path: Path | None) -> None:
         self.imports, self.folder, self.path = imports, folder, path
+        self._names: frozenset[str] | None = None
 
     @property
     def is_package(self) -> bool:
@@ -272,7 +273,9 @@ class SourceFile:
 
     def exported(self) -> frozenset[str]:
         """The names that `import *` hands on."""
-        return self._exported({self})
+        if self._names is None:
+            self._names = self._exported({self})
+        return self._names
 
     def _exported(self, seen: set[SourceFile]) -> frozenset[str]:
         here = self.outline
