@@ -38,7 +38,7 @@ test-gpu:
 	$(GPU_PYTHON) -m pytest tests/cuda -p no:cacheprovider $(ARGS)
 
 bench-gpu:
-	$(GPU_PYTHON) benchmarks/cuda.py $(ARGS)
+	$(GPU_PYTHON) benchmarks/gpu.py $(ARGS)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,168 @@
+"""The CUDA kernels beside cuDNN (through torch), float32 without TF32 on both sides: `make bench-gpu`.
+
+For each B and H: microseconds per time step of the forward pass and of forward and backward, the ratio of cuDNN's time
+to ours (above 1 is faster than cuDNN), the largest difference of the outputs, and our forward's share of the limit.
+The limit of a step is the barrier of its blocks, measured here, plus whichever is slower of shared memory (128 B per
+clock and multiprocessor) and multiply-adds (128 per clock and multiprocessor).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from itertools import product
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from fastlstm.contract import Layer
+from fastlstm.cuda import why_not
+
+ROUNDS, WARMUP = 7, 3
+HEAD = "   B     H | forward us/step   cuDNN  ratio   limit  share | training us/step   cuDNN  ratio | error"
+LINE = (
+    "{B:>4}{H:>6} | {forward:>15.2f}{cudnn_forward:>8.2f}{forward_ratio:>7.2f}{limit:>8.2f}{share:>7.0%} | "
+    "{training:>16.2f}{cudnn_training:>8.2f}{training_ratio:>7.2f} | {error:.1e}"
+)
+BANK_BYTES, LANES = 128, 128  # of one multiprocessor in one clock
+
+
+def main() -> int:
+    """0 when measured, 1 with a reason where there is no GPU or no torch for it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", default="LSTM", choices=["LSTM", "GRU", "RNN"])
+    parser.add_argument("--steps", type=int, default=512, metavar="T")
+    parser.add_argument("--batch", type=int, nargs="*", default=[1, 4, 16, 64], metavar="B")
+    parser.add_argument("--hidden", type=int, nargs="*", default=[128, 256, 512, 1024], metavar="H")
+    parser.add_argument("--json", metavar="FILE", help="write the rows there too")
+    options = parser.parse_args()
+    reason = why_not() or _no_torch()
+    if reason:
+        print(f"nothing measured: {reason}", file=sys.stderr)
+        return 1
+    rows = []
+    print(HEAD)
+    for B, H in product(options.batch, options.hidden):
+        row = measure(options.kind, options.steps, B, H)
+        rows.append(row)
+        print(LINE.format(**row), flush=True)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"device": _device(), "kind": options.kind, "T": options.steps, "rows": rows}, file, indent=1)
+    return 0
+
+
+def measure(kind: str, T: int, B: int, H: int) -> dict[str, Any]:
+    """Times in microseconds per step, I = H, weights and input of unit scale."""
+    import torch
+
+    from fastlstm.cuda.engine import Engine
+
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.manual_seed(0)
+    module = getattr(torch.nn, kind)(H, H, device="cuda")
+    x = torch.randn(T, B, H, device="cuda", requires_grad=True)
+    grad = torch.randn(T, B, H, device="cuda")
+    parameters = {name: value.detach() for name, value in module.named_parameters()}
+    plain = x.detach()
+    engine = Engine(Layer(kind, H, H), "float32")
+
+    def ours() -> Any:
+        return engine.forward(parameters, 1, plain, None, train=False)[0]
+
+    def ours_training() -> None:
+        _, _, saved = engine.forward(parameters, 1, plain, None, train=True)
+        engine.backward(parameters, 1, saved, grad, None)
+
+    def theirs() -> Any:
+        with torch.no_grad():
+            return module(plain)[0]
+
+    def theirs_training() -> None:
+        module.zero_grad()
+        x.grad = None
+        module(x)[0].backward(grad)
+
+    error = (torch.as_tensor(ours(), device="cuda") - theirs()).abs().max().item()
+    launch = engine.launches(B)["forward"]
+    times = _by_turns({
+        "forward": ours, "cudnn_forward": theirs, "training": ours_training, "cudnn_training": theirs_training,
+    })  # fmt: skip
+    per_step = {name: time / T for name, time in times.items()}
+    least = limit(launch, H)
+    ratios = {f"{name}_ratio": per_step[f"cudnn_{name}"] / per_step[name] for name in ("forward", "training")}
+    share = least / per_step["forward"]
+    return {"B": B, "H": H, "error": error, "limit": least, "share": share, "launch": launch.reason} | per_step | ratios
+
+
+def limit(launch: Any, H: int) -> float:
+    """Microseconds that no kernel cut like this one can be below, per step."""
+    from fastlstm.cuda.shim import cuda_module
+
+    clocks_per_us = cuda_module().get_current_device().CLOCK_RATE / 1000
+    tile = launch.tile
+    passes = -(-launch.share // tile.samples)
+    adds = passes * tile.rows * tile.samples * H
+    # Each thread loads its rows of weights and its samples' inputs for every k it has.
+    loads = tile.threads * (tile.tile_rows + tile.tile_samples) * passes * H / tile.depth_threads
+    return barrier(launch) + max(adds / LANES, loads * 4 / BANK_BYTES) / clocks_per_us
+
+
+def barrier(launch: Any, times: int = 1000) -> float:
+    """Microseconds of one barrier among the launch's blocks."""
+    from fastlstm.cuda.block import wait
+    from fastlstm.cuda.shim import cuda_module
+
+    cuda = cuda_module()
+
+    @cuda.jit
+    def meet(arrived: Any, blocks: int, times: int) -> None:
+        group = cuda.blockIdx.x // blocks
+        cuda.cg.this_grid().sync()
+        for turn in range(times):
+            wait(arrived, group, (turn + 1) * blocks)
+
+    def run() -> None:
+        arrived = cuda.to_device(np.zeros(launch.groups, np.int32))
+        meet[launch.blocks * launch.groups, launch.tile.threads](arrived, launch.blocks, times)
+
+    return _by_turns({"meet": run})["meet"] / times
+
+
+def _by_turns(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Median microseconds of each, all in turn so that a change of clock meets all of them."""
+    import torch
+
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(WARMUP + ROUNDS):
+        for name, call in calls.items():
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            start.record()
+            call()
+            end.record()
+            torch.cuda.synchronize()
+            if turn >= WARMUP:
+                found[name].append(1000 * start.elapsed_time(end))
+    return {name: median(times) for name, times in found.items()}
+
+
+def _no_torch() -> str | None:
+    try:
+        import torch
+    except ImportError:
+        return "torch is not installed, and cuDNN is measured through it"
+    return None if torch.cuda.is_available() else "this torch has no CUDA"
+
+
+def _device() -> str:
+    from fastlstm.cuda import device_name
+
+    return device_name()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
