@@ -114,7 +114,7 @@ def limit(launch: Any, H: int) -> float:
 def barrier(launch: Any, times: int = 1000) -> float:
     """Microseconds of one barrier among the launch's blocks."""
     from fastlstm.cuda.block import wait
-    from fastlstm.cuda.shim import cuda_module
+    from fastlstm.cuda.shim import configured, cuda_module
 
     cuda = cuda_module()
 
@@ -127,7 +127,7 @@ def barrier(launch: Any, times: int = 1000) -> float:
 
     def run() -> None:
         arrived = cuda.to_device(np.zeros(launch.groups, np.int32))
-        meet[launch.blocks * launch.groups, launch.tile.threads](arrived, launch.blocks, times)
+        configured(meet, launch.blocks * launch.groups, launch.tile.threads)(arrived, launch.blocks, times)
 
     return _by_turns({"meet": run})["meet"] / times
 

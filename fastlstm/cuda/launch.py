@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from fastlstm.cuda.machine import machine
-from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.shim import SIMULATED, configured, cuda_module
 from fastlstm.cuda.tile import Launch
 
 cuda = cuda_module()
@@ -24,13 +24,13 @@ def run_steps(kernel: Any, launch: Launch, steps: range, arguments: tuple[Any, .
     for first, last in spans:
         given = (*arguments, first, last, launch.blocks, launch.share, launch.depth)
         prepared = kernel if SIMULATED else _prepared(kernel, given)
-        prepared[launch.blocks * launch.groups, launch.tile.threads, 0, launch.shared_bytes](*given)
+        configured(prepared, launch.blocks * launch.groups, launch.tile.threads, launch.shared_bytes)(*given)
 
 
 def _prepared(kernel: Any, arguments: tuple[Any, ...]) -> Any:
     """The kernel compiled for these arguments' types, which its maker fixes, and allowed all shared memory there is.
 
-    The cooperative ones must be: Numba asks nobody before a launch, and more than ORDINARY_SHARED is refused unasked.
+    Numba does not ask for it, and a launch with more than ORDINARY_SHARED is refused unless it was asked for.
     """
     if kernel not in _ready:
         compiled = kernel.specialize(*arguments)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numba import types
 
-from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.shim import SIMULATED, configured, cuda_module
 
 cuda = cuda_module()
 
@@ -103,7 +103,7 @@ class Own:
         M, N = out.shape
         if M and N:
             grid = (-(-N // EDGE), -(-M // EDGE))
-            _own(out.dtype.name, ta, tb, add)[grid, (EDGE, EDGE)](a, b, out, a.shape[0 if ta else 1])
+            configured(_own(out.dtype.name, ta, tb, add), grid, (EDGE, EDGE))(a, b, out, a.shape[0 if ta else 1])
 
 
 class Simulated(Own):
@@ -160,7 +160,7 @@ MOST_BLOCKS = 1 if SIMULATED else 1024
 def elementwise(kernel: Any, count: int, *arguments: Any) -> None:
     """Launch a kernel whose threads share `count` elements."""
     if count:
-        kernel[min(-(-count // BLOCK), MOST_BLOCKS), BLOCK](*arguments)
+        configured(kernel, min(-(-count // BLOCK), MOST_BLOCKS), BLOCK)(*arguments)
 
 
 @cuda.jit

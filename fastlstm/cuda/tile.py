@@ -102,7 +102,11 @@ def choose(
         # Directions share the multiprocessors; a group's blocks wait for each other, so all of them must run at once.
         members = min(machine.group, machine.blocks // D)
         launch = _cut(machine, gates, units, -(-units // members), K, B, D, itemsize, True)
-        if persistent is None and launch and (launch.tile.tile_rows > MOST_TILE_ROWS or launch.depth < min(K, LEAST_DEPTH)):
+        if (
+            persistent is None
+            and launch
+            and (launch.tile.tile_rows > MOST_TILE_ROWS or launch.depth < min(K, LEAST_DEPTH))
+        ):
             launch = None
     if launch is None and not persistent:
         few = min(units, UNITS_PER_STEP_BLOCK)
