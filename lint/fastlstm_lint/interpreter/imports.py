@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SAME_AS = {
     "torch.nn.modules.rnn": "torch.nn",
     "torch.nn.modules": "torch.nn",
+    "torch.functional.F": "torch.nn.functional",
     "torch.functional": "torch",
     "fastlstm.torch": "torch.nn",
     "tensor": "torch",

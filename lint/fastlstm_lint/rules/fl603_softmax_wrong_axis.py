@@ -62,6 +62,14 @@ return (weights * output).sum(1)
             ),
             "differs",
         ),
+        Wrong(
+            "from torch.functional import F\n"
+            + model(
+                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
+                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
+            ),
+            "differs",
+        ),
     ),
     valid=(
         Right(
