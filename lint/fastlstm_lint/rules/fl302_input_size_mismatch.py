@@ -68,14 +68,15 @@ return h
         ),
         Right(
             model(
-                "self.gru = nn.GRU(11, 6, batch_first=True)\n"
+                "self.first = nn.GRU(5, 5, batch_first=True)\nself.gru = nn.GRU(18, 6, batch_first=True)\n"
                 "self.layers = nn.ModuleList([nn.GRU(5, 4, batch_first=True)])\n"
                 "for _ in range(2):\n    self.layers.append(nn.GRU(4, 4, batch_first=True))\n"
                 "self.top = nn.GRU(4, 3, batch_first=True)",
                 """
-parts = [x.mean(2, keepdim=True)]
-parts.append(x)
-parts.extend([x.mean(2, keepdim=True)])
+first, _ = self.first(x)
+parts = [first]
+parts.append(first)
+parts.extend([first[:, :, :4]])
 sizes = list(x.shape)
 sizes[-1] = 4
 parts.append(x.new_zeros(sizes))

@@ -83,8 +83,8 @@ class Encoder(nn.Module):
         return self.lstm(x)[0]
 
 
-def Model(layers=1):
-    return Encoder(num_layers=layers, p=0)
+def Model():
+    return Encoder(num_layers=1, p=float("0"))
 """
         ),
         Right(
