@@ -101,6 +101,8 @@ def test_text_as_a_whole() -> None:
 def test_a_summary_counts_in_the_singular_and_leaves_out_what_is_not_there() -> None:
     assert unstyle(FORMATS["text"](FINDINGS[:1], {})).splitlines()[-1] == "1 finding"
     assert unstyle(FORMATS["text"](FINDINGS[3:] * 2, {})).splitlines()[-1] == "2 notes"
+    several = unstyle(FORMATS["text"]([*FINDINGS[1:3], *FINDINGS[2:3]], {})).splitlines()[-1]
+    assert several == "3 findings, 1 with a fix (--fix), 2 with a fix that changes results (--unsafe-fixes)"
 
 
 def test_github_as_a_whole() -> None:
@@ -151,11 +153,37 @@ def test_junit_as_a_whole() -> None:
 
 
 def test_json_is_ruff_s() -> None:
-    first = json.loads(FORMATS["json"](FINDINGS[1:2], {}))[0]
-    assert {"code", "message", "filename", "location", "end_location", "fix", "url"} <= first.keys()
-    assert (first["code"], first["message"], first["filename"]) == ("FL205", "50% :,\nmore", "p.py")
-    assert (first["location"], first["end_location"]) == ({"row": 4, "column": 5}, {"row": 4, "column": 7})
-    assert first["url"] == "https://fastlstm.readthedocs.io/rules/FL205"
+    text = FORMATS["json"](FINDINGS[1:3], {})
+    first, second = json.loads(text)
+    assert first == {
+        "code": "FL205",
+        "message": "50% :,\nmore",
+        "filename": "p.py",
+        "location": {"row": 4, "column": 5},
+        "end_location": {"row": 4, "column": 7},
+        "cell": None,
+        "fix": {
+            "applicability": "safe",
+            "message": "put",
+            "edits": [
+                {"content": "60", "location": {"row": 4, "column": 5}, "end_location": {"row": 4, "column": 7}},
+            ],
+        },
+        "url": "https://fastlstm.readthedocs.io/rules/FL205",
+    }
+    assert second["fix"]["applicability"] == "unsafe"
+    assert json.loads(FORMATS["json"](FINDINGS[:1], {}))[0]["fix"] is None
+
+
+def test_places_in_a_notebook_are_told_in_words() -> None:
+    finding = Finding("FL901", "cannot-parse", "no\rgood", "a,b:c.ipynb", Place(2, 1), Place(2, 1), cell=3)
+    assert FORMATS["github"]([finding], {}) == (
+        "::error title=fastlstm FL901,file=a%2Cb%3Ac.ipynb::a,b:c.ipynb:cell 3:2:1: FL901 no%0Dgood"
+    )
+    (run,) = json.loads(FORMATS["sarif"]([finding], {}))["runs"]
+    (result,) = run["results"]
+    assert (result["level"], result["message"]["text"]) == ("error", "cell 3, line 2: no\rgood")
+    assert "region" not in result["locations"][0]["physicalLocation"]
 
 
 def test_statistics_as_a_whole() -> None:
