@@ -44,7 +44,7 @@ class LSTM(Recurrent):
 
     The constructor is torch.nn.LSTM's, and `dtype` is float32 or float64. Parameters are uniform in
     -1/sqrt(H)..1/sqrt(H), drawn from `seed`, as is the dropout: p = `dropout` on the output of every layer but the
-    last, in training mode.
+    last, in training mode. With device="cuda" arrays on a GPU go in and come out (docs/cuda.md).
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class LSTM(Recurrent):
         *,
         dtype: Any = np.float32,
         seed: Seed = None,
+        device: str = "cpu",
     ) -> None:
         config = _config("LSTM", input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size)
-        super().__init__(config, dropout, dtype, seed)
+        super().__init__(config, dropout, dtype, seed, device)
 
     def __call__(
         self, x: Sequences, state: tuple[ndarray, ndarray] | None = None, *, reset: ndarray | None = None
@@ -136,9 +137,10 @@ class GRU(_SingleState):
         *,
         dtype: Any = np.float32,
         seed: Seed = None,
+        device: str = "cpu",
     ) -> None:
         config = _config("GRU", input_size, hidden_size, num_layers, bias, batch_first, bidirectional)
-        super().__init__(config, dropout, dtype, seed)
+        super().__init__(config, dropout, dtype, seed, device)
 
 
 class RNN(_SingleState):
@@ -160,6 +162,7 @@ class RNN(_SingleState):
         *,
         dtype: Any = np.float32,
         seed: Seed = None,
+        device: str = "cpu",
     ) -> None:
         config = _config("RNN", input_size, hidden_size, num_layers, bias, batch_first, bidirectional, 0, nonlinearity)
-        super().__init__(config, dropout, dtype, seed)
+        super().__init__(config, dropout, dtype, seed, device)

@@ -12,7 +12,7 @@ from numpy import ndarray
 from .. import errors
 from ..contract import Layer, sizes
 from ..engine import Engine
-from . import checks
+from . import checks, on_device
 from .arrays import dropout_mask, float_dtype, require
 from .checks import Form, States
 from .exchange import FromKeras, FromTorch
@@ -33,7 +33,15 @@ class Tape:
 class Recurrent(FromTorch, FromKeras):
     """A stack of recurrent layers; LSTM, GRU and RNN say how their states look to the user."""
 
-    def __init__(self, config: Layer, dropout: float, dtype: Any, seed: int | np.random.Generator | None) -> None:
+    def __init__(
+        self,
+        config: Layer,
+        dropout: float,
+        dtype: Any,
+        seed: int | np.random.Generator | None,
+        device: str = "cpu",
+    ) -> None:
+        device = checks.one_of("device", device, ("cpu", "cuda"))
         dropout = checks.probability("dropout", dropout)
         if dropout and config.num_layers == 1:
             warnings.warn(
@@ -42,13 +50,13 @@ class Recurrent(FromTorch, FromKeras):
         rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
         shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
         super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
-        self.config, self.dtype, self.dropout = config, dtype, dropout
+        self.config, self.dtype, self.dropout, self.device = config, dtype, dropout, device
         self._prepare()
 
     def _prepare(self) -> None:
         """What can be derived: the engine, and the numbers that a call compares."""
         config = self.config
-        self._engine = Engine(config, self.dtype)
+        self._engine: Any = (Engine if self.device == "cpu" else on_device.engine)(config, self.dtype)
         self._batch_axis = 0 if config.batch_first else 1
         self._input_size = config.input_size
         self._state_rows = config.num_layers * config.directions
@@ -98,6 +106,11 @@ class Recurrent(FromTorch, FromKeras):
 
     def _forward_any(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
         """The careful way: any form of input, and a diagnosis where it is wrong."""
+        if self.device != "cpu":
+            output, final, saved, shape = on_device.forward(self, x, states, reset)
+            if self.training:
+                self._keep(Tape(saved, self._version, shape, None))
+            return output, final
         call = checks.check_call(self.config, self.dtype, x, states, reset)
         masks = self._masks(call.x.shape[:-1]) if self.training and self.dropout else None
         output, final, saved = self._engine.forward(
@@ -128,6 +141,11 @@ class Recurrent(FromTorch, FromKeras):
         errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
         if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
             raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
+        if self.device != "cpu":
+            states = (None,) * len(self._widths) if grad_states is None else grad_states
+            grad_x, grad_initial, grads = on_device.backward(self, grad_output, states, tape)
+            self._used(tape, grads)
+            return grad_x, grad_initial
         if grad_output is not None:
             grad_output = self._checked_grad_output(grad_output, tape)
         states = (None,) * len(self._widths) if grad_states is None else grad_states
@@ -138,13 +156,17 @@ class Recurrent(FromTorch, FromKeras):
         grad_x, grad_initial, grads = self._engine.backward(
             self._parameters, self._version, tape.saved, grad_output, states
         )
+        self._used(tape, grads)
+        if tape.form is not None:
+            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
+        return grad_x, grad_initial
+
+    def _used(self, tape: Tape, grads: dict[str, ndarray]) -> None:
+        """A tape is good for one backward; its gradients are added up."""
         tape.saved = None
         if tape is self.tape:
             self.tape = None
         self._accumulate(grads)
-        if tape.form is not None:
-            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
-        return grad_x, grad_initial
 
     def _sizes(self, tape: Tape) -> tuple[int, int | None]:
         """T and B of the forward; B is None where it was unbatched."""
@@ -184,4 +206,5 @@ class Recurrent(FromTorch, FromKeras):
             if getattr(config, field.name) != field.default
         ]
         changed += [f"dropout={self.dropout}"] if self.dropout else []
+        changed += [f"device={self.device!r}"] if self.device != "cpu" else []
         return f"{config.kind}({', '.join([str(config.input_size), str(config.hidden_size), *changed])})"

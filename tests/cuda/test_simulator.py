@@ -1,16 +1,16 @@
-"""The suite of `test_device.py` in Numba's CUDA simulator, which Numba takes up only before it is imported."""
+"""The suites that want a GPU, in the CUDA simulator: Numba takes it up only before it is imported."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-SUITE = Path(__file__).with_name("test_device.py")
+SUITES = [str(Path(__file__).with_name(name)) for name in ("test_device.py", "test_device_layers.py")]
 
 
-def test_the_suite_passes_in_the_simulator(python) -> None:  # type: ignore[no-untyped-def]
+def test_the_suites_pass_in_the_simulator(python) -> None:  # type: ignore[no-untyped-def]
     done = python(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", str(SUITE)),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES),
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         timeout=280,
     )
