@@ -84,7 +84,7 @@ class Encoder(nn.Module):
         self.state = (torch.zeros(1, self.seq_len, 6), torch.zeros(1, self.seq_len, 6))  # FL104
 
     def forward(self, x):
-        return self.lstm(x.view(len(x), self.seq_len, -1), self.state)[0]
+        return self.lstm(x.view(len(x), self.seq_len, -1), self.state)[0]  # FL203
 
 
 def Model():
