@@ -22,14 +22,14 @@ from torch.fx import Proxy
 
 from fastlstm.torch.module import Accelerated
 
-_BUILDER = "torch._dynamo.variables.builder"
+_DYNAMO = "torch._dynamo"
+_OPAQUE = ("fastlstm.torch.runner", "fastlstm.torch.memory", "fastlstm.torch.direct", "fastlstm.engine")
 
 
 def teach_dynamo() -> None:
     """Lift the refusal, now or when dynamo is imported: by itself that takes a second, which not all programs need."""
-    builder = sys.modules.get(_BUILDER)
-    if builder is not None:
-        _lift(builder)
+    if _DYNAMO in sys.modules:
+        _lift()
     else:
         sys.meta_path.insert(0, _AtImport())
 
@@ -38,7 +38,7 @@ class _AtImport(MetaPathFinder):
     """Finds dynamo's module with Python's other finders, and is done."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname != _BUILDER:
+        if fullname != _DYNAMO:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
@@ -47,13 +47,14 @@ class _AtImport(MetaPathFinder):
 
             def execute_and_lift(module: ModuleType) -> None:
                 execute(module)
-                _lift(module)
+                _lift()
 
             spec.loader.exec_module = execute_and_lift  # type: ignore[method-assign]
         return spec
 
 
-def _lift(builder: Any) -> None:
+def _lift() -> None:
+    builder = sys.modules.get(f"{_DYNAMO}.variables.builder")
     check = getattr(getattr(builder, "VariableBuilder", None), "wrap_module", None)
     config: Any = getattr(builder, "config", None)
     if check is None or not hasattr(config, "allow_rnn"):
@@ -66,7 +67,11 @@ def _lift(builder: Any) -> None:
                 return check(self, value)
         return check(self, value)
 
-    builder.VariableBuilder.wrap_module = wrap_module
+    builder.VariableBuilder.wrap_module = wrap_module  # type: ignore[union-attr]
+    # Compiled autograd traces the backward of an eager call, too: there the graph breaks and the kernels run as always.
+    skip = getattr(sys.modules.get(f"{_DYNAMO}.trace_rules"), "add", lambda name: None)
+    for name in _OPAQUE:
+        skip(name)
 
 
 def is_symbolic(*arguments: Any) -> bool:

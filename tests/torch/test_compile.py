@@ -1,15 +1,16 @@
-"""torch.compile in one graph, torch.export, torch.fx and the TorchScript tools."""
+"""torch.compile, in one graph: values, gradients, and what may change from call to call."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo import compiled_autograd
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
 
 import fastlstm.torch
 
@@ -161,8 +162,6 @@ def test_weights_written_after_compiling_are_seen(kind: str, twins: Any) -> None
 
 @pytest.mark.slow
 def test_two_backwards_and_checkpoints_in_a_graph(kind: str, twins: Any) -> None:
-    from torch.utils.checkpoint import checkpoint
-
     ours, theirs = twins(kind, I, H, dtype=torch.float64)
 
     def checkpointed(module: torch.nn.Module) -> Callable[[Tensor], Tensor]:
@@ -182,6 +181,19 @@ def test_wrong_states_of_a_packed_batch_are_refused_in_a_graph(twins: Any) -> No
     call(packed(True), states("GRU"))
     with pytest.raises(ValueError, match="3 sequences"):
         call(packed(True), torch.zeros(1, 2, H, dtype=torch.float64))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # dynamo's look
+def test_compiled_autograd(twins: Any) -> None:
+    """The backward of an eager call, traced by dynamo."""
+    ways = []
+    for module in twins("GRU", I, H, dtype=torch.float64):
+        loss = module(batch())[0].sin().sum()
+        with compiled_autograd._enable(torch.compile(backend="eager")):
+            loss.backward()
+        ways.append([parameter.grad for parameter in module.parameters()])
+    same(*ways)
 
 
 def test_half_precision_in_a_graph(twins: Any) -> None:
@@ -219,81 +231,3 @@ assert not [finder for finder in sys.meta_path if "fastlstm" in type(finder).__m
 """
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
-@pytest.mark.filterwarnings("ignore:The tensor attributes self._flat_weights:UserWarning")
-def test_an_exported_program_runs_without_this_library(kind: str, strict: bool, twins: Any) -> None:
-    ours, theirs = twins(kind, I, H, 2, dtype=torch.float64)
-    program = torch.export.export(ours, (batch(),), strict=strict)
-    assert "fastlstm" not in str(program.graph)
-    same([*flat(program.module()(batch()))], [*flat(theirs(batch()))])
-
-
-class Model(torch.nn.Module):
-    """A layer, a cell and a head."""
-
-    def __init__(self, namespace: Any) -> None:
-        super().__init__()
-        self.layer, self.cell, self.head = namespace.LSTM(I, H), namespace.GRUCell(H, H), torch.nn.Linear(H, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output, (h, _) = self.layer(x)
-        return self.head(self.cell(output[-1], h[0]))  # type: ignore[no-any-return]
-
-
-def test_fx_has_a_node_for_each_module() -> None:
-    graphs = []
-    for namespace in (fastlstm.torch, torch.nn):
-        model = Model(namespace)
-        graph = torch.fx.symbolic_trace(model)
-        torch.testing.assert_close(graph(batch().float()), model(batch().float()))
-        graphs.append([(node.op, str(node.target)) for node in graph.graph.nodes])
-    assert graphs[0] == graphs[1]
-
-
-def test_fx_keeps_states_and_resets() -> None:
-    class Resetting(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = fastlstm.torch.LSTM(I, H)
-
-        def forward(self, x: Tensor, h: Tensor, reset: Tensor) -> Tensor:
-            return self.layer(x, (h, h), reset=reset)[0]  # type: ignore[no-any-return]
-
-    model, args = Resetting(), (batch().float(), torch.randn(1, B, H), torch.rand(T, B) < 0.5)
-    assert torch.equal(torch.fx.symbolic_trace(model)(*args), model(*args))
-
-
-def test_script(twins: Any) -> None:
-    """TorchScript compiles torch's own forward; a file of it is loaded without this library."""
-    model = Model(fastlstm.torch)
-    due = model(batch().float())
-    file = io.BytesIO()
-    torch.jit.save(torch.jit.script(model), file)
-    assert b"fastlstm" not in file.getvalue()
-    file.seek(0)
-    torch.testing.assert_close(torch.jit.load(file)(batch().float()), due)
-    torch.testing.assert_close(model(batch().float()), due)
-
-
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
-def test_trace(kind: str, twins: Any) -> None:
-    ours, theirs = twins(kind, I, H, 2, dtype=torch.float64)
-    with pytest.warns(RuntimeWarning, match="torch.jit.trace records torch's operators only"):
-        traced = torch.jit.trace(ours, (batch(),))
-    same([*flat(traced(batch()))], [*flat(theirs(batch()))])
-
-
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:You are using the legacy:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:.*fastlstm. torch's own operators:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore::UserWarning:torch.onnx")
-def test_the_older_onnx_exporter(tmp_path: Any, twins: Any) -> None:
-    import onnxruntime
-
-    ours, theirs = twins("LSTM", I, H, 2)
-    path = tmp_path / "model.onnx"
-    torch.onnx.export(ours, (batch().float(),), str(path), dynamo=False, input_names=["x"])
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (output, *_) = session.run(None, {"x": batch().float().numpy()})
-    torch.testing.assert_close(torch.from_numpy(output), theirs(batch().float())[0].detach(), rtol=1e-5, atol=1e-5)
