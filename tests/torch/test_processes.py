@@ -158,7 +158,7 @@ def test_weights_in_shared_memory(start: str, kernel_calls: Any) -> None:
     context = torch.multiprocessing.get_context(start)
     child = context.Process(target=train_in_a_child, args=(module, loss))
     child.start()
-    child.join(120)
+    child.join()
     assert child.exitcode == 0
     with torch.no_grad():
         after = module(batch())[0].sum()
