@@ -20,7 +20,6 @@ from .twins import Unplaced, twins
 
 Span = tuple[Place, Place]
 EMPTY = cst.IndentedBlock(())
-BLOCKS = (cst.BaseSuite, cst.Else, cst.Finally)
 
 
 class Table:
@@ -77,13 +76,12 @@ class Positions:
         if bare is None:
             return None
         line = self._lines[twin.lineno - 1]
-        before = line if line.isascii() else line.encode()[: twin.col_offset].decode()
         indent = line[: len(line) - len(line.lstrip())]
         table: Any = Table()
         state: Any = PositionProvidingCodegenState(
             self._module.default_indent, self._module.default_newline, table, [indent]
         )
-        state.line, state.column = twin.lineno, twin.col_offset if line.isascii() else len(before)
+        state.line, state.column = twin.lineno, len(indent)
         if isinstance(statement, cst.BaseCompoundStatement):
             decorators = getattr(statement, "decorators", ())
             if decorators:
@@ -149,8 +147,6 @@ class Positions:
                     continue
                 if is_a(kind, cst.BaseCompoundStatement):
                     statement = each
-                elif is_a(kind, BLOCKS):
-                    statement = None
                 if statement is not None:
                     self._statement[id(each)] = statement
                 stack += [(child, statement) for child in children(each)]

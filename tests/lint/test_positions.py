@@ -27,6 +27,9 @@ async def run(a, b=[
         1, 2], *, c: int = 3) -> None:
     é = "ü", a; ü = (b,
   c); elif_ = 1
+    a = (b,
+                c); d = (e,
+    f)
     if a and (
             b): é(a,
         b)
