@@ -189,8 +189,10 @@ def test_p6_traffic_forecast(make: Any) -> None:
     models, x = make(Traffic), torch.randn(4, 24, 307)
     gradients = []
     for model in models:
-        torch.manual_seed(1)  # of the dropout
-        model(x).square().mean().backward()
+        assert not torch.equal(model(x), model(x))  # the dropout
+        # torch draws a mask in the order of memory, and its own batch-first output is a transposed view: no seed gives
+        # both models the same mask.
+        model.eval()(x).square().mean().backward()
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
     close(*gradients)
     assert models[0](x).shape == (4, 307)
