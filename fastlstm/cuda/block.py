@@ -12,6 +12,10 @@ from fastlstm.cuda.tile import Tile
 
 cuda = cuda_module()
 
+# Loads that a thread asks for before it waits for the first. With one at a time a multiprocessor would wait for the
+# second-level cache most of a step. Not measured yet: no GPU could be had.
+IN_FLIGHT = 8
+
 
 @cuda.jit(device=True)
 def time_of(s, T, backwards):
@@ -63,6 +67,9 @@ def product(tile: Tile, dtype: str, transposed: bool, resident: bool) -> tuple[A
     RG, SG, KS, THREADS, LANES = tile.row_threads, tile.sample_threads, tile.depth_threads, tile.threads, tile.lanes
     LD, INPUTS_LD, PARTIAL_LD, WARPS = tile.weights_ld, tile.inputs_ld, tile.partial_ld, tile.threads // tile.lanes
     ACCUMULATORS, OUTPUTS = RT * ST, R * S
+    # All threads stage, however few the samples: SPAN threads next to each other have one of TOGETHER samples.
+    TOGETHER = min(S, WARPS)
+    SPAN = THREADS // TOGETHER
 
     @cuda.jit(device=True)
     def load(shared, w, d, unit0, H, k0, depth):
@@ -82,9 +89,16 @@ def product(tile: Tile, dtype: str, transposed: bool, resident: bool) -> tuple[A
     def stage(shared, a, d, row0, apart, count, k0, depth, inputs):
         """depth columns of `count` rows of a, to shared[inputs + k*INPUTS_LD + s]; zeros for further samples."""
         thread = cuda.threadIdx.x
-        for s in range(thread // LANES, S, WARPS):
-            for k in range(thread % LANES, depth, LANES):
-                shared[inputs + k * INPUTS_LD + s] = a[d, row0 + s * apart, k0 + k] if s < count else zero
+        held = cuda.local.array(IN_FLIGHT, number)
+        for s in range(thread // SPAN, S, TOGETHER):
+            for first in range(thread % SPAN, depth, SPAN * IN_FLIGHT):
+                for i in range(IN_FLIGHT):
+                    k = first + i * SPAN
+                    held[i] = a[d, row0 + s * apart, k0 + k] if k < depth and s < count else zero
+                for i in range(IN_FLIGHT):
+                    k = first + i * SPAN
+                    if k < depth:
+                        shared[inputs + k * INPUTS_LD + s] = held[i]
 
     @cuda.jit(device=True)
     def multiply(shared, w, a, d, row0, apart, count, unit0, H, K, depth):

@@ -116,6 +116,11 @@ def device_name() -> str:
     return f"{name}, compute capability {'.'.join(map(str, device.compute_capability))}"
 
 
+def device_number() -> int:
+    """The current GPU's."""
+    return 0 if SIMULATED else cuda_module().get_current_device().id
+
+
 @contextmanager
 def worded() -> Iterator[None]:
     """Turns what the driver, the compiler or a matrix library raises into a CudaError that names the cause."""

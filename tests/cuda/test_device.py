@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ if why_not():
     pytest.skip(f"no GPU here: {why_not()}", allow_module_level=True)
 
 from fastlstm.cuda import matrix
+from fastlstm.cuda.arrays import as_device
 from fastlstm.cuda.engine import Engine
 from fastlstm.cuda.shim import SIMULATED, cuda_module
 
@@ -241,6 +243,17 @@ def test_wrong_arrays_are_refused(value, error, told):
     config = Layer("RNN", 2, 3)
     with pytest.raises(error, match=told):
         Engine(config, "float32").forward(draw_arrays(config, "float32", 2, 2)[0], 1, value, None, train=False)
+
+
+def test_arrays_of_other_places_are_refused():
+    class OnGpu7:
+        __cuda_array_interface__ = None
+        device = SimpleNamespace(index=7)
+
+    with pytest.raises(ValueError, match="x is on GPU 7, expected 0, the current one"):
+        as_device("x", OnGpu7(), np.float32)
+    with pytest.raises(TypeError, match=r"x is a torch.Tensor, expected array on the GPU"):
+        as_device("x", pytest.importorskip("torch").zeros(2), np.float32)
 
 
 def test_a_projection_is_refused_with_its_reason():
