@@ -29,15 +29,15 @@ from numba.cuda.simulator import kernel as running
 from fastlstm.cuda import launch
 from fastlstm.cuda.engine import Engine
 
-PATIENCE = 30  # seconds; a barrier that is missed ends the test, not the machine
-SLOW_BLOCKS, DELAY = 3, 0.002  # every third block is slow at each of its own barriers
+PATIENCE = 10  # seconds; a barrier that is missed ends the test, not the machine
+GROUP, DELAY = 3, 0.002  # one of the blocks of each group is slow at each of its own barriers
 
 
 class Grid:
     """What a kernel sees as `cuda`: blocks with shared memory of their own, all at work together."""
 
-    def __init__(self, blocks: int, threads: int, shared_bytes: int) -> None:
-        self.blocks, self.threads = blocks, threads
+    def __init__(self, blocks: int, threads: int, shared_bytes: int, slow: int) -> None:
+        self.blocks, self.threads, self._slow = blocks, threads, slow
         self._here = threading.local()
         self._memory = [np.full(shared_bytes, 0xFF, np.uint8) for _ in range(blocks)]  # NaN until written
         self._block_barriers = [threading.Barrier(threads) for _ in range(blocks)]
@@ -59,7 +59,7 @@ class Grid:
         return SimpleNamespace(x=self._here.block)
 
     def syncthreads(self) -> None:
-        if self._here.block % SLOW_BLOCKS == 1:
+        if self._here.block % GROUP == self._slow:
             time.sleep(DELAY)
         self._block_barriers[self._here.block].wait(PATIENCE)
 
@@ -80,6 +80,8 @@ class Grid:
     def run(self, function: Any, arguments: list[Any]) -> None:
         def work(block: int, thread: int) -> None:
             self._here.block, self._here.thread = block, thread
+            if block % GROUP == self._slow:
+                time.sleep(50 * DELAY)  # the others have done their first step
             try:
                 function(*arguments)
             except BaseException as error:
@@ -101,15 +103,15 @@ class Grid:
             raise self.errors[0]
 
 
-@pytest.fixture
-def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+@pytest.fixture(params=[0, 1], ids=["first-slow", "second-slow"])
+def together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sequence kernels run in a Grid; returns the numbers of blocks of each."""
     seen = []
 
     def configured(kernel: Any, blocks: int, threads: int, shared_bytes: int) -> Any:
         def call(*arguments: Any) -> None:
             seen.append(blocks)
-            grid = Grid(blocks, threads, -(-shared_bytes // 8) * 8)
+            grid = Grid(blocks, threads, -(-shared_bytes // 8) * 8, request.param)
             monkeypatch.setattr(running, "_kernel_context", grid)
             try:
                 grid.run(kernel.py_func, [getattr(value, "_ary", value) for value in arguments])
@@ -130,7 +132,7 @@ def test_blocks_that_wait_for_each_other(kind: str, bidirectional: bool, togethe
     x, reset = draw.standard_normal((T, B, 2)), draw.random((T, B)) < 0.2
     states = tuple(draw.standard_normal(sizes(shape)) for shape in config.states(B).values())
     engine, reference = Engine(config, "float64", persistent=True), Reference(config, np.dtype("float64"))
-    engine._machine = replace(engine._machine, blocks=6 * config.directions, group=3, threads=4, lanes=2)
+    engine._machine = replace(engine._machine, blocks=6 * config.directions, group=GROUP, threads=4, lanes=2)
     results = []
     for made in (engine, reference):
         output, final, saved = made.forward(parameters, 1, x, states, train=True, reset=reset)

@@ -67,10 +67,11 @@ def test_device_arrays_in_and_out(kind, shape, batch_first):
         assert_same(gpu.grad[name], grad)
 
 
-def test_host_arrays_are_copied_and_dropout_is_drawn_alike():
+@pytest.mark.parametrize("place", [np.asarray, cuda.to_device], ids=["host", "device"])
+def test_host_arrays_are_copied_and_dropout_is_drawn_alike(place):
     gpu, cpu = pair("LSTM", num_layers=2, dropout=0.5)
     x = draw(3, 2, 3)
-    output, state = gpu(x)
+    output, state = gpu(place(x))
     expected, expected_state = cpu(x)
     assert_same(host(output), expected)
     assert_same(host(state), expected_state)
