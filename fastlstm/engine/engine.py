@@ -14,7 +14,7 @@ from fastlstm.contract import Layer
 from fastlstm.engine.launch import ENTRY
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
-from fastlstm.engine.pool import POOL, get_num_threads
+from fastlstm.engine.pool import POOL, Threads, get_num_threads
 from fastlstm.engine.weights import Weights, parts
 from fastlstm.kernels.backward import backward
 from fastlstm.kernels.forward import forward
@@ -65,10 +65,11 @@ class Saved:
 class Engine:
     """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check."""
 
-    def __init__(self, config: Layer, dtype: Any) -> None:
+    def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
         self.config, self.dtype = config, np.dtype(dtype)
         self.layout = Layout(config, self.dtype)
         self._cell = cell_name(config)
+        self._pool = pool
         self._weights = Weights(self.layout)
         self._idle: dict[Any, list[Plan]] = {}
         self._lock = threading.Lock()
@@ -123,7 +124,7 @@ class Engine:
             key = (batch_sizes.tobytes(), train, threads, split)
             x = x[None]
         if self._weights.version != version:
-            self._pack("pack", parameters, version)
+            self._pack("pack", parameters, version, threads)
         try:
             plan = self._idle[key].pop()
         except (KeyError, IndexError):
@@ -139,9 +140,9 @@ class Engine:
         if reset is not None or masks is not None or plan.extras:
             self._set_extras(plan, reset, masks)
         if plan.threads > 1:
-            POOL.start(plan.threads)
+            self._pool.start(plan.threads)
         self._run_forward(
-            POOL.address, self._forward, plan.address, plan.rows, plan.tasks, plan.threads, states is not None,
+            self._pool.address, self._forward, plan.address, plan.rows, plan.tasks, plan.threads, states is not None,
             0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
         )  # fmt: skip
         saved = None
@@ -163,7 +164,7 @@ class Engine:
         config, plan = self.config, saved.plan
         assert plan is not None, "backward consumes what forward saved"
         if self._weights.transposed_version != version:
-            self._pack("pack_transposed", parameters, version)
+            self._pack("pack_transposed", parameters, version, plan.sizes.threads)
         B, count = plan.sizes.B, config.num_layers * config.directions
         grad_x = np.empty(saved.x_shape, self.dtype)
         grad_h0 = np.empty((count, B, config.output_size), self.dtype)
@@ -184,10 +185,11 @@ class Engine:
         gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
         self._point_gradients(plan, gradients)
         if plan.threads > 1:
-            POOL.start(plan.threads)
+            self._pool.start(plan.threads)
         self._run_backward(
-            POOL.address, self._address("backward"), self._address("gradients"), plan.address, plan.rows, plan.tasks,
-            plan.threads, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
+            self._pool.address, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
+            plan.tasks, plan.threads, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0,
+            grad_c0,
         )  # fmt: skip
         packed = plan.sizes.batch_sizes is not None
         saved.release()
@@ -200,15 +202,15 @@ class Engine:
             address = self._addresses[kernel] = kernel_address(kernel, self._cell, self.dtype.name)
         return address
 
-    def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any) -> None:
+    def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
         weights = self._weights
         with weights.lock:
             if weights.stale(kernel, version):
                 kept = weights.point_to(parameters)
-                threads = get_num_threads() if sum(array.size for array in kept) > 100_000 else 1
-                POOL.start(threads)
+                threads = threads if sum(array.size for array in kept) > 100_000 else 1
+                self._pool.start(threads)
                 ENTRY.run_each(
-                    POOL.address, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks), threads
+                    self._pool.address, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks), threads
                 )
                 weights.packed(kernel, version)
 

@@ -1,8 +1,6 @@
 """Compiled entry points: they fill in a call's addresses and run a kernel on the pool's threads.
 
-The control block is int64 words: a lock and a count of calls that found workers asleep, the barrier's two words, a
-count of workers that are done, and a mailbox for each worker. A word that several threads write has a cache line (8
-words) of its own.
+A pool is known by the address of its control block (control.py).
 """
 
 from __future__ import annotations
@@ -11,8 +9,27 @@ import sys
 from functools import cached_property
 from typing import Any
 
-from numba import njit, types
+from numba import cfunc, njit, types
 
+from fastlstm.engine import team
+from fastlstm.engine.control import (
+    ASLEEP,
+    BARRIER,
+    BLOCK,
+    BUSY,
+    CPU,
+    CPU_SET,
+    CPU_SET_BYTES,
+    DONE,
+    FORK,
+    KERNEL,
+    MAIL,
+    MAILBOX,
+    MISSED,
+    POSTED,
+    SEMAPHORE,
+    THREAD,
+)
 from fastlstm.kernels.jit import OPTIONS, at, digest, inner
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.sync import (
@@ -27,14 +44,6 @@ from fastlstm.kernels.sync import (
     wait_until,
     words_at,
 )
-
-LINE = 8
-BUSY, MISSED, BARRIER, DONE, MAIL = 0, 1, LINE, 2 * LINE, 3 * LINE
-# One mailbox: how many jobs were posted, the last one's kernel and block, its thread number, the CPU it was posted on;
-# whether the worker sleeps; its semaphore (sem_t: 32 bytes on 64-bit Linux); a set of CPUs (128 bytes: 1024 CPUs).
-POSTED, KERNEL, BLOCK, THREAD, CPU, ASLEEP, SEMAPHORE, CPU_SET = 0, 1, 2, 3, 4, LINE, 2 * LINE, 3 * LINE
-CPU_SET_BYTES = 128
-MAILBOX = CPU_SET + CPU_SET_BYTES // 8
 
 IDLE_SPINS = 4000  # about 100 us: longer than a training loop's Python between two calls, too short to be noticed
 MISSES = 8  # calls with little work that find workers asleep before they wake them, for the next one
@@ -153,7 +162,7 @@ def run_tasks(control, kernel, blocks, first, count, threads):
     if not mine:
         threads = 1
     elif block_at(blocks, first)[_BRIEF]:
-        threads = _awake(words, control, threads)
+        threads = team.threads_for_little(control, threads) if words[FORK] else _awake(words, control, threads)
     for i in range(first, first + count):
         block = block_at(blocks, i)
         block[_THREADS] = threads
@@ -162,6 +171,13 @@ def run_tasks(control, kernel, blocks, first, count, threads):
         if block[_WAVEFRONT]:
             words_at(block[_STEPS])[0] = 0
     here = blocks + first * _BLOCK_BYTES
+    if mine and words[FORK]:
+        if threads > 1:
+            team.run_in_team(control, kernel, here, count, threads)
+        else:
+            call_kernel(kernel, words_at(here), 0)
+        atomic_store(words, BUSY, 0)
+        return
     if mine:
         atomic_store(words, DONE, 0)
         for worker in range(threads - 1):
@@ -345,6 +361,19 @@ class EntryPoints:
                 run_tasks(control, weights, blocks, first, tasks, threads)
 
         return direct(run_backward)
+
+    @cached_property
+    def region(self) -> int:
+        """Address of what each thread of an OpenMP team runs: void region(void *control)."""
+        digest = self._digest
+
+        @cfunc(types.void(types.int64), cache=True, **OPTIONS)
+        def region(control):
+            _ = digest
+            team.take_part(control)
+
+        self._region = region  # its code lives as long
+        return region.address
 
     @cached_property
     def run_each(self) -> Any:

@@ -6,11 +6,21 @@ import atexit
 import os
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from fastlstm.engine import launch
+from fastlstm.engine.control import MAIL, MAILBOX
 from fastlstm.engine.launch import ENTRY
+
+
+class Threads(Protocol):
+    """What an engine runs on: `address` is that of a control block, to be read after `start`."""
+
+    address: int
+
+    def start(self, threads: int) -> None:
+        """Make sure that `threads` threads, the caller's included, can take part."""
 
 
 class Pool:
@@ -27,7 +37,7 @@ class Pool:
     def _forget(self) -> None:
         self._workers: list[threading.Thread] = []
         self._capacity = 0
-        self._use(np.zeros(launch.MAIL, np.int64))
+        self._use(np.zeros(MAIL, np.int64))
         self._retired: list[np.ndarray] = []
 
     def _use(self, control: np.ndarray) -> None:
@@ -52,7 +62,7 @@ class Pool:
     def _grow(self, workers: int) -> None:
         """A larger control block, with workers of its own."""
         self._stop_workers()
-        self._use(np.zeros(launch.MAIL + workers * launch.MAILBOX, np.int64))
+        self._use(np.zeros(MAIL + workers * MAILBOX, np.int64))
         self._capacity = workers
 
     def _stop_workers(self) -> None:
@@ -66,7 +76,7 @@ class Pool:
         # A new worker counts the jobs posted to it from zero, so it needs a new block; the old one stays for callers
         # that have read its address.
         self._retired.append(control)
-        self._use(np.zeros(launch.MAIL, np.int64))
+        self._use(np.zeros(MAIL, np.int64))
         self._workers, self._capacity = [], 0
 
     def stop(self) -> None:

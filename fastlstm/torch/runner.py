@@ -16,6 +16,7 @@ from fastlstm.engine import Engine
 from fastlstm.engine.pool import get_num_threads
 from fastlstm.torch.direct import Direct
 from fastlstm.torch.memory import Snapshot
+from fastlstm.torch.team import THREADS
 
 DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
@@ -25,7 +26,7 @@ class Runner:
 
     def __init__(self, config: Layer, dtype: torch.dtype) -> None:
         self.config, self.dtype = config, dtype
-        self.engine = Engine(config, DTYPES[dtype])
+        self.engine = Engine(config, DTYPES[dtype], THREADS)
         self.names = tuple(config.parameters())
         self.parameters: dict[str, np.ndarray] = {}
         self.shapes = [sizes(shape) for shape in config.parameters().values()]

@@ -177,7 +177,8 @@ def test_idle_workers_cost_nothing():
 
 def test_little_work_wakes_nobody_until_it_keeps_coming():
     run("""
-        from fastlstm.engine.launch import ASLEEP, MAIL, MISSED, MISSES, POSTED
+        from fastlstm.engine.control import ASLEEP, MAIL, MISSED, POSTED
+        from fastlstm.engine.launch import MISSES
         from fastlstm.engine.pool import POOL
         step = x[:1, :1].copy()
         truth = ask(lstm, step)

@@ -15,12 +15,12 @@ from fastlstm.contract import Layer
 from fastlstm.engine import launch
 from fastlstm.engine.layout import Layout, Memory, cell_name
 from fastlstm.engine.plan import SMALL_FLOPS
-from fastlstm.engine.pool import POOL
 from fastlstm.engine.weights import parts
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
 from fastlstm.torch.direct.few import step_few
 from fastlstm.torch.direct.samples import step_samples
+from fastlstm.torch.team import THREADS
 
 # From so many samples on the packed product gains more than the comparison of the weights costs.
 MOST_SAMPLES = 32
@@ -137,7 +137,7 @@ class Direct:
         if self._flops * B < SMALL_FLOPS:
             threads = 1
         elif threads > 1:
-            POOL.start(threads)
+            THREADS.start(threads)
         idle = self._idle.get((B, threads))
         if idle is None:
             idle = self._idle.setdefault((B, threads), [])
@@ -155,7 +155,7 @@ class Direct:
         cn = torch.from_numpy(np.empty((self._count, B, self._width), dtype)) if self._carries_cell else hn
         h0, c0 = (states[0], states[-1]) if states else (hn, cn)
         self._run(
-            POOL.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, len(states),
+            THREADS.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, len(states),
             x.data_ptr(), h0.data_ptr(), c0.data_ptr(), out.data_ptr(), hn.data_ptr(), cn.data_ptr(),
         )  # fmt: skip
         idle.append(plan)
