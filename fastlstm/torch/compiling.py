@@ -23,7 +23,7 @@ from torch.fx import Proxy
 from fastlstm.torch.module import Accelerated
 
 _DYNAMO = "torch._dynamo"
-_OPAQUE = ("fastlstm.torch.runner", "fastlstm.torch.memory", "fastlstm.torch.direct", "fastlstm.engine")
+_OPAQUE = ("fastlstm.torch.runner", "fastlstm.torch.memory", "fastlstm.engine")
 
 
 def teach_dynamo() -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 
 from fastlstm.contract import Layer
 from fastlstm.engine.pool import get_num_threads
-from fastlstm.torch.direct import MOST_SAMPLES
+from fastlstm.engine.unpacked import MOST_SAMPLES
 from fastlstm.torch.module import RUNNER, call
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import surroundings, wants_gradient
@@ -47,7 +48,7 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     if not pointers:
         return None
     masks = module._masks(config, x)
-    may_step = T == 1 and B <= MOST_SAMPLES and not masks and runner.direct is not None
+    may_step = T == 1 and B <= MOST_SAMPLES and not masks and runner.unpacked is not None
     if may_step and not wants_gradient((x, *states, *weights)):
         output, final = _step(runner, pointers, (shape[0], shape[1], runner.output_width), x, states)
     else:
@@ -89,8 +90,16 @@ def _step(runner: Runner, pointers: list[int], shape: tuple[int, int, int], x: T
         if not state.is_contiguous():
             states = [state.contiguous() for state in states]
             break
-    assert runner.direct is not None
-    return runner.direct.step(pointers, shape, x, states, min(torch.get_num_threads(), get_num_threads()))
+    assert runner.unpacked is not None
+    dtype, B = DTYPES[x.dtype], shape[0] * shape[1]
+    out = torch.from_numpy(np.empty(shape, dtype))
+    final = [torch.from_numpy(np.empty((count, B, width), dtype)) for count, width in runner.widths[: runner.states]]
+    h0, c0 = (states[0], states[-1]) if states else (out, out)
+    runner.unpacked.step(
+        pointers, B, min(torch.get_num_threads(), get_num_threads()), bool(states), x.data_ptr(), h0.data_ptr(),
+        c0.data_ptr(), out.data_ptr(), final[0].data_ptr(), final[-1].data_ptr(),
+    )  # fmt: skip
+    return out, tuple(final)
 
 
 def _weights(runner: Runner, parameters: Any, names: Any) -> tuple[list[Tensor], list[int]]:

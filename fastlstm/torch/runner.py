@@ -14,7 +14,7 @@ from torch import Tensor
 from fastlstm.contract import Layer, sizes
 from fastlstm.engine import Engine
 from fastlstm.engine.pool import get_num_threads
-from fastlstm.torch.direct import Direct
+from fastlstm.engine.unpacked import Unpacked
 from fastlstm.torch.memory import Snapshot
 from fastlstm.torch.team import THREADS
 
@@ -33,8 +33,9 @@ class Runner:
         count = config.num_layers * config.directions
         self.widths = ((count, config.output_size), (count, config.hidden_size))
         """Axis 0 and 2 of each state."""
+        self.states = len(config.state_names)
         self.output_width = config.directions * config.output_size
-        self.direct = None if config.projected else Direct(config, DTYPES[dtype])
+        self.unpacked = None if config.projected else Unpacked(config, DTYPES[dtype], THREADS)
         self.key: Any = None
         """For `quick`: what the configuration was made from."""
         self._pointers: list[int] = []

@@ -13,8 +13,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 import fastlstm.torch
 from fastlstm.engine import Engine
+from fastlstm.engine.unpacked import Unpacked
 from fastlstm.torch import runner, serve
-from fastlstm.torch.direct import Direct
 
 TOLERANCE = {
     torch.float32: {"rtol": 1.3e-6, "atol": 1e-5},  # torch.testing.assert_close's own for float32
@@ -37,18 +37,18 @@ def each_test_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def kernel_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Each forward that the kernels are asked for: the engine's keyword arguments with `engine` and `version` added."""
     calls: list[dict[str, Any]] = []
-    forward, step = Engine.forward, Direct.step
+    forward, step = Engine.forward, Unpacked.step
 
     def counted(self: Engine, parameters: Any, version: Any, *args: Any, **options: Any) -> Any:
         calls.append({"engine": self, "version": version, **options})
         return forward(self, parameters, version, *args, **options)
 
-    def counted_step(self: Direct, weights: Any, x: Any, states: Any, reset: Any, threads: int) -> Any:
+    def counted_step(self: Unpacked, weights: Any, B: int, threads: int, *rest: Any) -> None:
         calls.append({"threads": threads})
-        return step(self, weights, x, states, reset, threads)
+        step(self, weights, B, threads, *rest)
 
     monkeypatch.setattr(Engine, "forward", counted)
-    monkeypatch.setattr(Direct, "step", counted_step)
+    monkeypatch.setattr(Unpacked, "step", counted_step)
     return calls
 
 

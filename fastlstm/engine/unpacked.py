@@ -1,26 +1,27 @@
-"""The plan of a step and the call into compiled code."""
+"""One time step without a backward, on the weights where they are: nothing is packed, kept or compared.
+
+For callers whose weights may change unseen, on addresses alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numba import njit, types
-from torch import Tensor
 
 from fastlstm.contract import Layer
 from fastlstm.engine import launch
 from fastlstm.engine.layout import Layout, Memory, cell_name
-from fastlstm.engine.plan import SMALL_FLOPS
+from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
+from fastlstm.engine.pool import Threads
 from fastlstm.engine.weights import parts
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
-from fastlstm.torch.direct.few import step_few
-from fastlstm.torch.direct.samples import step_samples
-from fastlstm.torch.team import THREADS
+from fastlstm.kernels.unpacked_few import step_few
+from fastlstm.kernels.unpacked_samples import step_samples
 
 # From so many samples on the packed product gains more than the comparison of the weights costs.
 MOST_SAMPLES = 32
@@ -42,7 +43,7 @@ class _Plan:
         self.kernel = _address(step_few if few else step_samples, cell_name(config), layout.dtype.name)
         D, H = config.directions, config.hidden_size
         count = -(-H // lanes)
-        self.blocks, self.pointers = blank(config.num_layers * D), [0]
+        self.blocks, self.weights = blank(config.num_layers * D), [0]
         self.address = self.blocks.ctypes.data
         memory = Memory(layout.dtype)
         if few:
@@ -105,39 +106,33 @@ def _entry(size: int) -> Any:
     return launch.direct(run_step)
 
 
-class Direct:
-    """The kernels for one configuration and dtype. Two threads may call it at once."""
+class Unpacked:
+    """The kernels for one configuration without a projection, and one dtype. Two threads may call it at once."""
 
-    def __init__(self, config: Layer, dtype: np.dtype[Any]) -> None:
-        self._layout, self._dtype = Layout(config, dtype), dtype
-        self._directions, self._width = config.directions, config.hidden_size
-        self._carries_cell = config.kind == "LSTM"
+    def __init__(self, config: Layer, dtype: np.dtype[Any], pool: Threads) -> None:
+        self._layout, self._pool = Layout(config, dtype), pool
+        self._directions = config.directions
         self._count = config.num_layers * config.directions
         self._per_part = 4 if config.bias else 2
-        self._flops = 2 * sum(
-            len(config.gates) * config.hidden_size * (config.layer_input_size(layer) + config.hidden_size)
-            for layer, _, _ in parts(config)
-        )
+        self._flops = flops(self._layout, Sizes(1, 1, False, 1))
         self._idle: dict[tuple[int, int], list[_Plan]] = {}
 
     @cached_property
     def _run(self) -> Any:
-        return _entry(self._dtype.itemsize)
+        return _entry(self._layout.dtype.itemsize)
 
     def step(
-        self, pointers: list[int], shape: tuple[int, int, int], x: Tensor, states: Sequence[Tensor], threads: int
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Output and final states of one step. Trusts its input.
+        self, weights: list[int], B: int, threads: int, has_state: bool, x: int, h0: int, c0: int, out: int, hn: int,
+        cn: int,
+    ) -> None:  # fmt: skip
+        """From x and the states to output and final states; every array by its address, contiguous. Trusts its input.
 
-        pointers: of the weights, contiguous, in the contract's order. shape: (1, B, D*H), or (B, 1, D*H) with
-        batch_first, of the output. x: B rows of I. states: (L*D, B, H) each, none for zeros; all contiguous.
+        weights: in the contract's order. x: B rows of I. h0, c0, hn, cn: (L*D, B, H) each. out: B rows of D*H.
         """
-        dtype = self._dtype
-        B = shape[0] * shape[1]
         if self._flops * B < SMALL_FLOPS:
             threads = 1
         elif threads > 1:
-            THREADS.start(threads)
+            self._pool.start(threads)
         idle = self._idle.get((B, threads))
         if idle is None:
             idle = self._idle.setdefault((B, threads), [])
@@ -145,18 +140,13 @@ class Direct:
             plan = idle.pop()
         except IndexError:
             plan = _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
-        if pointers != plan.pointers:
-            plan.pointers = pointers
+        if weights != plan.weights:
+            plan.weights = weights
             for row in range(self._count):
-                own = pointers[row * self._per_part : (row + 1) * self._per_part]
+                own = weights[row * self._per_part : (row + 1) * self._per_part]
                 plan.blocks[row, _WEIGHTS[: self._per_part]] = own
-        out = torch.from_numpy(np.empty(shape, dtype))
-        hn = torch.from_numpy(np.empty((self._count, B, self._width), dtype))
-        cn = torch.from_numpy(np.empty((self._count, B, self._width), dtype)) if self._carries_cell else hn
-        h0, c0 = (states[0], states[-1]) if states else (hn, cn)
         self._run(
-            THREADS.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, len(states),
-            x.data_ptr(), h0.data_ptr(), c0.data_ptr(), out.data_ptr(), hn.data_ptr(), cn.data_ptr(),
+            self._pool.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, has_state,
+            x, h0, c0, out, hn, cn,
         )  # fmt: skip
         idle.append(plan)
-        return out, (hn, cn) if self._carries_cell else (hn,)
