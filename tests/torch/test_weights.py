@@ -26,9 +26,9 @@ def packings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     pack = Engine._pack
 
-    def counted(self: Engine, kernel: str, parameters: Any, version: Any) -> None:
+    def counted(self: Engine, kernel: str, *rest: Any) -> None:
         names.append(kernel)
-        pack(self, kernel, parameters, version)
+        pack(self, kernel, *rest)
 
     monkeypatch.setattr(Engine, "_pack", counted)
     return names
