@@ -1,0 +1,41 @@
+"""`fastlstm warmup`: what it compiled, later processes find."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FIRST_CALLS = """
+import numpy as np
+import torch
+import fastlstm
+import fastlstm.torch
+
+rnn = fastlstm.RNN(3, 120, 2)
+for B in (2, 200):
+    output, _ = rnn(np.ones((40, B, 3), np.float32))
+    rnn.backward(output)
+module = fastlstm.torch.RNN(3, 120)
+for B in (2, 200):
+    module(torch.ones(40, B, 3))[0].sum().backward()
+with torch.no_grad():
+    module(torch.ones(1, 2, 3))
+    module(torch.ones(1, 20, 3))
+"""
+
+
+@pytest.mark.slow
+def test_nothing_is_compiled_after_it(python: Any, tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = python("-m", "fastlstm", "warmup", "--cell", "RNN", "--dtype", "float32", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "2 layers ready" in done.stdout
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
+    done = python("-c", FIRST_CALLS, env=environment | {"NUMBA_DEBUG_CACHE": "1"})
+    assert done.returncode == 0, done.stderr
+    assert "data loaded" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "saved" in line] == []
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")} == before
