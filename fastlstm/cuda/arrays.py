@@ -13,8 +13,8 @@ from fastlstm.errors import refuse_dtype, refuse_type
 cuda = cuda_module()
 
 
-def as_device(name: str, value: Any, dtype: Any) -> Any:
-    """`value` as a C-contiguous device array of Numba's.
+def as_device(name: str, value: Any, dtype: Any = None) -> Any:
+    """`value` as a C-contiguous device array of Numba's, of `dtype` where that is given.
 
     Anything with `__cuda_array_interface__` or DLPack on a GPU (torch, CuPy, JAX) shares its memory; a NumPy array is
     copied. TypeError for anything else, ValueError for another dtype, another GPU, or one that is strided.
@@ -30,7 +30,7 @@ def as_device(name: str, value: Any, dtype: Any) -> Any:
             refuse_type(name, value, "array on the GPU (__cuda_array_interface__ or DLPack) or a NumPy array")
         _check_place(name, value)
         found = cuda.as_cuda_array(value)
-    if np.dtype(found.dtype) != dtype:
+    if dtype is not None and np.dtype(found.dtype) != dtype:
         refuse_dtype(name, found.dtype, np.dtype(dtype))
     if not found.is_c_contiguous():
         raise ValueError(f"{name} is strided, expected C-contiguous: a copy must be asked for (.contiguous(), .copy())")

@@ -1,7 +1,8 @@
-"""The layers a user holds: NumPy in, NumPy out, with `backward`.
+"""The layers a user holds: NumPy in, NumPy out, or both on a GPU, with `backward`.
 
 `module.py` owns parameters, `recurrent.py` the call of LSTM, GRU and RNN, `cell.py` that of the cells, `checks.py` the
-diagnosis of a wrong call; the rest is what training needs around them.
+diagnosis of a wrong call, `places.py` what host and GPU do each in their way; the rest is what training needs around
+them.
 """
 
 from .cell import GRUCell, LSTMCell, RNNCell

@@ -45,9 +45,14 @@ def require_mask(name: str, value: Any) -> ndarray:
     """`value` as a boolean array for a kernel."""
     if not isinstance(value, ndarray):
         refuse_type(name, value, "numpy array of bool")
-    if value.dtype != np.bool_:
-        raise ValueError(f"{name} is {value.dtype}, expected bool: compare it, as in {name} != 0")
+    check_bool(name, value.dtype)
     return np.require(value, np.bool_, ("C", "A", "W"))
+
+
+def check_bool(name: str, dtype: Any) -> None:
+    """`dtype` is that of a mask."""
+    if dtype != np.bool_:
+        raise ValueError(f"{name} is {dtype}, expected bool: compare it, as in {name} != 0")
 
 
 def read_only(value: ndarray) -> ndarray:

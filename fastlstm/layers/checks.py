@@ -11,10 +11,10 @@ from numpy import ndarray
 
 from .. import errors
 from ..contract import Layer
-from .arrays import require, require_mask
 from .packing import PackedSequence, check_packed
+from .places import Place
 
-States = tuple[ndarray, ...]
+States = tuple[Any, ...]
 
 
 def count(name: str, value: Any, least: int = 1) -> int:
@@ -54,76 +54,81 @@ class Form:
     """How a call's arrays lie to the user, where that is not how they lie to an engine."""
 
     config: Layer
+    place: Place
     packed: PackedSequence | None = None  # its indices; the data are those of the input
 
-    def inner(self, array: ndarray) -> ndarray:
+    def inner(self, array: Any) -> Any:
         """A sequence (input, output or a gradient of these) for an engine."""
         if self.packed is not None:
             return array
-        return array[None] if self.config.batch_first else array[:, None]
+        T, width = array.shape
+        return array.reshape(1, T, width) if self.config.batch_first else array.reshape(T, 1, width)
 
-    def outer(self, array: ndarray) -> Any:
+    def outer(self, array: Any) -> Any:
         """A sequence for the user: packed, or without the batch axis."""
         if self.packed is not None:
             return self.packed._replace(data=array)
-        return array[0] if self.config.batch_first else array[:, 0]
+        return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
 
-    def inner_state(self, state: ndarray) -> ndarray:
+    def inner_state(self, state: Any) -> Any:
         """A state (L*D, B, P or H) for an engine: sequences by length, or with a batch axis."""
         if self.packed is None:
-            return state[:, None]
+            return state.reshape(state.shape[0], 1, state.shape[1])
         order = self.packed.sorted_indices
-        return state if order is None else state.take(order, axis=1)
+        return state if order is None else self.place.take(state, order)
 
-    def outer_state(self, state: ndarray) -> ndarray:
+    def outer_state(self, state: Any) -> Any:
         """A state for the user: sequences in their own order, or without the batch axis."""
         if self.packed is None:
-            return state[:, 0]
+            return state.reshape(state.shape[0], state.shape[2])
         order = self.packed.unsorted_indices
-        return state if order is None else state.take(order, axis=1)
+        return state if order is None else self.place.take(state, order)
 
 
 @dataclass(slots=True)
 class Call:
     """A checked call, as an engine takes it. `form` is None for a dense batch, which lies alike to both."""
 
-    x: ndarray
+    x: Any
     states: States | None
     batch_sizes: ndarray | None
-    reset: ndarray | None
+    reset: Any
     form: Form | None
 
 
-def check_call(config: Layer, dtype: np.dtype, x: Any, states: Any, reset: Any) -> Call:
+def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any, reset: Any) -> Call:
     """Checks everything about a call and brings it into an engine's form; raises before anything is computed."""
     packed = x if isinstance(x, PackedSequence) else None
+    B: int | None
     if packed is None:
-        x = require("x", x, dtype)
-        T, B = errors.check_input(config, x.shape)
-        form = None if B is not None else Form(config)
+        x = place.array("x", x, dtype)
+        T, B = errors.check_input(config, tuple(x.shape))
+        form = None if B is not None else Form(config, place)
     else:
-        check_packed(packed, config.input_size)
-        x = require("x.data", packed.data, dtype)
+        x = place.array("x.data", packed.data, dtype)
+        check_packed(packed._replace(data=x), config.input_size)
         T, B = len(packed.batch_sizes), int(packed.batch_sizes[0])
-        form = Form(config, packed._replace(data=None))
+        form = Form(config, place, packed._replace(data=None))
     if states is not None:
-        states = check_states(config, dtype, states, T, B, "{}_0")
+        states = check_states(config, dtype, place, states, T, B, "{}_0")
     if reset is not None:
-        reset = require_mask("reset", reset)
-        errors.check_reset(reset.shape, T, B)
+        reset = place.mask("reset", reset)
+        errors.check_reset(tuple(reset.shape), T, B)
     if form is None:
         return Call(x, states, None, reset, None)
     if states is not None:
         states = tuple(map(form.inner_state, states))
     if packed is None:
-        return Call(form.inner(x), states, None, None if reset is None else reset[:, None], form)
+        return Call(form.inner(x), states, None, None if reset is None else reset.reshape(T, 1), form)
     if reset is not None and packed.sorted_indices is not None:
-        reset = reset.take(packed.sorted_indices, axis=1)
+        reset = place.take(reset, packed.sorted_indices)
     batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))
     return Call(x, states, batch_sizes, reset, form)
 
 
-def check_states(config: Layer, dtype: np.dtype, states: tuple[Any, ...], T: int, B: int | None, name: str) -> Any:
+def check_states(
+    config: Layer, dtype: np.dtype, place: Place, states: tuple[Any, ...], T: int, B: int | None, name: str
+) -> Any:
     """The initial states, or the gradients of the final ones, of which some may be None.
 
     `name` makes the argument's name of h and c.
@@ -131,8 +136,8 @@ def check_states(config: Layer, dtype: np.dtype, states: tuple[Any, ...], T: int
     checked = []
     for state, value in zip(config.state_names, states, strict=True):
         if value is not None or name == "{}_0":
-            value = require(name.format(state), value, dtype)
-            errors.check_state(config, state, value.shape, T, B, name.format(state))
+            value = place.array(name.format(state), value, dtype)
+            errors.check_state(config, state, tuple(value.shape), T, B, name.format(state))
         checked.append(value)
     return tuple(checked)
 

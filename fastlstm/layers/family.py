@@ -81,7 +81,7 @@ class LSTM(Recurrent):
         """
         if state is not None and not (type(state) is tuple and len(state) == 2):
             state = checks.pair("state", state)
-        return self._forward(x, state, reset)  # type: ignore[return-value]
+        return self._forward(x, state, reset)
 
     def backward(
         self,
@@ -97,7 +97,7 @@ class LSTM(Recurrent):
         RuntimeError where there is no forward to go back through, or the parameters have changed since.
         """
         states = None if grad_state is None else checks.pair("grad_state", grad_state)
-        return self._backward(grad_output, states, tape)  # type: ignore[return-value]
+        return self._backward(grad_output, states, tape)
 
 
 class _SingleState(Recurrent):

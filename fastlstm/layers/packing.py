@@ -6,6 +6,9 @@ on. `batch_sizes[t]` is how many have a step t.
 The gradient of packing is padding and the reverse: where `packed = pack_padded_sequence(x, lengths)`, the gradient of
 x is `pad_packed_sequence(grad_packed)`, and where `y, _ = pad_packed_sequence(packed)`, that of `packed` is
 `pack_padded_sequence(grad_y, lengths)`.
+
+Rows are NumPy arrays, or arrays on a GPU (`__cuda_array_interface__` or DLPack), and stay where they are; lengths,
+batch_sizes and orders are always NumPy arrays.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import refuse_shape, refuse_type
+from .rows import array_of, joined, on_gpu, rows_at, rows_to
 
 
 class PackedSequence(NamedTuple):
@@ -27,26 +31,25 @@ class PackedSequence(NamedTuple):
     unsorted_indices: (B,) int64, its inverse.
     """
 
-    data: Any  # an ndarray; None inside a layer's bookkeeping
+    data: Any  # an ndarray or an array on a GPU; None inside a layer's bookkeeping
     batch_sizes: ndarray
     sorted_indices: ndarray | None = None
     unsorted_indices: ndarray | None = None
 
 
 def pack_padded_sequence(
-    input: ndarray, lengths: Sequence[int] | ndarray, batch_first: bool = False, enforce_sorted: bool = True
+    input: Any, lengths: Sequence[int] | ndarray, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
     """Packs a padded batch (T, B, ...), or (B, T, ...) with `batch_first`.
 
     lengths: (B,) ints from 1 to T. They must fall unless `enforce_sorted` is False, in which case the packing sorts and
     remembers the order. ValueError for anything else.
     """
-    if not isinstance(input, ndarray):
-        refuse_type("input", input, "numpy array")
+    input = array_of("input", input)
     if input.ndim < 2:
         refuse_shape("input", input.shape, "(B, T, ...)" if batch_first else "(T, B, ...)")
-    by_time = input.swapaxes(0, 1) if batch_first else input
-    lengths = _checked_lengths(lengths, by_time.shape[0], by_time.shape[1], batch_first)
+    B, T = input.shape[:2] if batch_first else (input.shape[1], input.shape[0])
+    lengths = _checked_lengths(lengths, T, B, batch_first)
     order = None
     if not enforce_sorted:
         order = np.argsort(-lengths, kind="stable")
@@ -57,19 +60,21 @@ def pack_padded_sequence(
         )
     valid = np.arange(lengths[0])[:, None] < lengths
     steps, sequences = np.nonzero(valid)
-    rows = by_time[steps, sequences if order is None else order[sequences]]
+    if order is not None:
+        sequences = order[sequences]
+    rows = rows_at(input, *((sequences, steps) if batch_first else (steps, sequences)))
     return PackedSequence(rows, valid.sum(axis=1), order, None if order is None else np.argsort(order))
 
 
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
-) -> tuple[ndarray, ndarray]:
+) -> tuple[Any, ndarray]:
     """The padded batch (T, B, ...), or (B, T, ...) with `batch_first`, and the lengths (B,), in the original order.
 
     T is the longest length, or `total_length` where that is given. ValueError where `total_length` is too short.
     """
-    check_packed(sequence)
-    data, batch_sizes = sequence.data, sequence.batch_sizes
+    data, batch_sizes = array_of("data of the PackedSequence", sequence.data), sequence.batch_sizes
+    check_packed(sequence._replace(data=data))
     longest, B = len(batch_sizes), int(batch_sizes[0])
     T = longest if total_length is None else total_length
     if longest > T:
@@ -80,44 +85,46 @@ def pad_packed_sequence(
     if sequence.sorted_indices is not None:
         sequences, lengths = sequence.sorted_indices[sequences], lengths[sequence.unsorted_indices]
     lead, at = ((B, T), (sequences, steps)) if batch_first else ((T, B), (steps, sequences))
-    padded = np.full((*lead, *data.shape[1:]), padding_value, data.dtype)
-    padded[at] = data
-    return padded, lengths
+    return rows_to(data, *at, lead, padding_value), lengths
 
 
-def pad_sequence(sequences: Sequence[ndarray], batch_first: bool = False, padding_value: float = 0.0) -> ndarray:
+def pad_sequence(sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0.0) -> Any:
     """Sequences (T_b, ...) as one batch (T, B, ...), or (B, T, ...) with `batch_first`; T is the longest."""
-    _check_sequences(sequences)
-    T, rest = max(map(len, sequences)), sequences[0].shape[1:]
-    padded = np.full((len(sequences), T, *rest), padding_value, sequences[0].dtype)
-    for row, sequence in zip(padded, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return padded if batch_first else np.ascontiguousarray(padded.swapaxes(0, 1))
+    sequences = _checked_sequences(sequences)
+    lengths = np.array([sequence.shape[0] for sequence in sequences])
+    T, B = int(lengths.max()), len(lengths)
+    owner, steps = np.nonzero(np.arange(T) < lengths[:, None])
+    lead, at = ((B, T), (owner, steps)) if batch_first else ((T, B), (steps, owner))
+    return rows_to(joined(sequences), *at, lead, padding_value)
 
 
-def pack_sequence(sequences: Sequence[ndarray], enforce_sorted: bool = True) -> PackedSequence:
+def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
     """Packs sequences (T_b, ...). They must come longest first unless `enforce_sorted` is False."""
-    padded = pad_sequence(sequences)
-    return pack_padded_sequence(padded, [len(sequence) for sequence in sequences], enforce_sorted=enforce_sorted)
+    lengths = [sequence.shape[0] for sequence in _checked_sequences(sequences)]
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 def check_packed(packed: PackedSequence, features: int | None = None) -> None:
-    """`packed` is consistent, and its rows have `features` numbers; made by hand, it may be anything."""
+    """`packed`, whose data are an array, is consistent, and its rows have `features` numbers.
+
+    Made by hand, it may be anything.
+    """
     data, batch_sizes = packed.data, packed.batch_sizes
-    if not isinstance(data, ndarray):
-        refuse_type("data of the PackedSequence", data, "numpy array")
     if not isinstance(batch_sizes, ndarray) or batch_sizes.dtype.kind not in "iu" or batch_sizes.ndim != 1:
         raise ValueError("batch_sizes of the PackedSequence are no array (T,) of ints")
     if not len(batch_sizes) or batch_sizes[-1] < 1 or np.any(np.diff(batch_sizes.astype(np.int64)) > 0):
         raise ValueError(f"batch_sizes are {batch_sizes.tolist()}, expected positive and never rising")
     N, B = int(batch_sizes.sum()), int(batch_sizes[0])
-    if data.ndim < 1 or len(data) != N:
+    if data.ndim < 1 or data.shape[0] != N:
         refuse_shape("data of the PackedSequence", data.shape, f"(N, ...) with N = {N}, the sum of batch_sizes")
-    if features is not None and data.shape != (N, features):
+    if features is not None and tuple(data.shape) != (N, features):
         refuse_shape("data of the PackedSequence", data.shape, f"(N, I) = ({N}, {features})")
     order, back = packed.sorted_indices, packed.unsorted_indices
     if order is None and back is None:
         return
+    for name, indices in (("sorted_indices", order), ("unsorted_indices", back)):
+        if indices is not None and not isinstance(indices, ndarray):
+            refuse_type(f"{name} of the PackedSequence", indices, "numpy array")
     if order is None or back is None or order.shape != (B,) or not np.array_equal(np.argsort(order), back):
         raise ValueError(f"sorted_indices and unsorted_indices are no order of the {B} sequences and its inverse")
     if not np.array_equal(order[back], np.arange(B)):
@@ -140,13 +147,18 @@ def _checked_lengths(lengths: Any, T: int, B: int, batch_first: bool) -> ndarray
     return lengths.astype(np.int64)
 
 
-def _check_sequences(sequences: Sequence[ndarray]) -> None:
-    if isinstance(sequences, ndarray) or not sequences:
+def _checked_sequences(sequences: Sequence[Any]) -> list[Any]:
+    if isinstance(sequences, ndarray) or on_gpu(sequences) or not sequences:
         refuse_type("sequences", sequences, "non-empty list of numpy arrays")
+    checked: list[Any] = []
     for k, sequence in enumerate(sequences):
-        if not isinstance(sequence, ndarray):
-            refuse_type(f"sequences[{k}]", sequence, "numpy array")
-        if sequence.ndim < 1 or sequence.shape[1:] != sequences[0].shape[1:]:
-            refuse_shape(f"sequences[{k}]", sequence.shape, f"(T, ...) with ... = {sequences[0].shape[1:]}")
-        if sequence.dtype != sequences[0].dtype:
-            raise ValueError(f"sequences[{k}] is {sequence.dtype}, expected {sequences[0].dtype} as the first")
+        sequence = array_of(f"sequences[{k}]", sequence)
+        first = checked[0] if checked else sequence
+        if isinstance(sequence, ndarray) != isinstance(first, ndarray):
+            raise ValueError(f"sequences[{k}] and the first are not both on the host, or both on the GPU")
+        if sequence.ndim < 1 or sequence.shape[1:] != first.shape[1:]:
+            refuse_shape(f"sequences[{k}]", sequence.shape, f"(T, ...) with ... = {first.shape[1:]}")
+        if sequence.dtype != first.dtype:
+            raise ValueError(f"sequences[{k}] is {sequence.dtype}, expected {first.dtype} as the first")
+        checked.append(sequence)
+    return checked

@@ -11,13 +11,13 @@ from numpy import ndarray
 
 from .. import errors
 from ..contract import Layer, sizes
-from ..engine import Engine
-from . import checks, on_device
-from .arrays import dropout_mask, float_dtype, require
+from . import checks
+from .arrays import dropout_mask, float_dtype
 from .checks import Form, States
 from .exchange import FromKeras, FromTorch
 from .module import uniform
 from .packing import PackedSequence
+from .places import PLACES
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Recurrent(FromTorch, FromKeras):
         seed: int | np.random.Generator | None,
         device: str = "cpu",
     ) -> None:
-        device = checks.one_of("device", device, ("cpu", "cuda"))
+        device = checks.one_of("device", device, tuple(PLACES))
         dropout = checks.probability("dropout", dropout)
         if dropout and config.num_layers == 1:
             warnings.warn(
@@ -56,7 +56,8 @@ class Recurrent(FromTorch, FromKeras):
     def _prepare(self) -> None:
         """What can be derived: the engine, and the numbers that a call compares."""
         config = self.config
-        self._engine: Any = (Engine if self.device == "cpu" else on_device.engine)(config, self.dtype)
+        self._place = PLACES[self.device]
+        self._engine = self._place.engine(config, self.dtype)
         self._batch_axis = 0 if config.batch_first else 1
         self._input_size = config.input_size
         self._state_rows = config.num_layers * config.directions
@@ -106,13 +107,8 @@ class Recurrent(FromTorch, FromKeras):
 
     def _forward_any(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
         """The careful way: any form of input, and a diagnosis where it is wrong."""
-        if self.device != "cpu":
-            output, final, saved, shape = on_device.forward(self, x, states, reset)
-            if self.training:
-                self._keep(Tape(saved, self._version, shape, None))
-            return output, final
-        call = checks.check_call(self.config, self.dtype, x, states, reset)
-        masks = self._masks(call.x.shape[:-1]) if self.training and self.dropout else None
+        call = checks.check_call(self.config, self.dtype, self._place, x, states, reset)
+        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self.dropout else None
         output, final, saved = self._engine.forward(
             self._parameters,
             self._version,
@@ -126,7 +122,7 @@ class Recurrent(FromTorch, FromKeras):
         if call.form is not None:
             output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
         if self.training:
-            shape = output.data.shape if isinstance(output, PackedSequence) else output.shape
+            shape = tuple((output.data if isinstance(output, PackedSequence) else output).shape)
             self._keep(Tape(saved, self._version, shape, call.form))
         return output, final
 
@@ -141,32 +137,23 @@ class Recurrent(FromTorch, FromKeras):
         errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
         if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
             raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
-        if self.device != "cpu":
-            states = (None,) * len(self._widths) if grad_states is None else grad_states
-            grad_x, grad_initial, grads = on_device.backward(self, grad_output, states, tape)
-            self._used(tape, grads)
-            return grad_x, grad_initial
         if grad_output is not None:
             grad_output = self._checked_grad_output(grad_output, tape)
         states = (None,) * len(self._widths) if grad_states is None else grad_states
         T, B = self._sizes(tape)
-        states = checks.check_states(self.config, self.dtype, states, T, B, "grad_{}_n")
+        states = checks.check_states(self.config, self.dtype, self._place, states, T, B, "grad_{}_n")
         if tape.form is not None:
             states = tuple(None if grad is None else tape.form.inner_state(grad) for grad in states)
         grad_x, grad_initial, grads = self._engine.backward(
             self._parameters, self._version, tape.saved, grad_output, states
         )
-        self._used(tape, grads)
-        if tape.form is not None:
-            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
-        return grad_x, grad_initial
-
-    def _used(self, tape: Tape, grads: dict[str, ndarray]) -> None:
-        """A tape is good for one backward; its gradients are added up."""
         tape.saved = None
         if tape is self.tape:
             self.tape = None
-        self._accumulate(grads)
+        self._accumulate(self._place.fetch(grads))
+        if tape.form is not None:
+            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
+        return grad_x, grad_initial
 
     def _sizes(self, tape: Tape) -> tuple[int, int | None]:
         """T and B of the forward; B is None where it was unbatched."""
@@ -176,7 +163,7 @@ class Recurrent(FromTorch, FromKeras):
         packed = tape.form.packed
         return (tape.output_shape[0], None) if packed is None else (len(packed.batch_sizes), int(packed.batch_sizes[0]))
 
-    def _checked_grad_output(self, grad: Any, tape: Tape) -> ndarray:
+    def _checked_grad_output(self, grad: Any, tape: Tape) -> Any:
         """The gradient of the output, in the engine's form."""
         name, packed = "grad_output", tape.form.packed if tape.form else None
         if (packed is not None) != isinstance(grad, PackedSequence):
@@ -185,13 +172,13 @@ class Recurrent(FromTorch, FromKeras):
             if not np.array_equal(grad.batch_sizes, packed.batch_sizes):
                 raise ValueError("batch_sizes of grad_output are not those of the output")
             grad, name = grad.data, "data of grad_output"
-        grad = require(name, grad, self.dtype)
-        errors.check_grad_output(grad.shape, tape.output_shape, name)
+        grad = self._place.array(name, grad, self.dtype)
+        errors.check_grad_output(tuple(grad.shape), tape.output_shape, name)
         return grad if tape.form is None else tape.form.inner(grad)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        del state["_engine"]
+        del state["_engine"], state["_place"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,86 @@
+"""Where a layer's arrays are and which engine computes there: on the host, or on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy import ndarray
+
+from ..contract import Layer
+from ..engine import Engine
+from .arrays import check_bool, require, require_mask
+
+
+class Place(Protocol):
+    """What the call of a layer needs of one."""
+
+    def engine(self, config: Layer, dtype: np.dtype) -> Any:
+        """The kernels for a layer."""
+
+    def array(self, name: str, value: Any, dtype: Any) -> Any:
+        """`value` as an array for the engine, C-contiguous. TypeError or ValueError, naming it, where it is none."""
+
+    def mask(self, name: str, value: Any) -> Any:
+        """`value` as a boolean array for the engine."""
+
+    def take(self, array: Any, order: ndarray) -> Any:
+        """A copy with the entries `order` of axis 1. order: (M,) int64, on the host."""
+
+    def fetch(self, gradients: dict[str, Any]) -> dict[str, ndarray]:
+        """The parameters' gradients, on the host."""
+
+
+class Host:
+    """NumPy arrays."""
+
+    def engine(self, config: Layer, dtype: np.dtype) -> Any:
+        return Engine(config, dtype)
+
+    def array(self, name: str, value: Any, dtype: Any) -> ndarray:
+        return require(name, value, dtype)
+
+    def mask(self, name: str, value: Any) -> ndarray:
+        return require_mask(name, value)
+
+    def take(self, array: ndarray, order: ndarray) -> ndarray:
+        return array.take(order, axis=1)
+
+    def fetch(self, gradients: dict[str, Any]) -> dict[str, ndarray]:
+        return gradients
+
+
+class Device:
+    """Arrays with `__cuda_array_interface__` or DLPack, used in place, and NumPy arrays, copied; Numba's come out.
+
+    CudaError where no GPU serves.
+    """
+
+    def engine(self, config: Layer, dtype: np.dtype) -> Any:
+        from ..cuda.engine import Engine
+
+        return Engine(config, dtype)
+
+    def array(self, name: str, value: Any, dtype: Any) -> Any:
+        from ..cuda.arrays import as_device
+
+        return as_device(name, require(name, value, dtype) if isinstance(value, ndarray) else value, dtype)
+
+    def mask(self, name: str, value: Any) -> Any:
+        from ..cuda.arrays import as_device
+
+        found = as_device(name, value)
+        check_bool(name, found.dtype)
+        return found
+
+    def take(self, array: Any, order: ndarray) -> Any:
+        from ..cuda.gather import gather
+
+        return gather(array, 1, order)
+
+    def fetch(self, gradients: dict[str, Any]) -> dict[str, ndarray]:
+        return {name: value.copy_to_host() for name, value in gradients.items()}
+
+
+PLACES: Mapping[str, Place] = {"cpu": Host(), "cuda": Device()}
