@@ -112,7 +112,8 @@ def limit(launch: Any, H: int) -> float:
 def barrier(launch: Any, times: int = 1000) -> float:
     """Microseconds of one barrier among the launch's blocks."""
     from fastlstm.cuda.block import wait
-    from fastlstm.cuda.shim import configured, cuda_module
+    from fastlstm.cuda.shim import cuda_module
+    from fastlstm.cuda.streams import configured
 
     cuda = cuda_module()
 

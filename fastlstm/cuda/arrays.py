@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from fastlstm.cuda.shim import cuda_module, device_number
+from fastlstm.cuda import streams
+from fastlstm.cuda.shim import SIMULATED, cuda_module, device_number
 from fastlstm.errors import refuse_dtype, refuse_type
 
 cuda = cuda_module()
@@ -17,19 +17,25 @@ def as_device(name: str, value: Any, dtype: Any = None) -> Any:
     """`value` as a C-contiguous device array of Numba's, of `dtype` where that is given.
 
     Anything with `__cuda_array_interface__` or DLPack on a GPU (torch, CuPy, JAX) shares its memory; a NumPy array is
-    copied. TypeError for anything else, ValueError for another dtype, another GPU, or one that is strided.
+    copied. Where it is on another stream than the current one, that waits. TypeError for anything else, ValueError for
+    another dtype, another GPU, or one that is strided.
     """
     if isinstance(value, np.ndarray):
-        found = cuda.to_device(np.ascontiguousarray(value))
+        found = upload(value)
     elif hasattr(value, "__cuda_ndarray__"):  # Numba's own, the simulator's too
+        _check_place(name, value)
         found = value
+        streams.join(streams.handle_of(value))
     else:
-        if not hasattr(value, "__cuda_array_interface__") and hasattr(value, "__dlpack__"):
+        if not hasattr(value, "__cuda_array_interface__") and _is_dlpack(value):
             value = _from_dlpack(name, value)
         if not hasattr(value, "__cuda_array_interface__"):
             refuse_type(name, value, "array on the GPU (__cuda_array_interface__ or DLPack) or a NumPy array")
         _check_place(name, value)
-        found = cuda.as_cuda_array(value)
+        described = value.__cuda_array_interface__
+        found = cuda.from_cuda_array_interface(described, owner=value, sync=False)
+        if described.get("stream") is not None:  # who names none, as torch, leaves the waiting to the program
+            streams.join(described["stream"])
     if dtype is not None and np.dtype(found.dtype) != dtype:
         refuse_dtype(name, found.dtype, np.dtype(dtype))
     if not found.is_c_contiguous():
@@ -37,22 +43,42 @@ def as_device(name: str, value: Any, dtype: Any = None) -> Any:
     return found
 
 
+def upload(array: np.ndarray) -> Any:
+    """A copy on the GPU, that any stream may read; the host's may be changed at once."""
+    stream = streams.current()
+    found = cuda.to_device(np.ascontiguousarray(array), stream=stream)
+    if stream:
+        stream.synchronize()
+    return found
+
+
+def shaped(array: Any, *shape: int) -> Any:
+    """The array's memory in another shape, on the same stream: Numba's `reshape` forgets it."""
+    return array.reshape(*shape).bind(array.stream)
+
+
 def _check_place(name: str, value: Any) -> None:
-    """Torch says `device.index`, CuPy `device.id`; who says neither is trusted."""
-    device = getattr(value, "device", None)
+    """Torch says `device.index`, CuPy `device.id`, Numba's arrays have a context; who says nothing is trusted."""
+    if hasattr(value, "__cuda_ndarray__"):
+        device = None if SIMULATED else value.gpu_data.context.device
+    else:
+        device = getattr(value, "device", None)
     number = getattr(device, "index", getattr(device, "id", None))
     if number is not None and number != device_number():
         raise ValueError(f"{name} is on GPU {number}, expected {device_number()}, the current one")
 
 
+# kDLCUDA in dlpack.h.
+DLPACK_CUDA = 2
+
+
+def _is_dlpack(value: Any) -> bool:
+    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] == DLPACK_CUDA
+
+
 def _from_dlpack(name: str, value: Any) -> Any:
-    """Through torch or CuPy: Numba does not read DLPack."""
-    if find_spec("torch") is not None:
-        import torch
-
-        return torch.from_dlpack(value)
-    if find_spec("cupy") is not None:
-        import cupy
-
-        return cupy.from_dlpack(value)
-    return refuse_type(name, value, "array with __cuda_array_interface__", "to read DLPack, install torch or CuPy")
+    """Through torch or CuPy, which wait for its stream: Numba does not read DLPack."""
+    library = streams.partner()
+    if library is None:
+        refuse_type(name, value, "array with __cuda_array_interface__", "to read DLPack, install torch or CuPy")
+    return library.from_dlpack(value)

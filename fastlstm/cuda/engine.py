@@ -11,13 +11,14 @@ import numpy as np
 
 from fastlstm.cells import CELLS
 from fastlstm.contract import Layer, sizes
-from fastlstm.cuda.arrays import as_device
+from fastlstm.cuda import streams
+from fastlstm.cuda.arrays import as_device, shaped
 from fastlstm.cuda.backward import backward
 from fastlstm.cuda.forward import enter, forward
 from fastlstm.cuda.launch import run_steps
 from fastlstm.cuda.machine import machine
 from fastlstm.cuda.matrix import elementwise, fill, library, times
-from fastlstm.cuda.shim import worded
+from fastlstm.cuda.shim import CudaError, device_number, worded
 from fastlstm.cuda.tile import Launch, choose
 from fastlstm.cuda.tokens import Tokens
 from fastlstm.cuda.weights import Weights, suffixes
@@ -36,20 +37,25 @@ class Kept:
 
 @dataclass
 class Saved:
-    """What a forward pass in training mode keeps for its backward pass. Good for one."""
+    """What a forward pass in training mode keeps for its backward pass, good for one.
+
+    streams: those that wrote it, or may free it.
+    """
 
     tokens: Tokens
     x_shape: tuple[int, ...]
     reset: Any
     masks: list[Any]
     layers: list[Kept]
+    streams: set[int]
 
 
 class Engine:
     """The kernels for one configuration and dtype (float32 or float64), with the interface of `fastlstm.engine.Engine`.
 
     Arrays are anything with `__cuda_array_interface__` or DLPack, used in place, or NumPy arrays, copied; results are
-    Numba's device arrays, which have that interface. Work is queued on the default stream. Trusts shapes: layers check.
+    Numba's device arrays, which have that interface. Work is queued on the current stream of torch or CuPy, whichever
+    has the memory (`streams.py`), on the GPU that was current when the engine was made. Trusts shapes: layers check.
     CudaError where the GPU, its driver or its memory fail. ValueError for a projection, which is not done here.
     """
 
@@ -58,12 +64,11 @@ class Engine:
         if config.projected:
             raise ValueError("proj_size is not supported on the GPU: it would take a second barrier in each step")
         with worded():
-            self._machine, self._library = machine(), library()
+            self._machine, self._library, self._gpu = machine(), library(), device_number()
         self.config, self.dtype, self._persistent = config, np.dtype(dtype), persistent
         self._name = f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
         self._cell = CELLS[self._name]
-        self._weights: list[Weights] = []
-        self._version: Any = None
+        self._read_last: tuple[Any, list[Weights]] = None, []
         # A training and a validation loop, and what packed batches bring.
         self._tokens = lru_cache(16)(self._new_tokens)
 
@@ -85,8 +90,11 @@ class Engine:
         host; states: (L*D, B, H), for an LSTM two; None for zeros. reset: (T, B) bool. masks: L-1 arrays like the
         layers' outputs. `version` changes when a parameter does.
         """
-        with worded():
-            return self._forward(parameters, version, x, states, train, batch_sizes, reset, masks)
+        with worded(), streams.meeting() as joined:
+            output, final, saved = self._forward(parameters, version, x, states, train, batch_sizes, reset, masks)
+            if saved is not None:
+                saved.streams = joined
+            return output, final, saved
 
     def backward(
         self,
@@ -98,7 +106,7 @@ class Engine:
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
         assert saved.layers, "backward consumes what forward saved"
-        with worded():
+        with worded(), streams.meeting(saved.streams):
             return self._backward(parameters, version, saved, grad_output, grad_states)
 
     def launches(self, B: int) -> dict[str, Launch]:
@@ -120,7 +128,7 @@ class Engine:
         cn = empty(config.num_layers * D, B, H) if cell.CARRIES_CELL else hn
         mask_rows = [self._device("mask", mask).reshape(N, D * H) for mask in masks or ()]
         reset = empty(0, 0, dtype=np.dtype(bool)) if reset is None else as_device("reset", reset, np.bool_)
-        saved = Saved(tokens, x.shape, reset, mask_rows, [])
+        saved = Saved(tokens, x.shape, reset, mask_rows, [], set())
         rows = x.reshape(N, config.input_size)
         for layer, weights in enumerate(self._read(parameters, version)):
             z = empty(D, N, width)
@@ -149,7 +157,7 @@ class Engine:
                 rows = empty(N, D * H)
                 elementwise(times, N * D * H, out.reshape(N * D * H), mask_rows[layer].reshape(N * D * H),
                             rows.reshape(N * D * H))  # fmt: skip
-        output = rows.reshape(*x.shape[:-1], D * H)
+        output = shaped(rows, *x.shape[:-1], D * H)
         return output, (hn, cn) if cell.CARRIES_CELL else (hn,), saved if train else None
 
     def _backward(
@@ -192,7 +200,7 @@ class Engine:
                         total = gradients[name + suffix].reshape(1, len(self._cell_gates()))
                         self._library.multiply(ones, gates[d], total)
         grad_initial = (grad_h0, grad_c0) if cell.CARRIES_CELL else (grad_h0,)
-        return above.reshape(*saved.x_shape), grad_initial, gradients
+        return shaped(above, *saved.x_shape), grad_initial, gradients
 
     def _cell_gates(self) -> range:
         """The rows of the weights: all gates of all units."""
@@ -214,14 +222,21 @@ class Engine:
         return zeros
 
     def _read(self, parameters: Mapping[str, Any], version: Any) -> list[Weights]:
-        """The parameters on the device, read again when `version` has changed."""
-        if version != self._version or not self._weights:
-            self._weights = [
+        """The parameters on the device, read again when `version` has changed, or the stream: it must not be overtaken.
+
+        CudaError on another GPU than the engine's.
+        """
+        where = streams.place()
+        if where[0] != self._gpu:
+            raise CudaError(f"the current GPU is {where[0]}, this engine was made on GPU {self._gpu}")
+        held, weights = self._read_last
+        if held != (version, where):
+            weights = [
                 Weights.of(parameters, self.config, layer, self.dtype, self._cell.SPLITS_GATES, self._library)
                 for layer in range(self.config.num_layers)
             ]
-            self._version = version
-        return self._weights
+            self._read_last = (version, where), weights  # at once: other threads may read
+        return weights
 
     def _new_tokens(self, lead: tuple[int, ...], packed: bytes | None) -> Tokens:
         if packed is not None:

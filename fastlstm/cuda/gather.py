@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.cuda.matrix import elementwise, library
+from fastlstm.cuda import streams
+from fastlstm.cuda.arrays import upload
+from fastlstm.cuda.matrix import copy, elementwise, library
 from fastlstm.cuda.shim import cuda_module, device_number, worded
 
 cuda = cuda_module()
@@ -33,7 +35,7 @@ def gather(source: Any, axis: int, index: np.ndarray, missing: float = 0) -> Any
     """
     lead, rest = source.shape[:axis], source.shape[axis + 1 :]
     shape = (*lead, len(index), *rest)
-    with worded():
+    with worded(), streams.meeting([streams.handle_of(source)]):
         out = library().empty(shape, np.dtype(source.dtype))
         if out.size:
             flat = (source.reshape(prod(lead), source.shape[axis], prod(rest)), _uploaded(index))
@@ -45,11 +47,11 @@ def gather(source: Any, axis: int, index: np.ndarray, missing: float = 0) -> Any
 def joined(sources: Sequence[Any]) -> Any:
     """Device arrays of one dtype, and of the same shape but for their first axis, behind each other."""
     rows = [source.shape[0] for source in sources]
-    with worded():
+    with worded(), streams.meeting(map(streams.handle_of, sources)):
         out = library().empty((sum(rows), *sources[0].shape[1:]), np.dtype(sources[0].dtype))
         for source, count, end in zip(sources, rows, np.cumsum(rows).tolist(), strict=True):
             if source.size:
-                out[end - count : end].copy_to_device(source)
+                copy(source, out[end - count : end])
     return out
 
 
@@ -59,9 +61,9 @@ MOST_KEPT = 4096
 
 def _uploaded(index: np.ndarray) -> Any:
     index = np.ascontiguousarray(index, np.int64)
-    return _kept(index.tobytes(), device_number()) if len(index) <= MOST_KEPT else cuda.to_device(index)
+    return _kept(index.tobytes(), device_number()) if len(index) <= MOST_KEPT else upload(index)
 
 
 @lru_cache(16)
 def _kept(index: bytes, _number: int) -> Any:
-    return cuda.to_device(np.frombuffer(index, np.int64).copy())
+    return upload(np.frombuffer(index, np.int64).copy())

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from fastlstm.cuda.machine import machine
-from fastlstm.cuda.shim import SIMULATED, configured, cuda_module
+from fastlstm.cuda.shim import SIMULATED, cuda_module, device_number
+from fastlstm.cuda.streams import configured
 from fastlstm.cuda.tile import Launch
 
 cuda = cuda_module()
@@ -18,13 +19,14 @@ _ready: dict[Any, Any] = {}
 
 
 def run_steps(kernel: Any, launch: Launch, steps: range, arguments: tuple[Any, ...]) -> None:
-    """Run `steps` (ascending or descending) of a kernel made by `forward` or `backward`, on the default stream."""
+    """Run `steps` (ascending or descending) of a kernel made by `forward` or `backward`, on the current stream."""
     low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
     spans = [(low, high + 1)] if launch.persistent else [(s, s + 1) for s in steps]
+    cut = (launch.blocks, launch.share, launch.depth)
+    prepared = kernel if SIMULATED else _prepared(kernel, (*arguments, low, high, *cut))
+    run = configured(prepared, launch.blocks * launch.groups, launch.tile.threads, launch.shared_bytes)
     for first, last in spans:
-        given = (*arguments, first, last, launch.blocks, launch.share, launch.depth)
-        prepared = kernel if SIMULATED else _prepared(kernel, given)
-        configured(prepared, launch.blocks * launch.groups, launch.tile.threads, launch.shared_bytes)(*given)
+        run(*arguments, first, last, *cut)
 
 
 def _prepared(kernel: Any, arguments: tuple[Any, ...]) -> Any:
@@ -32,7 +34,8 @@ def _prepared(kernel: Any, arguments: tuple[Any, ...]) -> Any:
 
     Numba does not ask for it, and a launch with more than ORDINARY_SHARED is refused unless it was asked for.
     """
-    if kernel not in _ready:
+    number = device_number()
+    if (kernel, number) not in _ready:
         compiled = kernel.specialize(*arguments)
         most = machine().shared_bytes
         if most > ORDINARY_SHARED:
@@ -42,7 +45,7 @@ def _prepared(kernel: Any, arguments: tuple[Any, ...]) -> Any:
                     attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                     most,
                     overload._codelibrary.get_cufunc().handle,
-                    cuda.get_current_device().id,
+                    number,
                 )
-        _ready[kernel] = compiled
-    return _ready[kernel]
+        _ready[kernel, number] = compiled
+    return _ready[kernel, number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from fastlstm.cuda.shim import SIMULATED, CudaError, cuda_module, why_not
+from fastlstm.cuda.shim import SIMULATED, CudaError, cuda_module, device_number, why_not
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,16 @@ SIMULATOR = Machine(blocks=4, shared_bytes=48 * 1024, threads=8, lanes=4, cooper
 THREADS = 256
 
 
-@cache
 def machine() -> Machine:
-    """The current GPU, read once. CudaError where there is none."""
+    """The current GPU. CudaError where there is none."""
     reason = why_not()
     if reason:
         raise CudaError(reason)
-    if SIMULATED:
-        return SIMULATOR
+    return SIMULATOR if SIMULATED else _read(device_number())
+
+
+@cache
+def _read(_number: int) -> Machine:
     device = cuda_module().get_current_device()
     count = device.MULTIPROCESSOR_COUNT
     return Machine(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 from numba import types
 
-from fastlstm.cuda.shim import SIMULATED, configured, cuda_module
+from fastlstm.cuda import streams
+from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.streams import configured
 
 cuda = cuda_module()
 
@@ -20,12 +21,12 @@ EDGE = 4 if SIMULATED else 16
 
 
 class Library(Protocol):
-    """What the engine needs of one. Arrays are Numba's device arrays, C-contiguous."""
+    """What the engine needs of one. Arrays are Numba's device arrays, C-contiguous; all is on the current stream."""
 
     name: str
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        """A device array of any contents."""
+        """A device array of any contents, to be freed on the current stream."""
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         """out = a b, or out += a b; with `ta`, `tb` of the transposed a, b. out: (M, N), a: (M, K), b: (K, N)."""
@@ -36,16 +37,14 @@ def library() -> Library:
     """The best there is: torch and CuPy keep the memory they free for reuse, and have cuBLAS."""
     if SIMULATED:
         return Simulated()
-    if find_spec("torch") is not None:
-        import torch
+    module = streams.partner()
+    return Own() if module is None else Torch(module) if module.__name__ == "torch" else CuPy(module)
 
-        if torch.cuda.is_available():
-            return Torch(torch)
-    if find_spec("cupy") is not None:
-        import cupy
 
-        return CuPy(cupy)
-    return Own()
+def _shared(owner: Any) -> Any:
+    """Numba's array on the memory of a library's, which says on which stream it is written."""
+    described = owner.__cuda_array_interface__ | {"stream": streams.place()[1]}
+    return cuda.from_cuda_array_interface(described, owner=owner, sync=False)
 
 
 class Torch:
@@ -57,7 +56,7 @@ class Torch:
         self._torch = torch
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        return cuda.as_cuda_array(self._torch.empty(shape, dtype=getattr(self._torch, dtype.name), device="cuda"))
+        return _shared(self._torch.empty(shape, dtype=getattr(self._torch, dtype.name), device="cuda"))
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         left, right, result = (self._torch.as_tensor(array, device="cuda") for array in (a, b, out))
@@ -77,10 +76,11 @@ class CuPy:
         self._cupy = cupy
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        return cuda.as_cuda_array(self._cupy.empty(shape, dtype))
+        return _shared(self._cupy.empty(shape, dtype))
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
-        left, right, result = (self._cupy.asarray(array) for array in (a, b, out))
+        # Where an array names a stream CuPy waits for it, on the host; these are on the current one.
+        left, right, result = (self._cupy.asarray(array.bind()) for array in (a, b, out))
         left, right = left.T if ta else left, right.T if tb else right
         if add:
             result += left @ right
@@ -97,7 +97,7 @@ class Own:
     name = "kernels of its own (install torch or CuPy for cuBLAS)"
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        return cuda.device_array(shape, dtype)
+        return cuda.device_array(shape, dtype, stream=streams.current())
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         M, N = out.shape
@@ -155,6 +155,11 @@ def _own(dtype: str, ta: bool, tb: bool, add: bool) -> Any:
 # Threads of a block where each does elements of its own: one in the simulator, where a thread costs more than a loop.
 BLOCK = 1 if SIMULATED else 256
 MOST_BLOCKS = 1 if SIMULATED else 1024
+
+
+def copy(source: Any, out: Any) -> None:
+    """out = source, both on the device."""
+    out.copy_to_device(source, stream=streams.current())
 
 
 def elementwise(kernel: Any, count: int, *arguments: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -60,24 +59,6 @@ class _Simulator:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._running._kernel_context or self._module, name)
-
-
-def configured(kernel: Any, grid: Any, block: Any, shared_bytes: int = 0) -> Any:
-    """The kernel, to be called for this grid of blocks on the default stream.
-
-    Numba warns of every grid with fewer than 128 blocks, small batches' grids are meant to be small.
-    """
-    if SIMULATED:
-        return kernel[grid, block, 0, shared_bytes]
-    key = (kernel, grid, block, shared_bytes)
-    if key not in _configured:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Grid size")
-            _configured[key] = kernel[grid, block, 0, shared_bytes]
-    return _configured[key]
-
-
-_configured: dict[Any, Any] = {}
 
 
 def _successor_alone() -> bool:

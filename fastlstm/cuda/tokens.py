@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.cuda.shim import cuda_module
-
-cuda = cuda_module()
+from fastlstm.cuda.arrays import upload
 
 
 @dataclass(frozen=True)
@@ -28,12 +26,12 @@ class Tokens:
     def dense(cls, T: int, B: int, batch_first: bool) -> Tokens:
         starts = np.arange(T, dtype=np.int64) * (1 if batch_first else B)
         counts = np.full(T, B, np.int64)
-        return cls(T, B, T * B, cuda.to_device(starts), cuda.to_device(counts), T if batch_first else 1)
+        return cls(T, B, T * B, upload(starts), upload(counts), T if batch_first else 1)
 
     @classmethod
     def packed(cls, batch_sizes: np.ndarray) -> Tokens:
         """Rows as torch packs them: all samples' step 0, then step 1 of those that have one; longest first."""
         counts = np.ascontiguousarray(batch_sizes, np.int64)
         ends = np.cumsum(counts)
-        starts = cuda.to_device(ends - counts)
-        return cls(len(counts), int(counts[0]), int(ends[-1]), starts, cuda.to_device(counts), 1)
+        starts = upload(ends - counts)
+        return cls(len(counts), int(counts[0]), int(ends[-1]), starts, upload(counts), 1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastlstm.contract import Layer
 from fastlstm.cuda.arrays import as_device
-from fastlstm.cuda.matrix import Library, elementwise, fill, plus
+from fastlstm.cuda.matrix import Library, copy, elementwise, fill, plus
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Weights:
                 return as_device(name + suffix, parameters[name + suffix], dtype)
 
             w_ih.append(get("weight_ih"))
-            w_hh[d].copy_to_device(get("weight_hh"))
+            copy(get("weight_hh"), w_hh[d])
             if not config.bias:
                 for bias in (b_x[d], b_u[d]):
                     elementwise(fill, rows, bias, dtype.type(0))
             elif splits_gates:
-                b_x[d].copy_to_device(get("bias_ih"))
-                b_u[d].copy_to_device(get("bias_hh"))
+                copy(get("bias_ih"), b_x[d])
+                copy(get("bias_hh"), b_u[d])
             else:
                 elementwise(plus, rows, get("bias_ih"), get("bias_hh"), b_x[d])
         return cls(w_ih, w_hh, b_x, b_u)

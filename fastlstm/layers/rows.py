@@ -37,10 +37,11 @@ def rows_at(array: Any, first: ndarray, second: ndarray) -> Any:
     """array[first, second] of an array (A, B, ...)."""
     if isinstance(array, ndarray):
         return array[first, second]
+    from ..cuda.arrays import shaped
     from ..cuda.gather import gather
 
     A, B, *rest = array.shape
-    return gather(array.reshape(A * B, *rest), 0, first * B + second)
+    return gather(shaped(array, A * B, *rest), 0, first * B + second)
 
 
 def rows_to(rows: Any, first: ndarray, second: ndarray, lead: tuple[int, int], filling: float) -> Any:
@@ -50,11 +51,12 @@ def rows_to(rows: Any, first: ndarray, second: ndarray, lead: tuple[int, int], f
         array = np.full((*lead, *rest), filling, rows.dtype)
         array[first, second] = rows
         return array
+    from ..cuda.arrays import shaped
     from ..cuda.gather import gather
 
     source = np.full(lead, -1)
     source[first, second] = np.arange(len(first))
-    return gather(rows, 0, source.reshape(prod(lead)), filling).reshape(*lead, *rest)
+    return shaped(gather(rows, 0, source.reshape(prod(lead)), filling), *lead, *rest)
 
 
 def joined(arrays: Sequence[Any]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SUITES = [str(Path(__file__).with_name(name)) for name in ("test_device.py", "test_device_layers.py", "test_blocks.py")]
+NAMES = ("test_device.py", "test_device_layers.py", "test_blocks.py", "test_streams.py")
+SUITES = [str(Path(__file__).with_name(name)) for name in NAMES]
 
 
 def test_the_suites_pass_in_the_simulator(python) -> None:  # type: ignore[no-untyped-def]
