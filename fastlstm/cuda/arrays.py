@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastlstm.cuda import streams
-from fastlstm.cuda.shim import SIMULATED, cuda_module, device_number
+from fastlstm.cuda.shim import SIMULATED, cuda_module, device_number, has_dlpack
 from fastlstm.errors import refuse_dtype, refuse_type
 
 cuda = cuda_module()
@@ -27,7 +27,7 @@ def as_device(name: str, value: Any, dtype: Any = None) -> Any:
         found = value
         streams.join(streams.handle_of(value))
     else:
-        if not hasattr(value, "__cuda_array_interface__") and _is_dlpack(value):
+        if not hasattr(value, "__cuda_array_interface__") and has_dlpack(value):
             value = _from_dlpack(name, value)
         if not hasattr(value, "__cuda_array_interface__"):
             refuse_type(name, value, "array on the GPU (__cuda_array_interface__ or DLPack) or a NumPy array")
@@ -66,14 +66,6 @@ def _check_place(name: str, value: Any) -> None:
     number = getattr(device, "index", getattr(device, "id", None))
     if number is not None and number != device_number():
         raise ValueError(f"{name} is on GPU {number}, expected {device_number()}, the current one")
-
-
-# kDLCUDA in dlpack.h.
-DLPACK_CUDA = 2
-
-
-def _is_dlpack(value: Any) -> bool:
-    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] == DLPACK_CUDA
 
 
 def _from_dlpack(name: str, value: Any) -> Any:

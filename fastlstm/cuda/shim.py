@@ -97,6 +97,15 @@ def device_name() -> str:
     return f"{name}, compute capability {'.'.join(map(str, device.compute_capability))}"
 
 
+def has_dlpack(value: Any) -> bool:
+    """Whether `value` speaks DLPack and says that it is on an NVIDIA GPU."""
+    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] == DLPACK_CUDA
+
+
+# kDLCUDA in dlpack.h.
+DLPACK_CUDA = 2
+
+
 def device_number() -> int:
     """The current GPU's."""
     return 0 if SIMULATED else cuda_module().get_current_device().id

@@ -90,12 +90,16 @@ class _Step(FromTorch):
                 self._checked_state(name, state, B, f"{name}_0")
                 for name, state in zip(self.config.state_names, states, strict=True)
             )
-        return _of_layer(x), states, B
+        return self._of_layer(x), states, B
 
     def _checked_state(self, state: str, value: Any, B: int | None, name: str) -> Any:
         value = self._place.array(name, value, self.dtype)
         errors.check_cell_state(self.config, state, tuple(value.shape), B, name)
-        return _of_layer(value)
+        return self._of_layer(value)
+
+    def _of_layer(self, array: Any) -> Any:
+        """(1, B, features) of an array with or without B."""
+        return self._place.shape(array, *((1,) if array.ndim == 2 else (1, 1)), *array.shape)
 
     def _backward(self, grad_states: tuple[Any, ...], tape: StepTape | None) -> tuple[Any, States]:
         """Gradients of x and of the states before the step; adds those of the parameters to `grad`."""
@@ -130,11 +134,6 @@ class _Step(FromTorch):
         extra = ("" if config.bias else ", bias=False") + (", nonlinearity=relu" * (config.nonlinearity == "relu"))
         extra += f", device={self.device!r}" * (self.device != "cpu")
         return f"{type(self).__name__}({config.input_size}, {config.hidden_size}{extra})"
-
-
-def _of_layer(array: Any) -> Any:
-    """(1, B, features) of an array with or without B."""
-    return array.reshape(1, 1, *array.shape) if array.ndim == 1 else array.reshape(1, *array.shape)
 
 
 def _config(kind: str, input_size: int, hidden_size: int, bias: bool, nonlinearity: str = "tanh") -> Cell:

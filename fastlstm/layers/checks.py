@@ -62,25 +62,25 @@ class Form:
         if self.packed is not None:
             return array
         T, width = array.shape
-        return array.reshape(1, T, width) if self.config.batch_first else array.reshape(T, 1, width)
+        return self.place.shape(array, *((1, T, width) if self.config.batch_first else (T, 1, width)))
 
     def outer(self, array: Any) -> Any:
         """A sequence for the user: packed, or without the batch axis."""
         if self.packed is not None:
             return self.packed._replace(data=array)
-        return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
+        return self.place.shape(array, array.shape[0] * array.shape[1], array.shape[2])
 
     def inner_state(self, state: Any) -> Any:
         """A state (L*D, B, P or H) for an engine: sequences by length, or with a batch axis."""
         if self.packed is None:
-            return state.reshape(state.shape[0], 1, state.shape[1])
+            return self.place.shape(state, state.shape[0], 1, state.shape[1])
         order = self.packed.sorted_indices
         return state if order is None else self.place.take(state, order)
 
     def outer_state(self, state: Any) -> Any:
         """A state for the user: sequences in their own order, or without the batch axis."""
         if self.packed is None:
-            return state.reshape(state.shape[0], state.shape[2])
+            return self.place.shape(state, state.shape[0], state.shape[2])
         order = self.packed.unsorted_indices
         return state if order is None else self.place.take(state, order)
 
@@ -119,7 +119,7 @@ def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any
     if states is not None:
         states = tuple(map(form.inner_state, states))
     if packed is None:
-        return Call(form.inner(x), states, None, None if reset is None else reset.reshape(T, 1), form)
+        return Call(form.inner(x), states, None, None if reset is None else place.shape(reset, T, 1), form)
     if reset is not None and packed.sorted_indices is not None:
         reset = place.take(reset, packed.sorted_indices)
     batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))

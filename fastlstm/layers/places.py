@@ -25,6 +25,9 @@ class Place(Protocol):
     def mask(self, name: str, value: Any) -> Any:
         """`value` as a boolean array for the engine."""
 
+    def shape(self, array: Any, *shape: int) -> Any:
+        """The array in another shape, without a copy."""
+
     def take(self, array: Any, order: ndarray) -> Any:
         """A copy with the entries `order` of axis 1. order: (M,) int64, on the host."""
 
@@ -43,6 +46,9 @@ class Host:
 
     def mask(self, name: str, value: Any) -> ndarray:
         return require_mask(name, value)
+
+    def shape(self, array: ndarray, *shape: int) -> ndarray:
+        return array.reshape(shape)
 
     def take(self, array: ndarray, order: ndarray) -> ndarray:
         return array.take(order, axis=1)
@@ -73,6 +79,11 @@ class Device:
         found = as_device(name, value)
         check_bool(name, found.dtype)
         return found
+
+    def shape(self, array: Any, *shape: int) -> Any:
+        from ..cuda.arrays import shaped
+
+        return shaped(array, *shape)
 
     def take(self, array: Any, order: ndarray) -> Any:
         from ..cuda.gather import gather

@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..cuda.shim import has_dlpack
 from ..errors import refuse_type
-
-# kDLCUDA in dlpack.h.
-DLPACK_CUDA = 2
 
 
 def on_gpu(value: Any) -> bool:
     """Whether `value` says that it is an array on an NVIDIA GPU. Does not load CUDA."""
-    if hasattr(value, "__cuda_array_interface__") or hasattr(value, "__cuda_ndarray__"):
-        return True
-    return hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] == DLPACK_CUDA
+    return hasattr(value, "__cuda_array_interface__") or hasattr(value, "__cuda_ndarray__") or has_dlpack(value)
 
 
 def array_of(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fastlstm
 from fastlstm.contract import Layer, sizes
 from fastlstm.cuda.shim import SIMULATED, CudaError
 
@@ -294,3 +295,19 @@ def test_what_is_gathered(gpu: Machine) -> None:
     assert gpu.log[-2:] == [("record", SIDE), ("wait", OTHER)]
     assert {handle for what, handle in gpu.log if what == "copy"} == {SIDE}
     assert int(taken.stream) == int(both.stream) == SIDE
+
+
+@pytest.mark.parametrize("form", ["dense", "unbatched", "packed", "cell", "one step"])
+def test_what_layers_give_says_its_stream(gpu: Machine, form: str) -> None:
+    is_cell = form in ("cell", "one step")
+    layer: Any = (fastlstm.LSTMCell if is_cell else fastlstm.LSTM)(3, 4, device="cuda", dtype=np.float64)
+    shapes = {"dense": (2, 2, 3), "unbatched": (2, 3), "packed": (5, 3), "cell": (2, 3), "one step": (3,)}
+    x: Any = gpu.bound(np.ones(shapes[form]), SIDE)
+    if form == "packed":
+        x = fastlstm.PackedSequence(x, np.array([2, 2, 1]), np.array([1, 0]), np.array([1, 0]))
+    after = layer(x)
+    output, state = (None, after) if is_cell else after
+    grad_x, grad_state = layer.backward(state) if is_cell else layer.backward(output, state)
+    for value in (output, *state, grad_x, *grad_state):
+        given = value.data if isinstance(value, fastlstm.PackedSequence) else value
+        assert given is None or int(given.stream) == SIDE, value
