@@ -2,8 +2,9 @@
 
 For each B and H: microseconds per time step of the forward pass and of forward and backward, the ratio of cuDNN's time
 to ours (above 1 is faster than cuDNN), the largest difference of the outputs, and our forward's share of the limit.
-The limit of a step is the barrier of its blocks, measured here, plus whichever is slower of shared memory (128 B per
-clock and multiprocessor) and multiply-adds (128 per clock and multiprocessor).
+The limit of a step is the barrier of its blocks, measured here, plus whichever is slower of the product's loads from
+shared memory (128 B per clock and multiprocessor) and its instructions (128 lanes of them). `planned` is the time that
+the launch was chosen by.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ from fastlstm.contract import Layer
 from fastlstm.cuda import why_not
 
 ROUNDS, WARMUP = 7, 3
-HEAD = "   B     H | forward us/step   cuDNN  ratio   limit  share | training us/step   cuDNN  ratio | error"
+HEAD = "   B     H | forward us/step   cuDNN  ratio   limit  share planned | training us/step   cuDNN  ratio | error"
 LINE = (
-    "{B:>4}{H:>6} | {forward:>15.2f}{cudnn_forward:>8.2f}{forward_ratio:>7.2f}{limit:>8.2f}{share:>7.0%} | "
-    "{training:>16.2f}{cudnn_training:>8.2f}{training_ratio:>7.2f} | {error:.1e}"
+    "{B:>4}{H:>6} | {forward:>15.2f}{cudnn_forward:>8.2f}{forward_ratio:>7.2f}{limit:>8.2f}{share:>7.0%}{planned:>8.2f}"
+    " | {training:>16.2f}{cudnn_training:>8.2f}{training_ratio:>7.2f} | {error:.1e}"
 )
-BANK_BYTES, LANES = 128, 128  # of one multiprocessor in one clock
 
 
 def main() -> None:
@@ -92,21 +92,20 @@ def measure(kind: str, T: int, B: int, H: int) -> dict[str, Any]:
     per_step = {name: time / T for name, time in times.items()}
     least = limit(launch, H)
     ratios = {f"{name}_ratio": per_step[f"cudnn_{name}"] / per_step[name] for name in ("forward", "training")}
-    share = least / per_step["forward"]
-    return {"B": B, "H": H, "error": error, "limit": least, "share": share, "launch": launch.reason} | per_step | ratios
+    found = {"limit": least, "share": least / per_step["forward"], "planned": barrier(launch) + _us(launch.clocks)}
+    return {"B": B, "H": H, "error": error, "launch": launch.reason} | found | per_step | ratios
 
 
 def limit(launch: Any, H: int) -> float:
     """Microseconds that no kernel cut like this one can be below, per step."""
+    passes = -(-launch.share // launch.tile.samples)
+    return barrier(launch) + _us(passes * launch.tile.product_clocks(H, 4))
+
+
+def _us(clocks: float) -> float:
     from fastlstm.cuda.shim import cuda_module
 
-    clocks_per_us = cuda_module().get_current_device().CLOCK_RATE / 1000
-    tile = launch.tile
-    passes = -(-launch.share // tile.samples)
-    adds = passes * tile.rows * tile.samples * H
-    # Each thread loads its rows of weights and its samples' inputs for every k it has.
-    loads = tile.threads * (tile.tile_rows + tile.tile_samples) * passes * H / tile.depth_threads
-    return barrier(launch) + max(adds / LANES, loads * 4 / BANK_BYTES) / clocks_per_us
+    return clocks / (cuda_module().get_current_device().CLOCK_RATE / 1000)
 
 
 def barrier(launch: Any, times: int = 1000) -> float:

@@ -7,14 +7,17 @@ from typing import Any
 
 from numba import types
 
-from fastlstm.cuda.shim import cuda_module
-from fastlstm.cuda.tile import Tile
+from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.tile import QUAD, Tile
 
 cuda = cuda_module()
 
-# Loads that a thread asks for before it waits for the first. With one at a time a multiprocessor would wait for the
-# second-level cache most of a step. Not measured yet: no GPU could be had.
-IN_FLIGHT = 8
+# Every index of a kernel goes through this. A signed one could count from the end: Numba adds five instructions for
+# that to each load, three times as many as there are multiply-adds, and no load is known to be aligned any more.
+at = int if SIMULATED else types.uint64
+
+# Bytes to which shared memory is aligned: loads of 16 need it. Simulators know no alignment.
+ALIGNMENT = 16
 
 
 @cuda.jit(device=True)
@@ -30,7 +33,7 @@ def cut(reset, counts, s, b, T, backwards):
     reset[t] cuts between the steps t - 1 and t, whichever way the direction crosses it. An empty `reset` cuts nothing.
     """
     t = T - s if backwards else s
-    return t < reset.shape[0] and b < counts[t] and reset[t, b]
+    return t < reset.shape[0] and b < counts[at(t)] and reset[at(t), at(b)]
 
 
 @cuda.jit(device=True)
@@ -51,91 +54,134 @@ def wait(arrived, group, target):
 
 
 @cache
-def product(tile: Tile, dtype: str, transposed: bool, resident: bool) -> tuple[Any, Any]:
+def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
     """Device functions (load, multiply) of one block's part of a step's product.
 
-    load(shared, w, d, unit0, H, k0, depth): rows k0 ... k0+depth of the block's weights, to the start of `shared`, for
-    units below H, zeros for the others. w: (D, gates*H, K), or transposed (D, K, H).
+    load(shared, w, d, unit0, H, K): the block's weights, where they are resident, to the start of `shared`.
+    w: (D, K, gates*H); zeros for units from H on.
 
-    multiply(shared, w, a, d, row0, apart, count, unit0, H, K, depth) -> where in `shared` the sums stand:
-    sums[r*samples + s] = sum over k of w[r, k] * a[d, row0 + s*apart, k], r = gate*units + unit. Samples from `count`
-    on are not read. With resident weights `load` was called once for all K.
+    multiply(shared, w, a, d, row0, apart, count, unit0, H, K) -> where in `shared` the sums stand:
+    sums[r*samples + s] = sum over k of a[d, row0 + s*apart, k] * w[d, k, r], r = gate*units + unit. Samples from
+    `count` on are not read. Where the weights are resident, `load` was called before.
     """
     number = getattr(types, dtype)
     zero = number(0)
     R, U, S, RT, ST = tile.rows, tile.units, tile.samples, tile.tile_rows, tile.tile_samples
-    RG, SG, KS, THREADS, LANES = tile.row_threads, tile.sample_threads, tile.depth_threads, tile.threads, tile.lanes
-    LD, INPUTS_LD, PARTIAL_LD, WARPS = tile.weights_ld, tile.inputs_ld, tile.partial_ld, tile.threads // tile.lanes
-    ACCUMULATORS, OUTPUTS = RT * ST, R * S
-    # All threads stage, however few the samples: SPAN threads next to each other have one of TOGETHER samples.
-    TOGETHER = min(S, WARPS)
-    SPAN = THREADS // TOGETHER
+    RG, SG, KS, THREADS = tile.row_threads, tile.sample_threads, tile.depth_threads, tile.threads
+    DEPTH, BUFFERS, RESIDENT = tile.depth, tile.buffers, tile.resident
+    LD, INPUTS_LD, PARTIAL_LD, PASSING = tile.weights_ld, tile.inputs_ld, tile.partial_ld, tile.passing
+    ACCUMULATORS, OUTPUTS, WEIGHTS, QUADS = RT * ST, R * S, QUAD * RT, DEPTH // QUAD
+    INPUTS_HELD, WEIGHTS_HELD = tile.inputs_held, tile.weights_held
+    HELD = max(1, QUAD * WEIGHTS_HELD)
 
     @cuda.jit(device=True)
-    def load(shared, w, d, unit0, H, k0, depth):
-        thread = cuda.threadIdx.x
-        if transposed:  # units are next to each other in memory
-            for i in range(thread, depth * R, THREADS):
-                k = i // R
-                unit = unit0 + i - k * R
-                shared[k * LD + i - k * R] = w[d, k0 + k, unit] if unit < H else zero
-        else:  # k are
-            for r in range(thread // LANES, R, WARPS):
-                unit = unit0 + r % U
-                for k in range(thread % LANES, depth, LANES):
-                    shared[k * LD + r] = w[d, r // U * H + unit, k0 + k] if unit < H else zero
+    def read(held, first, w, d, k, r, unit0, H, K):
+        """held[first ...]: four k of row r, of which the threads next to each other have the next."""
+        unit = unit0 + r % U
+        for e in range(QUAD):
+            there = unit < H and k + e < K
+            held[first + e] = w[at(d), at(k + e), at(r // U * H + unit)] if there else zero
 
     @cuda.jit(device=True)
-    def stage(shared, a, d, row0, apart, count, k0, depth, inputs):
-        """depth columns of `count` rows of a, to shared[inputs + k*INPUTS_LD + s]; zeros for further samples."""
-        thread = cuda.threadIdx.x
-        held = cuda.local.array(IN_FLIGHT, number)
-        for s in range(thread // SPAN, S, TOGETHER):
-            for first in range(thread % SPAN, depth, SPAN * IN_FLIGHT):
-                for i in range(IN_FLIGHT):
-                    k = first + i * SPAN
-                    held[i] = a[d, row0 + s * apart, k0 + k] if k < depth and s < count else zero
-                for i in range(IN_FLIGHT):
-                    k = first + i * SPAN
-                    if k < depth:
-                        shared[inputs + k * INPUTS_LD + s] = held[i]
+    def load(shared, w, d, unit0, H, K):
+        four = cuda.local.array(QUAD, number)
+        for i in range(cuda.threadIdx.x, (K + QUAD - 1) // QUAD * R, THREADS):
+            q = i // R
+            read(four, 0, w, d, q * QUAD, i - q * R, unit0, H, K)
+            for e in range(QUAD):
+                shared[at((q * LD + i - q * R) * QUAD + e)] = four[e]
 
     @cuda.jit(device=True)
-    def multiply(shared, w, a, d, row0, apart, count, unit0, H, K, depth):
+    def fetch_inputs(held, a, d, row0, apart, count, k0, K):
+        """DEPTH columns of `count` rows of a, on their way into registers; zeros for the rest."""
+        for i in range(INPUTS_HELD):
+            element = cuda.threadIdx.x + i * THREADS
+            s, k = element // DEPTH, k0 + element % DEPTH
+            held[i] = a[at(d), at(row0 + s * apart), at(k)] if s < count and k < K else zero
+
+    @cuda.jit(device=True)
+    def put_inputs(held, shared, inputs):
+        for i in range(INPUTS_HELD):
+            element = cuda.threadIdx.x + i * THREADS
+            s, k = element // DEPTH, element % DEPTH
+            if s < S:
+                shared[at(inputs + (k // QUAD * INPUTS_LD + s) * QUAD + k % QUAD)] = held[i]
+
+    @cuda.jit(device=True)
+    def fetch_weights(held, w, d, unit0, H, k0, K):
+        for i in range(WEIGHTS_HELD):
+            element = cuda.threadIdx.x + i * THREADS
+            q = element // R
+            if q < QUADS:
+                read(held, i * QUAD, w, d, k0 + q * QUAD, element - q * R, unit0, H, K)
+
+    @cuda.jit(device=True)
+    def put_weights(held, shared, weights):
+        for i in range(WEIGHTS_HELD):
+            element = cuda.threadIdx.x + i * THREADS
+            q = element // R
+            if q < QUADS:
+                for e in range(QUAD):
+                    shared[at(weights + (q * LD + element - q * R) * QUAD + e)] = held[i * QUAD + e]
+
+    @cuda.jit(device=True)
+    def accumulate(total, shared, weights, inputs, quads):
+        """total[j*RT + i] += this thread's part of `quads` fours of k, row i and sample j of its tile."""
         thread = cuda.threadIdx.x
-        rg, ks, sg = thread % RG, thread // RG % KS, thread // (RG * KS)
-        inputs = (K if resident else depth) * LD
-        partial = inputs + depth * INPUTS_LD
-        sums = partial + OUTPUTS * PARTIAL_LD
-        total = cuda.local.array(ACCUMULATORS, number)
-        weight = cuda.local.array(RT, number)
-        for i in range(ACCUMULATORS):
-            total[i] = zero
-        for k0 in range(0, K, depth):
-            now = min(depth, K - k0)
-            if not resident:
-                load(shared, w, d, unit0, H, k0, now)
-            stage(shared, a, d, row0, apart, count, k0, now, inputs)
-            cuda.syncthreads()
-            at = k0 * LD if resident else 0
-            for k in range(ks, now, KS):
-                for i in range(RT):
-                    weight[i] = shared[at + k * LD + i * RG + rg]
-                for j in range(ST):
-                    value = shared[inputs + k * INPUTS_LD + j * SG + sg]
+        rg, sg, ks = thread % RG, thread // RG % SG, thread // (RG * SG)
+        weight = cuda.local.array(WEIGHTS, number)
+        for q in range(ks, quads, KS):
+            from_weights = at(weights + (q * LD + rg) * QUAD)
+            from_inputs = at(inputs + (q * INPUTS_LD + sg) * QUAD)
+            for i in range(RT):
+                for e in range(QUAD):
+                    weight[i * QUAD + e] = shared[from_weights + at(i * RG * QUAD + e)]
+            for j in range(ST):
+                for e in range(QUAD):
+                    value = shared[from_inputs + at(j * SG * QUAD + e)]
                     for i in range(RT):
-                        total[j * RT + i] += weight[i] * value
-            cuda.syncthreads()
+                        total[j * RT + i] += weight[i * QUAD + e] * value
+
+    @cuda.jit(device=True)
+    def add_up(total, shared, partial, sums):
+        """The sums of all threads' totals."""
+        thread = cuda.threadIdx.x
+        rg, sg, ks = thread % RG, thread // RG % SG, thread // (RG * SG)
         for j in range(ST):
             for i in range(RT):
-                shared[partial + ((i * RG + rg) * S + j * SG + sg) * PARTIAL_LD + ks] = total[j * RT + i]
+                shared[at(partial + ((i * RG + rg) * S + j * SG + sg) * PARTIAL_LD + ks)] = total[j * RT + i]
         cuda.syncthreads()
         for output in range(thread, OUTPUTS, THREADS):
             whole = zero
             for k in range(KS):
-                whole += shared[partial + output * PARTIAL_LD + k]
-            shared[sums + output] = whole
+                whole += shared[at(partial + output * PARTIAL_LD + k)]
+            shared[at(sums + output)] = whole
         cuda.syncthreads()
-        return sums
+
+    @cuda.jit(device=True)
+    def multiply(shared, w, a, d, row0, apart, count, unit0, H, K):
+        inputs = ((K + QUAD - 1) & -QUAD if RESIDENT else BUFFERS * DEPTH) * LD
+        total = cuda.local.array(ACCUMULATORS, number)
+        held_inputs = cuda.local.array(INPUTS_HELD, number)
+        held_weights = cuda.local.array(HELD, number)
+        for i in range(ACCUMULATORS):
+            total[i] = zero
+        fetch_inputs(held_inputs, a, d, row0, apart, count, 0, K)
+        fetch_weights(held_weights, w, d, unit0, H, 0, K)
+        buffer = 0
+        for k0 in range(0, K, DEPTH):
+            weights = (k0 if RESIDENT else buffer * DEPTH) * LD
+            staged = inputs + buffer * DEPTH * INPUTS_LD
+            put_inputs(held_inputs, shared, staged)
+            put_weights(held_weights, shared, weights)
+            cuda.syncthreads()
+            if k0 + DEPTH < K:  # the next are on their way while these are multiplied
+                fetch_inputs(held_inputs, a, d, row0, apart, count, k0 + DEPTH, K)
+                fetch_weights(held_weights, w, d, unit0, H, k0 + DEPTH, K)
+                buffer = 1 - buffer
+            accumulate(total, shared, weights, staged, (min(DEPTH, K - k0) + QUAD - 1) // QUAD)
+        cuda.syncthreads()
+        add_up(total, shared, inputs, inputs + PASSING)
+        return inputs + PASSING
 
     return load, multiply

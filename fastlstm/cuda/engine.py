@@ -146,9 +146,9 @@ class Engine:
                     *place, layer * D, B, D, tokens.apart,
                 )  # fmt: skip
                 launch = self.launches(B)["forward"]
-                kernel = forward(self._name, self.dtype.name, train, launch.tile, launch.resident, launch.persistent)
+                kernel = forward(self._name, self.dtype.name, train, launch.tile, launch.persistent)
                 run_steps(kernel, launch, range(tokens.T), (
-                    z, u, weights.w_hh, weights.b_x, weights.b_u, hin, cin, out, hn, cn, *place,
+                    z, u, weights.w_hh_turned, weights.b_x, weights.b_u, hin, cin, out, hn, cn, *place,
                     empty(launch.groups, dtype=np.dtype(np.int32)), layer * D, B, H, D, tokens.apart,
                 ))  # fmt: skip
             saved.layers.append(Kept(rows, z, u, hin, cin))
@@ -184,7 +184,7 @@ class Engine:
                 elementwise(times, N * D * H, flat, saved.masks[layer].reshape(N * D * H), flat)
             if N:
                 launch = self.launches(B)["backward"]
-                kernel = backward(self._name, self.dtype.name, launch.tile, launch.resident, launch.persistent)
+                kernel = backward(self._name, self.dtype.name, launch.tile, launch.persistent)
                 run_steps(kernel, launch, range(tokens.T - 1, -2, -1), (
                     kept.z, kept.u, weights.w_hh, kept.hin, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,
                     tokens.starts, tokens.counts, saved.reset, empty(launch.groups, dtype=np.dtype(np.int32)),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastlstm.cells import CELLS
+from fastlstm.cuda.block import at
 from fastlstm.cuda.shim import cuda_module
 
 cuda = cuda_module()
@@ -99,7 +100,7 @@ class Trace:
 
 @cache
 def _functions(dtype: str) -> dict[str, Any]:
-    """Device functions by the names that traced lines use."""
+    """Functions by the names that traced lines use."""
     of = np.dtype(dtype).type
     zero, half, hyperbolic = of(0), of(0.5), math.tanh
 
@@ -115,37 +116,37 @@ def _functions(dtype: str) -> dict[str, Any]:
     def relu(a):  # NaN is not below zero and stays
         return zero if a < zero else a
 
-    return {"tanh": tanh, "sigmoid": sigmoid, "relu": relu}
+    return {"tanh": tanh, "sigmoid": sigmoid, "relu": relu, "at": at}
 
 
 @cache
 def step_forward(cell: str, dtype: str, train: bool) -> Any:
     """Device function: one unit of one sample through one step; returns the new h and c (zero without c).
 
-    step(z, u, b_x, b_u, d, row, unit, H, sums, at, apart, h, c): z, u (D, rows, G*H): input products, and where the
-    cell SPLITS_GATES and in training, room for the recurrent ones; b_x, b_u (D, G*H): biases of the two. The recurrent
-    product of gate g is sums[at + g*apart]; h, c: previous state. In training what backward needs replaces z, and u is
-    written.
+    step(x, b_u, own, sums, start, apart, z, u, d, row, unit, H, h, c): x[own + g]: input product and bias of gate g;
+    its recurrent product is sums[start + g*apart], to which b_u[own + g] is added where the cell SPLITS_GATES. h, c:
+    previous state. In training z (D, rows, G*H) becomes what backward needs, and u, like z, the recurrent products
+    where the cell has them apart.
     """
     equations, trace = CELLS[cell], Trace(np.dtype(dtype))
     x, u = [], []
-    for g, place in _gates(equations.GATES):
-        product = f"sums[at + {g} * apart]"
+    for g, _ in _gates(equations.GATES):
+        product = f"sums[at(start + {g} * apart)]"
         if equations.SPLITS_GATES:
-            x.append(trace.line(f"z[d, row, {place}] + b_x[d, {place}]"))
-            u.append(trace.line(f"{product} + b_u[d, {place}]"))
+            x.append(trace.line(f"x[own + {g}]"))
+            u.append(trace.line(f"{product} + b_u[own + {g}]"))
         else:
-            x.append(trace.line(f"z[d, row, {place}] + b_x[d, {place}] + {product}"))
+            x.append(trace.line(f"x[own + {g}] + {product}"))
     saved, h, c = equations.forward(
         trace, x, u if equations.SPLITS_GATES else None, Value(trace, "h"), Value(trace, "c")
     )
     if train:
         for g, place in _gates(equations.GATES):
-            trace.store(f"z[d, row, {place}]", saved[g])
+            trace.store(f"z[{place}]", saved[g])
             if equations.SPLITS_GATES:
-                trace.store(f"u[d, row, {place}]", u[g])
+                trace.store(f"u[{place}]", u[g])
     return trace.function(
-        "z, u, b_x, b_u, d, row, unit, H, sums, at, apart, h, c", h, c if equations.CARRIES_CELL else 0.0
+        "x, b_u, own, sums, start, apart, z, u, d, row, unit, H, h, c", h, c if equations.CARRIES_CELL else 0.0
     )
 
 
@@ -153,26 +154,26 @@ def step_forward(cell: str, dtype: str, train: bool) -> Any:
 def step_backward(cell: str, dtype: str) -> Any:
     """Device function: the gradients of one unit of one sample; returns those of the previous h past the gates, and c.
 
-    step(z, u, d, row, unit, H, h, c, dh, dc): z: what forward saved, replaced by the gradient of the input products;
-    u: where the cell SPLITS_GATES, the recurrent products, replaced by theirs. h, c: the state that entered; dh, dc:
-    gradients of the new one. Zero is returned for what the cell does not have.
+    step(x, r, own, z, u, d, row, unit, H, h, c, dh, dc): x[own + g]: what forward saved in z; r[own + g]: in u, where
+    the cell SPLITS_GATES. z and u become the gradients of the input and of the recurrent products. h, c: the state that
+    entered; dh, dc: gradients of the new one. Zero is returned for what the cell does not have.
     """
     equations, trace = CELLS[cell], Trace(np.dtype(dtype))
-    saved = [trace.line(f"z[d, row, {place}]") for _, place in _gates(equations.GATES)]
-    u = [trace.line(f"u[d, row, {place}]") for _, place in _gates(equations.GATES)] if equations.SPLITS_GATES else None
+    saved = [trace.line(f"x[own + {g}]") for g in range(equations.GATES)]
+    u = [trace.line(f"r[own + {g}]") for g in range(equations.GATES)] if equations.SPLITS_GATES else None
     named = {name: Value(trace, name) for name in ("h", "c", "dh", "dc")}
     dx, du, direct, dc = equations.backward(trace, saved, u, **named)
     for g, place in _gates(equations.GATES):
-        trace.store(f"z[d, row, {place}]", dx[g])
+        trace.store(f"z[{place}]", dx[g])
         if equations.SPLITS_GATES:
-            trace.store(f"u[d, row, {place}]", du[g])
+            trace.store(f"u[{place}]", du[g])
     return trace.function(
-        "z, u, d, row, unit, H, h, c, dh, dc",
+        "x, r, own, z, u, d, row, unit, H, h, c, dh, dc",
         direct if equations.PASSES_STATE else 0.0,
         dc if equations.CARRIES_CELL else 0.0,
     )
 
 
 def _gates(count: int) -> Iterator[tuple[int, str]]:
-    """Number and column of each gate."""
-    return ((g, f"{g} * H + unit") for g in range(count))
+    """Number and place, in an array (D, rows, G*H), of each gate."""
+    return ((g, f"at(d), at(row), at({g} * H + unit)") for g in range(count))

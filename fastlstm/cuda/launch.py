@@ -22,7 +22,7 @@ def run_steps(kernel: Any, launch: Launch, steps: range, arguments: tuple[Any, .
     """Run `steps` (ascending or descending) of a kernel made by `forward` or `backward`, on the current stream."""
     low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
     spans = [(low, high + 1)] if launch.persistent else [(s, s + 1) for s in steps]
-    cut = (launch.blocks, launch.share, launch.depth)
+    cut = (launch.blocks, launch.share)
     prepared = kernel if SIMULATED else _prepared(kernel, (*arguments, low, high, *cut))
     run = configured(prepared, launch.blocks * launch.groups, launch.tile.threads, launch.shared_bytes)
     for first, last in spans:

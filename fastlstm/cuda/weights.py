@@ -11,15 +11,20 @@ import numpy as np
 from fastlstm.contract import Layer
 from fastlstm.cuda.arrays import as_device
 from fastlstm.cuda.matrix import Library, copy, elementwise, fill, plus
+from fastlstm.cuda.shim import cuda_module
+
+cuda = cuda_module()
 
 
 @dataclass(frozen=True)
 class Weights:
-    """w_ih: for each direction (G*H, I), the caller's own where it is on the device; w_hh (D, G*H, P); b_x (D, G*H):
-    what is added to the input products; b_u (D, G*H): to the recurrent ones, where the cell splits its gates."""
+    """w_ih: for each direction (G*H, I), the caller's own where it is on the device; w_hh (D, G*H, P), for backward,
+    and turned (D, P, G*H), for forward; b_x (D, G*H): what is added to the input products; b_u (D, G*H): to the
+    recurrent ones, where the cell splits its gates."""
 
     w_ih: list[Any]
     w_hh: Any
+    w_hh_turned: Any
     b_x: Any
     b_u: Any
 
@@ -30,6 +35,7 @@ class Weights:
         """Read from parameters by torch's names, host or device arrays."""
         D, rows = config.directions, len(config.gates) * config.hidden_size
         w_hh = lib.empty((D, rows, config.output_size), dtype)
+        turned = lib.empty((D, config.output_size, rows), dtype)
         b_x, b_u = lib.empty((D, rows), dtype), lib.empty((D, rows), dtype)
         w_ih = []
         for d, suffix in enumerate(suffixes(config, layer)):
@@ -39,6 +45,7 @@ class Weights:
 
             w_ih.append(get("weight_ih"))
             copy(get("weight_hh"), w_hh[d])
+            elementwise(turn, rows * config.output_size, w_hh[d], turned[d])
             if not config.bias:
                 for bias in (b_x[d], b_u[d]):
                     elementwise(fill, rows, bias, dtype.type(0))
@@ -47,7 +54,15 @@ class Weights:
                 copy(get("bias_hh"), b_u[d])
             else:
                 elementwise(plus, rows, get("bias_ih"), get("bias_hh"), b_x[d])
-        return cls(w_ih, w_hh, b_x, b_u)
+        return cls(w_ih, w_hh, turned, b_x, b_u)
+
+
+@cuda.jit
+def turn(a, out):
+    """Kernel: out = a transposed. Once for each change of the weights."""
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        row = i // out.shape[1]
+        out[row, i - row * out.shape[1]] = a[i - row * out.shape[1], row]
 
 
 def suffixes(config: Layer, layer: int) -> list[str]:

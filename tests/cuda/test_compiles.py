@@ -25,7 +25,7 @@ from fastlstm.cuda.tile import choose
 if SIMULATED:
     pytest.skip("the simulator compiles nothing", allow_module_level=True)
 
-H200 = Machine(blocks=132, shared_bytes=227 * 1024, threads=256, lanes=32, cooperative=True, group=132)
+H200 = Machine(blocks=132, shared_bytes=227 * 1024, threads=256, lanes=32, registers=255, cooperative=True, group=132)
 CAPABILITY = (9, 0)
 cuda = cuda_module()
 
@@ -52,16 +52,16 @@ def test_sequence_kernels(cell: str, dtype: str, persistent: bool) -> None:
     number, gates, H, size = getattr(types, dtype), CELLS[cell].GATES, 256, int(dtype[5:]) // 8
     cube, square = array(number, 3), array(number, 2)
     place = (array(types.int64, 1), array(types.int64, 1), array(types.boolean, 2))
-    ending = (*place, array(types.int32, 1), *(types.int64,) * 10)
+    ending = (*place, array(types.int32, 1), *(types.int64,) * 9)
     there = choose(H200, gates, H, H, 16, 1, size, persistent)
     back = choose(H200, 1, H, gates * H, 16, 1, size, persistent)
     codes = [
         ptx(
-            forward(cell, dtype, True, there.tile, there.resident, persistent),
+            forward(cell, dtype, True, there.tile, persistent),
             *(cube, cube, cube, square, square, cube, cube, square, cube, cube, *ending),
         ),
         ptx(
-            backward(cell, dtype, back.tile, back.resident, persistent),
+            backward(cell, dtype, back.tile, persistent),
             *(cube, cube, cube, cube, cube, square, cube, cube, cube, cube, *ending),
         ),
         ptx(
@@ -73,6 +73,8 @@ def test_sequence_kernels(cell: str, dtype: str, persistent: bool) -> None:
         assert ".local" not in code, "sums and weights belong in registers"
         assert ("cudaCGSynchronize" in code) == cooperative
         assert dtype == "float64" or ".f64" not in code, "a Python number made double precision of something"
+    wide = "ld.shared.v4.f32" if dtype == "float32" else "ld.shared.v2.f64"
+    assert all(wide in code for code in codes[:2]), "a load of 16 bytes wants its place to be known as aligned"
 
 
 @pytest.mark.parametrize("turned", [True, False])
