@@ -35,7 +35,7 @@ bench: .venv/.bench
 GPU_PYTHON ?= $(BIN)/python
 
 test-gpu:
-	$(GPU_PYTHON) -m pytest tests/cuda -p no:cacheprovider $(ARGS)
+	$(GPU_PYTHON) -m pytest tests/cuda tests/torch/test_gpu.py -p no:cacheprovider $(ARGS)
 
 bench-gpu:
 	$(GPU_PYTHON) benchmarks/gpu.py $(ARGS)

@@ -34,7 +34,7 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
             served = reason is None
         if not served or not self._fits(config, input, states, weights, hx is not None):
             result = super().forward(input, hx)
-            if reason is not None:  # an error of torch's comes without it
+            if reason is not None and not input.is_cuda:  # an error of torch's comes without it
                 warn_once(reason)
             return result
         unbatched = input.dim() == 1

@@ -23,7 +23,13 @@ from torch.fx import Proxy
 from fastlstm.torch.module import Accelerated
 
 _DYNAMO = "torch._dynamo"
-_OPAQUE = ("fastlstm.torch.runner", "fastlstm.torch.memory", "fastlstm.engine")
+_OPAQUE = (
+    "fastlstm.torch.runner",
+    "fastlstm.torch.device",
+    "fastlstm.torch.memory",
+    "fastlstm.engine",
+    "fastlstm.cuda",
+)
 
 
 def teach_dynamo() -> None:

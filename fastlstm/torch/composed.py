@@ -25,7 +25,7 @@ def composed(
     reset: Tensor | None = None,
     masks: Sequence[Tensor] = (),
 ) -> tuple[Tensor, States]:
-    """Output and final states; arguments as in `runner.forward`."""
+    """Output and final states; arguments as in `Runner.forward`."""
     D, named = config.directions, dict(zip(config.parameters(), weights, strict=True))
     if batch_sizes is not None:
         counts = [int(count) for count in batch_sizes]

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
 from fastlstm.contract import Layer, sizes
-from fastlstm.torch import quick
+from fastlstm.torch import gpu, quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
 from fastlstm.torch.module import Accelerated, call, trace, traceable
@@ -42,7 +42,8 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             served = traceable((x, *states, *weights))
             reason = None
         else:
-            reason = surroundings() or objection((x, *states, *weights))
+            tensors = (x, *states, *weights)
+            reason = gpu.unfit(tensors) if gpu.on_device(x) else surroundings() or objection(tensors)
             served = reason is None
         unbatched = packed is None and x.dim() == 2
         if reset is not None:
@@ -64,8 +65,16 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             return self._by_torch(None, input, hx, reset)
         if packed is not None and tracing and not states:
             states = tuple([x.new_zeros(sizes(shape)) for shape in config.states(B).values()])
-        masks = self._masks(config, x)
-        if tracing and served:
+        done = None
+        if served and not tracing and gpu.on_device(x):
+            done = gpu.serve(self, config, x, states, weights, batch_sizes, reset)
+            if done is None and reset is None:
+                return self._by_torch(None, input, hx, reset)
+            served = False
+        masks = () if done else self._masks(config, x)
+        if done:
+            output, final = done
+        elif tracing and served:
             output, final = trace(config, x, states, weights, batch_sizes, reset, masks)
         elif served:
             output, final = call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks)

@@ -10,32 +10,47 @@ import torch
 from torch import Tensor
 
 from fastlstm.contract import Layer
-from fastlstm.torch.operators import Recurrence, forward_operator, spell
+from fastlstm.torch.operators import Recurrence, Served, forward_operator, spell
 from fastlstm.torch.runner import DTYPES, Runner
-from fastlstm.torch.runner import forward as run_forward
 from fastlstm.torch.serve import wants_gradient
 
-RUNNER = "_fastlstm_runner"
+RUNNER, DEVICE_RUNNER = "_fastlstm_runner", "_fastlstm_device_runner"
+"""The engines of a module in its `__dict__`: on the CPU, and on a GPU."""
+
+_CUDA_KERNELS = "_fastlstm_cuda_kernels"
+CUDA_KERNELS = ("measure", "always", "never")
 
 
 class Accelerated(torch.nn.Module):
     """Comes before one of torch's recurrent classes, which keeps everything but `forward`.
 
-    The runner lies in the instance's `__dict__` and is left out of copies and pickles, which hold what torch's do.
+    The runners lie in the instance's `__dict__` and are left out of copies and pickles, which hold what torch's do.
     """
 
     original: ClassVar[type[torch.nn.Module]]
     """torch's class: what `restore` makes of the module."""
 
+    @property
+    def cuda_kernels(self) -> str:
+        """Whether this library's kernels compute calls with CUDA tensors: "measure" (at the first call of each shape,
+        and then the faster: they, or torch's own), "always" or "never". ValueError for anything else."""
+        return str(self.__dict__.get(_CUDA_KERNELS, CUDA_KERNELS[0]))
+
+    @cuda_kernels.setter
+    def cuda_kernels(self, way: str) -> None:
+        self.__dict__[_CUDA_KERNELS] = checked(way)
+
     def __getstate__(self) -> Any:
         state = dict(super().__getstate__())
-        state.pop(RUNNER, None)
+        for name in (RUNNER, DEVICE_RUNNER):
+            state.pop(name, None)
         return state
 
     def __prepare_scriptable__(self) -> torch.nn.Module:
         """torch.jit.script compiles torch's own forward."""
         plain: torch.nn.Module = copy.copy(self)
         plain.__class__ = self.original
+        forget(plain)
         return plain
 
     def _present(self, names: Sequence[str]) -> list[Any]:
@@ -51,8 +66,21 @@ class Accelerated(torch.nn.Module):
         return runner
 
 
+def checked(way: str) -> str:
+    """A word for `cuda_kernels`. ValueError for another."""
+    if way not in CUDA_KERNELS:
+        raise ValueError(f"cuda_kernels is {way!r}, expected {', '.join(map(repr, CUDA_KERNELS))}")
+    return way
+
+
+def forget(module: torch.nn.Module) -> None:
+    """Take from a module what torch's own classes do not have."""
+    for name in (RUNNER, DEVICE_RUNNER, _CUDA_KERNELS):
+        module.__dict__.pop(name, None)
+
+
 def call(
-    runner: Runner,
+    runner: Served,
     x: Tensor,
     states: Sequence[Tensor],
     weights: Sequence[Tensor],
@@ -64,7 +92,7 @@ def call(
     if wants_gradient((x, *states, *weights)):
         output, *final = Recurrence.apply(runner, batch_sizes, reset, tuple(masks), len(states), x, *states, *weights)
         return output, tuple(final)
-    return run_forward(runner, x, states, weights, batch_sizes, reset, masks)[:2]
+    return runner.forward(x, states, weights, batch_sizes, reset, masks)[:2]
 
 
 def trace(

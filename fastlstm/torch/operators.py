@@ -9,15 +9,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from fastlstm.contract import Layer
-from fastlstm.torch import runner as run
+from fastlstm.cuda import CudaError
 from fastlstm.torch.composed import composed
-from fastlstm.torch.runner import Runner
+from fastlstm.torch.runner import recent_runner
+from fastlstm.torch.serve import warn_once
+
+
+class Served(Protocol):
+    """`Runner` or `DeviceRunner`."""
+
+    config: Layer
+
+    def forward(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        batch_sizes: Tensor | None = None,
+        reset: Tensor | None = None,
+        masks: Sequence[Tensor] = (),
+        train: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
+        """Output, final states, and in training the tensor by which `backward` finds what was kept."""
+
+    def backward(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        batch_sizes: Tensor | None,
+        reset: Tensor | None,
+        masks: Sequence[Tensor],
+        handle: Tensor,
+        grad_output: Tensor | None,
+        grad_final: Sequence[Tensor | None],
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Gradients of x, states and weights."""
 
 
 class Recurrence(torch.autograd.Function):
@@ -26,7 +59,7 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        runner: Runner,
+        runner: Served,
         batch_sizes: Tensor | None,
         reset: Tensor | None,
         masks: tuple[Tensor, ...],
@@ -35,7 +68,7 @@ class Recurrence(torch.autograd.Function):
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         states, weights = tensors[:count], tensors[count:]
-        output, final, handle = run.forward(runner, x, states, weights, batch_sizes, reset, masks, True)
+        output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, True)
         ctx.runner, ctx.counts = runner, (count, len(weights))
         ctx.save_for_backward(handle, batch_sizes, reset, x, *tensors, *masks)
         ctx.set_materialize_grads(False)
@@ -51,22 +84,45 @@ class Recurrence(torch.autograd.Function):
         wanted = ctx.needs_input_grad[5:]
         if grad_output is None and all(grad is None for grad in grad_final):
             return (*nothing, *[None] * len(wanted))
+        rest, given = (batch_sizes, reset, masks), (grad_output, *grad_final)
         if torch.is_grad_enabled():  # create_graph=True: somebody will differentiate these gradients
-            output, final = composed(ctx.runner.config, x, states, weights, batch_sizes, reset, masks)
-            given = [(y, grad) for y, grad in zip((output, *final), (grad_output, *grad_final), strict=True)
-                     if grad is not None]  # fmt: skip
-            inputs = [tensor for tensor, is_wanted in zip((x, *states, *weights), wanted, strict=True) if is_wanted]
-            found = iter(
-                torch.autograd.grad(
-                    [y for y, _ in given], inputs, [grad for _, grad in given], create_graph=True, allow_unused=True
-                )
+            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
+        try:
+            grad_x, grad_states, grad_weights = ctx.runner.backward(
+                x, states, weights, *rest, handle, grad_output, grad_final
             )
-            return (*nothing, *[next(found) if is_wanted else None for is_wanted in wanted])
-        grad_x, grad_states, grad_weights = run.backward(
-            ctx.runner, x, states, weights, batch_sizes, reset, masks, handle, grad_output, grad_final
-        )
+        except CudaError as error:
+            warn_once(str(error))
+            with torch.enable_grad():
+                leaves = [tensor.detach().requires_grad_() for tensor in (x, *tensors[:end])]
+                found = gradients(ctx.runner.config, leaves, count, rest, given, wanted, create_graph=False)
+            return (*nothing, *found)
         grads = (grad_x, *grad_states[:count], *grad_weights)
         return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(grads, wanted, strict=True)])
+
+
+def gradients(
+    config: Layer,
+    tensors: Sequence[Tensor],
+    count: int,
+    rest: tuple[Tensor | None, Tensor | None, Sequence[Tensor]],
+    given: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+    create_graph: bool = True,
+) -> list[Tensor | None]:
+    """Gradients by torch's operators, one step after the other, of those of (x, *states, *weights) that are wanted.
+
+    count: of states. rest: batch_sizes, reset and masks. given: gradients of the output and the final states.
+    """
+    output, final = composed(config, tensors[0], tensors[1 : 1 + count], tensors[1 + count :], *rest)
+    pairs = [(y, grad) for y, grad in zip((output, *final), given, strict=True) if grad is not None]
+    inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
+    found = iter(
+        torch.autograd.grad(
+            [y for y, _ in pairs], inputs, [grad for _, grad in pairs], create_graph=create_graph, allow_unused=True
+        )
+    )
+    return [next(found) if is_wanted else None for is_wanted in wanted]
 
 
 def spell(config: Layer) -> str:
@@ -94,10 +150,10 @@ def forward_operator(
     train: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output, h_n, c_n (empty but for an LSTM) and the handle of what was kept (empty unless `train`)."""
-    runner = run.recent_runner(read(config), weights)
+    runner = recent_runner(read(config), weights)
     if batch_sizes is not None:
         _check_packed(x, states, batch_sizes)
-    output, final, handle = run.forward(runner, x, states, weights, batch_sizes, reset, masks, train)
+    output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, train)
     cell = final[1] if len(final) == 2 else x.new_empty(0)
     return output, final[0], cell, x.new_empty(0, dtype=torch.float64) if handle is None else handle
 
@@ -147,8 +203,8 @@ def backward_operator(
     """The gradients of x, of each state and of each weight."""
     layer = read(config)
     final = (grad_hn, grad_cn)[: len(layer.state_names)]
-    grad_x, grad_states, grad_weights = run.backward(
-        run.recent_runner(layer, weights), x, states, weights, batch_sizes, reset, masks, handle, grad_output, final
+    grad_x, grad_states, grad_weights = recent_runner(layer, weights).backward(
+        x, states, weights, batch_sizes, reset, masks, handle, grad_output, final
     )
     return [grad_x, *grad_states[: len(states)], *grad_weights]
 

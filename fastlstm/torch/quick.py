@@ -26,7 +26,7 @@ _CELL_WEIGHTS = (("weight_ih", "weight_hh"), ("weight_ih", "weight_hh", "bias_ih
 def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     """What `_Layer.forward(x, hx)` returns, or None."""
     own = module.__dict__
-    if type(x) is not Tensor or x.dim() != 3 or x.dtype not in DTYPES or surroundings() is not None:
+    if type(x) is not Tensor or x.dim() != 3 or x.dtype not in DTYPES or not _dense(x) or surroundings() is not None:
         return None
     key = (
         own["mode"], own["input_size"], own["hidden_size"], own["num_layers"],
@@ -39,7 +39,7 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     config, shape = runner.config, x.shape
     T, B = (shape[1], shape[0]) if config.batch_first else (shape[0], shape[1])
     states = _states(config, hx)
-    if states is None or not T or not B or shape[2] != config.input_size or not _dense(x):
+    if states is None or not T or not B or shape[2] != config.input_size:
         return None
     for state, (count, width) in zip(states, runner.widths, strict=False):
         if state.shape != (count, B, width) or state.dtype is not x.dtype or not _dense(state):
@@ -59,7 +59,7 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
 def cell(module: Any, x: Any, hx: Any) -> Any:
     """What `_Cell.forward(x, hx)` returns where no gradient is wanted, or None."""
     own = module.__dict__
-    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or surroundings() is not None:
+    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or not _dense(x) or surroundings() is not None:
         return None
     key = (own["input_size"], own["hidden_size"], own["bias"], own.get("nonlinearity"))
     runner: Runner | None = own.get(RUNNER)
@@ -71,7 +71,7 @@ def cell(module: Any, x: Any, hx: Any) -> Any:
         runner.key = key
     config, (B, I) = runner.config, x.shape
     states = _states(config, hx)
-    if states is None or not 0 < B <= MOST_SAMPLES or not I or config.input_size != I or not _dense(x):
+    if states is None or not 0 < B <= MOST_SAMPLES or not I or config.input_size != I:
         return None
     for state in states:
         if state.shape != (B, config.hidden_size) or state.dtype is not x.dtype or not _dense(state):

@@ -66,6 +66,73 @@ class Runner:
             self._snapshot = self._snapshot.renewed()
         return self._version
 
+    def forward(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        batch_sizes: Tensor | None = None,
+        reset: Tensor | None = None,
+        masks: Sequence[Tensor] = (),
+        train: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
+        """Output, final states, and in training the tensor by which `backward` finds what was kept.
+
+        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or
+        H), by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer,
+        or none.
+        """
+        version = self.version(weights)
+        output, final, saved = self.engine.forward(
+            self.parameters,
+            version,
+            array(x),
+            tuple([array(state) for state in states]) or None,
+            train=train,
+            batch_sizes=None if batch_sizes is None else array(batch_sizes),
+            reset=None if reset is None else array(reset),
+            masks=[array(mask) for mask in masks] or None,
+            threads=min(torch.get_num_threads(), get_num_threads()),
+        )
+        handle = None if saved is None else keep(self, saved)
+        return torch.from_numpy(output), tuple([torch.from_numpy(state) for state in final]), handle
+
+    def backward(
+        self,
+        x: Tensor,
+        states: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        batch_sizes: Tensor | None,
+        reset: Tensor | None,
+        masks: Sequence[Tensor],
+        handle: Tensor,
+        grad_output: Tensor | None,
+        grad_final: Sequence[Tensor | None],
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Gradients of x, states and weights.
+
+        The first call takes what the forward kept, another repeats the forward.
+        """
+        kept = taken(handle)
+        if kept is None:
+            _, _, handle = self.forward(x, states, weights, batch_sizes, reset, masks, True)  # type: ignore[assignment]
+            kept = taken(handle)
+            assert kept is not None
+        runner, saved = kept.runner, kept.saved
+        version = runner.version(weights)
+        grad_x, grad_states, grads = runner.engine.backward(
+            runner.parameters,
+            version,
+            saved,
+            None if grad_output is None else array(grad_output),
+            tuple([None if grad is None else array(grad) for grad in grad_final]),
+        )
+        return (
+            torch.from_numpy(grad_x),
+            [torch.from_numpy(grad) for grad in grad_states],
+            [torch.from_numpy(grads[name]) for name in runner.names],
+        )
+
 
 class Kept(np.ndarray):
     """One number whose memory a tensor shares: what a forward kept lives as long as that tensor; its address finds it.
@@ -74,14 +141,15 @@ class Kept(np.ndarray):
     made by hooks that move saved tensors elsewhere, finds nothing: then the backward runs the forward again.
     """
 
-    runner: Runner
+    runner: Any
     saved: Any
 
 
 _kept: WeakValueDictionary[int, Kept] = WeakValueDictionary()
 
 
-def _keep(runner: Runner, saved: Any) -> Tensor:
+def keep(runner: Any, saved: Any) -> Tensor:
+    """The tensor by which `taken` finds both."""
     kept = np.zeros(1).view(Kept)
     kept.runner, kept.saved = runner, saved
     handle = torch.from_numpy(kept)
@@ -89,68 +157,9 @@ def _keep(runner: Runner, saved: Any) -> Tensor:
     return handle
 
 
-def forward(
-    runner: Runner,
-    x: Tensor,
-    states: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    batch_sizes: Tensor | None = None,
-    reset: Tensor | None = None,
-    masks: Sequence[Tensor] = (),
-    train: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
-    """Output, final states, and in training the tensor by which `backward` finds what was kept.
-
-    x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or H),
-    by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer, or none.
-    """
-    version = runner.version(weights)
-    output, final, saved = runner.engine.forward(
-        runner.parameters,
-        version,
-        array(x),
-        tuple([array(state) for state in states]) or None,
-        train=train,
-        batch_sizes=None if batch_sizes is None else array(batch_sizes),
-        reset=None if reset is None else array(reset),
-        masks=[array(mask) for mask in masks] or None,
-        threads=min(torch.get_num_threads(), get_num_threads()),
-    )
-    handle = None if saved is None else _keep(runner, saved)
-    return torch.from_numpy(output), tuple([torch.from_numpy(state) for state in final]), handle
-
-
-def backward(
-    runner: Runner,
-    x: Tensor,
-    states: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    batch_sizes: Tensor | None,
-    reset: Tensor | None,
-    masks: Sequence[Tensor],
-    handle: Tensor,
-    grad_output: Tensor | None,
-    grad_final: Sequence[Tensor | None],
-) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Gradients of x, states and weights. The first call takes what the forward kept, another repeats the forward."""
-    kept = _kept.pop(handle.data_ptr(), None)
-    if kept is None:
-        _, _, handle = forward(runner, x, states, weights, batch_sizes, reset, masks, True)  # type: ignore[assignment]
-        kept = _kept.pop(handle.data_ptr())
-    runner, saved = kept.runner, kept.saved
-    version = runner.version(weights)
-    grad_x, grad_states, grads = runner.engine.backward(
-        runner.parameters,
-        version,
-        saved,
-        None if grad_output is None else array(grad_output),
-        tuple([None if grad is None else array(grad) for grad in grad_final]),
-    )
-    return (
-        torch.from_numpy(grad_x),
-        [torch.from_numpy(grad) for grad in grad_states],
-        [torch.from_numpy(grads[name]) for name in runner.names],
-    )
+def taken(handle: Tensor) -> Kept | None:
+    """What was kept, once; None where it was taken already, or `handle` is a copy."""
+    return _kept.pop(handle.data_ptr(), None)
 
 
 def array(tensor: Tensor) -> np.ndarray:

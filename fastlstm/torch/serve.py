@@ -34,7 +34,7 @@ def _calling_line() -> int:
     return level
 
 
-def surroundings() -> str | None:
+def surroundings(device_type: str = "cpu") -> str | None:
     """Why nothing can be served at present: something watches or changes torch's operators. None where nothing does."""
     if torch._C._are_functorch_transforms_active():
         return "a transform of torch.func, such as vmap or grad, is active"
@@ -42,20 +42,26 @@ def surroundings() -> str | None:
         return "torch.jit.trace records torch's operators only"
     if torch._C._len_torch_dispatch_stack():
         return "a TorchDispatchMode, such as FakeTensorMode, is active"
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled(device_type):
         return "autocast is on, and the kernels compute in float32 and float64 only"
     if forward_ad._current_level >= 0:
         return "forward-mode differentiation is on, and the kernels know the reverse mode only"
     return None
 
 
-def objection(tensors: Sequence[Tensor]) -> str | None:
-    """Why these tensors, input, states and weights, are not for the kernels; None where they are."""
+def objection(tensors: Sequence[Tensor], device: torch.device | None = None) -> str | None:
+    """Why these tensors, input, states and weights, are not for the kernels, the CPU's where `device` is None.
+
+    None where they are.
+    """
     for tensor in tensors:
         if type(tensor) is not Tensor and type(tensor) is not Parameter:
             return f"a tensor is a {type(tensor).__name__}"
-        if not tensor.is_cpu:
-            return f"the tensors are on {tensor.device.type}, the kernels are for the CPU"
+        if device is not None:
+            if tensor.device != device:
+                return f"a tensor is on {tensor.device}, the input on {device}"
+        elif not tensor.is_cpu:
+            return f"the tensors are on {tensor.device.type}, the kernels are for the CPU and NVIDIA GPUs"
         if tensor.dtype not in DTYPES:
             return f"the tensors are {tensor.dtype}, the kernels compute in float32 and float64"
         if tensor.layout is not torch.strided or tensor.is_neg():

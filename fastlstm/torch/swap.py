@@ -10,9 +10,10 @@ import torch
 from torch.nn.utils.parametrize import is_parametrized
 
 from fastlstm.errors import refuse_type
+from fastlstm.torch import gpu
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
-from fastlstm.torch.module import RUNNER, Accelerated
+from fastlstm.torch.module import Accelerated, checked, forget
 
 OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
@@ -49,21 +50,48 @@ class Report:
         self.undo()
 
     def __str__(self) -> str:
-        rows = [(entry.name or "(the model)", entry.kind, "replaced") for entry in self.replaced]
-        rows += [(entry.name or "(the model)", entry.kind, f"kept: {entry.reason}") for entry in self.kept]
+        rows = [(entry.name or "(the model)", entry.kind, _replaced(entry.module)) for entry in self.replaced]
+        rows += [(entry.name or "(the model)", entry.kind, [f"kept: {entry.reason}"]) for entry in self.kept]
         if not rows:
             return "no recurrent layer found"
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        return "\n".join(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {what}" for name, kind, what in rows)
+        widths = [max(len(str(row[column])) for row in rows) for column in (0, 1)]
+        lines = []
+        for name, kind, (what, *measured) in rows:
+            lines.append(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {what}")
+            lines += [f"{'':<{sum(widths) + 4}}{line}" for line in measured]
+        if any(map(_is_on_gpu, (entry.module for entry in self.replaced))) and gpu.unavailable():
+            lines.append(f"no kernels on the GPU: {gpu.unavailable()}")
+        return "\n".join(lines)
 
 
-def accelerate(model: torch.nn.Module) -> Report:
+def _is_on_gpu(module: torch.nn.Module) -> bool:
+    """Whether it is one of ours, by now, and its weights are on a GPU."""
+    return isinstance(module, Accelerated) and any(map(gpu.on_device, module.parameters(recurse=False)))
+
+
+def _replaced(module: torch.nn.Module) -> list[str]:
+    """The last column: one line, and one for each kind of call that was measured on a GPU."""
+    if not _is_on_gpu(module):
+        return ["replaced"]
+    state, measured = gpu.told(module)
+    return [f"replaced; on the GPU {state}", *measured]
+
+
+def accelerate(model: torch.nn.Module, *, cuda_kernels: str = "measure") -> Report:
     """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
 
     Parameters, buffers, hooks, ties and the training flag stay the same objects. Subclasses are kept and reported.
-    TypeError where `model` is not a torch.nn.Module.
+    cuda_kernels: whether they also compute the layers' calls with CUDA tensors: "measure" (at the first call of each
+    shape, then the faster), "always" or "never"; a module's attribute of this name can be set later. TypeError where
+    `model` is not a torch.nn.Module, ValueError for another word.
     """
-    return _swap(model, OURS, _why_kept)
+    checked(cuda_kernels)
+    report = _swap(model, OURS, _why_kept)
+    for entry in report.replaced:
+        assert isinstance(entry.module, Accelerated)
+        if entry.module.cuda_kernels != cuda_kernels:
+            entry.module.cuda_kernels = cuda_kernels
+    return report
 
 
 def restore(model: torch.nn.Module) -> Report:
@@ -104,7 +132,7 @@ def _become(module: torch.nn.Module, target: type) -> Callable[[], None]:
             own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
             to = type(cls.__name__, (to,), own)
         module.__class__ = to
-        module.__dict__.pop(RUNNER, None)
+        forget(module)
 
     change(target)
     return lambda: change(before)

@@ -135,7 +135,7 @@ def test_every_way_of_writing_a_weight_is_seen() -> None:
 
     for write in (lambda: None, write_data, write_numpy, write_no_grad, replace_data):
         write()
-        output = run.forward(runner, x, states, list(module.parameters()))[0]
+        output = runner.forward(x, states, list(module.parameters()))[0]
         np.testing.assert_allclose(output, by_torch(module, x, states)[0].detach(), atol=1e-12)
 
 
