@@ -19,9 +19,10 @@ from fastlstm.reference import Reference
 if why_not():
     pytest.skip(f"no GPU here: {why_not()}", allow_module_level=True)
 
-from fastlstm.cuda import matrix
+from fastlstm.cuda import matrix, tile
 from fastlstm.cuda.arrays import as_device
 from fastlstm.cuda.engine import Engine
+from fastlstm.cuda.machine import SIMULATOR
 from fastlstm.cuda.shim import SIMULATED, cuda_module
 
 # NumPy's scalars, of which the simulator makes the kernels' arithmetic, warn of infinity and NaN.
@@ -32,6 +33,8 @@ TOLERANCE = {"float32": 3e-4, "float64": 1e-9}
 CELLS = [("LSTM", "tanh"), ("GRU", "tanh"), ("RNN", "tanh"), ("RNN", "relu")]
 # (T, B, I, H): in the simulator a step takes 50 ms.
 SIZES = [(3, 3, 2, 5)] if SIMULATED else [(3, 3, 2, 5), (9, 33, 40, 130), (33, 5, 7, 512), (20, 70, 100, 300)]
+# (T, B, I, H, P)
+PROJECTED = [(3, 3, 2, 5, 2)] if SIMULATED else [(3, 3, 2, 5, 2), (9, 33, 40, 130, 33), (20, 70, 100, 512, 300)]
 
 
 def draw_arrays(config: Layer, dtype: str, T: int, B: int, *, packed: bool = False, seed: int = 0):
@@ -97,6 +100,34 @@ def test_every_cell(kind, nonlinearity, dtype, persistent, T, B, I, H):
     assert_agrees(Layer(kind, I, H, nonlinearity=nonlinearity), dtype, T, B, persistent=persistent)
 
 
+@pytest.mark.parametrize("persistent", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("T", "B", "I", "H", "P"), PROJECTED)
+def test_a_projection(dtype, persistent, T, B, I, H, P):
+    assert_agrees(Layer("LSTM", I, H, proj_size=P), dtype, T, B, persistent=persistent)
+
+
+def test_a_projected_stack_of_both_directions_with_reset_and_dropout():
+    config = Layer("LSTM", 3, 5, 2, bidirectional=True, batch_first=True, proj_size=2)
+    reset = np.array([[0, 1], [1, 0], [1, 1]], bool)
+    mask = ((np.random.default_rng(1).random((2, 3, 4)) < 0.6) / 0.6).astype("float64")
+    assert_agrees(config, "float64", 3, 2, reset=reset, masks=[mask])
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_projected_packed_sequences_of_both_directions_with_reset(persistent):
+    reset = np.random.default_rng(2).random((4, 3)) < 0.4
+    reset[0, 0] = True
+    config = Layer("LSTM", 3, 5, bidirectional=True, bias=False, proj_size=3)
+    assert_agrees(config, "float64", 4, 3, packed=True, reset=reset, persistent=persistent)
+
+
+@pytest.mark.parametrize(("grad_output", "grad_states"), [(True, False), (False, True)])
+def test_a_gradient_that_is_not_given_is_zero_with_a_projection(grad_output, grad_states):
+    config = Layer("LSTM", 3, 4, proj_size=2)
+    assert_agrees(config, "float64", 2, 2, grad_output=grad_output, grad_states=grad_states, has_states=False)
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_stacks_of_both_directions_with_reset_and_dropout(kind, batch_first):
@@ -129,23 +160,51 @@ def test_a_gradient_that_is_not_given_is_zero(grad_output, grad_states):
 
 @pytest.mark.parametrize(("kind", "persistent"), list(product(["LSTM", "GRU"], [True, False])))
 def test_weights_that_do_not_fit_are_read_in_stages(kind, persistent):
-    """Little shared memory: several stages of depth, and weights read again in each step."""
+    """Little shared memory, few threads on a GPU too: several stages of depth, and weights read again in each step."""
 
     def starve(engine):
-        engine._machine = replace(engine._machine, shared_bytes=5200 if persistent else 1000)
+        engine._machine = replace(SIMULATOR, shared_bytes=5200 if persistent else 1000)
         for name, K in (("forward", 13), ("backward", 13 * engine._cell.GATES)):
-            tile = engine.launches(2)[name].tile
-            assert not tile.resident, tile
-            assert tile.depth < K, tile
-            assert tile.buffers == 2, tile
+            cut = engine.launches(2)[name].tile
+            assert not cut.resident, cut
+            assert cut.depth < K, cut
+            assert cut.buffers == 2, cut
 
     assert_agrees(Layer(kind, 3, 13), "float64", 2, 2, persistent=persistent, change=starve)
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_weights_of_a_projection_that_do_not_fit_are_read_in_stages(persistent):
+    """Both products' weights, several stages of depth each."""
+
+    def starve(engine):
+        engine._machine = replace(SIMULATOR, shared_bytes=8000 if persistent else 2000)
+        for name, depths in (("forward", (9, 13)), ("backward", (13 * 4, 9))):
+            pair = engine._pairs(2)[name]
+            for tile, K in zip((pair.launch.tile, pair.second), depths, strict=True):
+                assert not tile.resident, tile
+                assert tile.depth < K, tile
+
+    assert_agrees(Layer("LSTM", 3, 13, proj_size=9), "float64", 1, 2, persistent=persistent, change=starve)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_inputs_in_stages_beside_weights_that_stay(kind):
+    def in_stages(engine):
+        cell, H, chosen = engine._cell, engine.config.hidden_size, {}
+        for name, gates, K in (("forward", cell.GATES, H), ("backward", 1, cell.GATES * H)):
+            found = tile._launches(engine._machine, gates, H, K, 2, 1, 8, True)
+            chosen[name] = next(one for one in found if one.tile.resident and one.tile.depth < K / 2)
+        engine.launches = lambda B: chosen
+
+    assert_agrees(Layer(kind, 3, 13), "float64", 2, 2, change=in_stages)
 
 
 def test_units_and_samples_shared_among_blocks():
     """More units than a block of a step has, more samples than a tile, neither a multiple."""
 
     def check(engine):
+        engine._machine = SIMULATOR
         for launch in engine.launches(10).values():
             assert launch.blocks > 1, launch
             assert launch.blocks * launch.tile.units > 17, launch
@@ -155,9 +214,25 @@ def test_units_and_samples_shared_among_blocks():
     assert_agrees(Layer("LSTM", 2, 17), "float64", 2, 10, persistent=False, change=check)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_training_and_inference_give_the_same_bits(kind):
-    config = Layer(kind, 3, 5, bidirectional=True)
+def test_the_outputs_of_a_projection_shared_among_blocks():
+    """More units and outputs than a block has, more samples than a tile, none a multiple; blocks without outputs."""
+
+    def check(engine):
+        engine._machine = SIMULATOR
+        there, back = engine._pairs(10).values()
+        for pair, cells, outputs in ((there, there.launch.tile, there.second), (back, back.second, back.launch.tile)):
+            blocks = pair.launch.blocks
+            assert blocks * cells.units > 17 > (blocks - 1) * cells.units, pair
+            assert blocks * outputs.units > 3 > outputs.units, pair
+            assert pair.launch.groups * pair.launch.share > 10, pair
+        assert (there.launch.blocks - 1) * there.second.units > 3, there
+
+    assert_agrees(Layer("LSTM", 2, 17, proj_size=3), "float64", 1, 10, persistent=False, change=check)
+
+
+@pytest.mark.parametrize(("kind", "proj_size"), [("LSTM", 0), ("GRU", 0), ("LSTM", 3)])
+def test_training_and_inference_give_the_same_bits(kind, proj_size):
+    config = Layer(kind, 3, 5, bidirectional=True, proj_size=proj_size)
     parameters, x, states, batch_sizes = draw_arrays(config, "float32", 4, 3, packed=True)
     reset = np.random.default_rng(3).random((4, 3)) < 0.4
     engine = Engine(config, "float32")
@@ -256,8 +331,3 @@ def test_arrays_of_other_places_are_refused():
         as_device("x", OnGpu7(), np.float32)
     with pytest.raises(TypeError, match=r"x is a torch.Tensor, expected array on the GPU"):
         as_device("x", pytest.importorskip("torch").zeros(2), np.float32)
-
-
-def test_a_projection_is_refused_with_its_reason():
-    with pytest.raises(ValueError, match="proj_size is not supported on the GPU"):
-        Engine(Layer("LSTM", 3, 4, proj_size=2), "float32")
