@@ -60,7 +60,7 @@ def backward(cell: str, dtype: str, tile: Tile, persistent: bool) -> Any:
         layer = layer_row + d
         du = u if splits_gates else z
         if RESIDENT:
-            load(shared, w, d, unit0, H, K)
+            load(shared, 0, w, d, unit0, H, K)
         if persistent:
             if rank == 0 and thread == 0:
                 arrived[group] = 0
@@ -109,7 +109,7 @@ def backward(cell: str, dtype: str, tile: Tile, persistent: bool) -> Any:
                         own_dh[p], own_dc[p] = dh, dc
                 sums = 0
                 if arriving > 0:
-                    sums = multiply(shared, w, du, d, start_after + b0 * apart, apart, arriving, unit0, H, K)
+                    sums = multiply(shared, 0, w, du, d, start_after + b0 * apart, apart, arriving, unit0, H, K)
                 for p in range(PAIRS):
                     pair = thread + p * THREADS
                     sample = pair // U

@@ -57,10 +57,10 @@ def wait(arrived, group, target):
 def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
     """Device functions (load, multiply) of one block's part of a step's product.
 
-    load(shared, w, d, unit0, H, K): the block's weights, where they are resident, to the start of `shared`.
+    load(shared, base, w, d, unit0, H, K): the block's weights, where they are resident, to shared[base ...], in fours.
     w: (D, K, gates*H); zeros for units from H on.
 
-    multiply(shared, w, a, d, row0, apart, count, unit0, H, K) -> where in `shared` the sums stand:
+    multiply(shared, base, w, a, d, row0, apart, count, unit0, H, K) -> where in `shared` the sums stand:
     sums[r*samples + s] = sum over k of a[d, row0 + s*apart, k] * w[d, k, r], r = gate*units + unit. Samples from
     `count` on are not read. Where the weights are resident, `load` was called before.
     """
@@ -83,13 +83,13 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
             held[first + e] = w[at(d), at(k + e), at(r // U * H + unit)] if there else zero
 
     @cuda.jit(device=True)
-    def load(shared, w, d, unit0, H, K):
+    def load(shared, base, w, d, unit0, H, K):
         four = cuda.local.array(QUAD, number)
         for i in range(cuda.threadIdx.x, (K + QUAD - 1) // QUAD * R, THREADS):
             q = i // R
             read(four, 0, w, d, q * QUAD, i - q * R, unit0, H, K)
             for e in range(QUAD):
-                shared[at((q * LD + i - q * R) * QUAD + e)] = four[e]
+                shared[at((base + q * LD + i - q * R) * QUAD + e)] = four[e]
 
     @cuda.jit(device=True)
     def fetch_inputs(held, a, d, row0, apart, count, k0, K):
@@ -159,8 +159,8 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
         cuda.syncthreads()
 
     @cuda.jit(device=True)
-    def multiply(shared, w, a, d, row0, apart, count, unit0, H, K):
-        inputs = ((K + QUAD - 1) & -QUAD if RESIDENT else BUFFERS * DEPTH) * LD
+    def multiply(shared, base, w, a, d, row0, apart, count, unit0, H, K):
+        inputs = base * QUAD + ((K + QUAD - 1) & -QUAD if RESIDENT else BUFFERS * DEPTH) * LD
         total = cuda.local.array(ACCUMULATORS, number)
         held_inputs = cuda.local.array(INPUTS_HELD, number)
         held_weights = cuda.local.array(HELD, number)
@@ -170,7 +170,7 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
         fetch_weights(held_weights, w, d, unit0, H, 0, K)
         buffer = 0
         for k0 in range(0, K, DEPTH):
-            weights = (k0 if RESIDENT else buffer * DEPTH) * LD
+            weights = base * QUAD + (k0 if RESIDENT else buffer * DEPTH) * LD
             staged = inputs + buffer * DEPTH * INPUTS_LD
             put_inputs(held_inputs, shared, staged)
             put_weights(held_weights, shared, weights)

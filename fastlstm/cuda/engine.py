@@ -18,6 +18,8 @@ from fastlstm.cuda.forward import enter, forward
 from fastlstm.cuda.launch import run_steps
 from fastlstm.cuda.machine import machine
 from fastlstm.cuda.matrix import elementwise, fill, library, times
+from fastlstm.cuda.pair import Pair, Product, choose_pair
+from fastlstm.cuda.projected import backward_projected, forward_projected
 from fastlstm.cuda.shim import CudaError, device_number, worded
 from fastlstm.cuda.tile import Launch, choose
 from fastlstm.cuda.tokens import Tokens
@@ -26,13 +28,15 @@ from fastlstm.cuda.weights import Weights, suffixes
 
 @dataclass(frozen=True)
 class Kept:
-    """What one layer's forward leaves for its backward: its input rows (N, I), and arrays as in `forward.forward`."""
+    """What one layer's forward leaves for its backward: its input rows (N, I), and arrays as in `forward.forward`; m
+    (D, N, H): what was projected."""
 
     rows: Any
     z: Any
     u: Any
     hin: Any
     cin: Any
+    m: Any
 
 
 @dataclass
@@ -56,13 +60,11 @@ class Engine:
     Arrays are anything with `__cuda_array_interface__` or DLPack, used in place, or NumPy arrays, copied; results are
     Numba's device arrays, which have that interface. Work is queued on the current stream of torch or CuPy, whichever
     has the memory (`streams.py`), on the GPU that was current when the engine was made. Trusts shapes: layers check.
-    CudaError where the GPU, its driver or its memory fail. ValueError for a projection, which is not done here.
+    CudaError where the GPU, its driver or its memory fail.
     """
 
     def __init__(self, config: Layer, dtype: Any, *, persistent: bool | None = None) -> None:
         """`persistent` forces one launch for a sequence (True) or one for each step (False)."""
-        if config.projected:
-            raise ValueError("proj_size is not supported on the GPU: it would take a second barrier in each step")
         with worded():
             self._machine, self._library, self._gpu = machine(), library(), device_number()
         self.config, self.dtype, self._persistent = config, np.dtype(dtype), persistent
@@ -112,21 +114,32 @@ class Engine:
     def launches(self, B: int) -> dict[str, Launch]:
         """How the two sequence kernels are cut for a batch of B."""
         G, H, D = self._cell.GATES, self.config.hidden_size, self.config.directions
+        if self.config.projected:
+            return {name: pair.launch for name, pair in self._pairs(B).items()}
         rest = (B, D, self.dtype.itemsize, self._persistent)
         return {"forward": choose(self._machine, G, H, H, *rest), "backward": choose(self._machine, 1, H, G * H, *rest)}
+
+    def _pairs(self, B: int) -> dict[str, Pair]:
+        """The same with a projection."""
+        G, H, P = self._cell.GATES, self.config.hidden_size, self.config.output_size
+        rest = (B, self.config.directions, self.dtype.itemsize, self._persistent)
+        return {
+            "forward": choose_pair(self._machine, Product(G, H, P), Product(1, P, H), *rest),
+            "backward": choose_pair(self._machine, Product(1, P, G * H), Product(1, H, P), *rest),
+        }
 
     def _forward(
         self, parameters: Any, version: Any, x: Any, states: Any, train: bool, batch_sizes: Any, reset: Any, masks: Any
     ) -> tuple[Any, tuple[Any, ...], Saved | None]:
         cell, config, empty = self._cell, self.config, self._empty
-        H, D, width = config.hidden_size, config.directions, len(self._cell_gates())
+        H, P, D, width = config.hidden_size, config.output_size, config.directions, len(self._cell_gates())
         x = self._device("x", x)
         tokens = self._tokens(x.shape[:-1], None if batch_sizes is None else batch_sizes.tobytes())
         B, N = tokens.B, tokens.N
         h0, c0 = (self._device(f"{name}_0", state) for name, state in self._both(states)) if states else (None, None)
-        hn = empty(config.num_layers * D, B, H)
+        hn = empty(config.num_layers * D, B, P)
         cn = empty(config.num_layers * D, B, H) if cell.CARRIES_CELL else hn
-        mask_rows = [self._device("mask", mask).reshape(N, D * H) for mask in masks or ()]
+        mask_rows = [self._device("mask", mask).reshape(N, D * P) for mask in masks or ()]
         reset = empty(0, 0, dtype=np.dtype(bool)) if reset is None else as_device("reset", reset, np.bool_)
         saved = Saved(tokens, x.shape, reset, mask_rows, [], set())
         rows = x.reshape(N, config.input_size)
@@ -135,9 +148,10 @@ class Engine:
             for d in range(D):
                 self._library.multiply(rows, weights.w_ih[d], z[d], tb=True)
             u = empty(D, N, width) if train and cell.SPLITS_GATES else z
-            hin = empty(D, N if train else 2 * B, H)
-            cin = empty(*hin.shape) if cell.CARRIES_CELL else hin
-            out = empty(N, D * H)
+            hin = empty(D, N if train else 2 * B, P)
+            cin = empty(D, N if train else 2 * B, H) if cell.CARRIES_CELL else hin
+            m = empty(D, N if train else B, H) if config.projected else None
+            out = empty(N, D * P)
             place = (tokens.starts, tokens.counts, reset)
             if N:
                 elementwise(
@@ -146,33 +160,42 @@ class Engine:
                     *place, layer * D, B, D, tokens.apart,
                 )  # fmt: skip
                 launch = self.launches(B)["forward"]
-                kernel = forward(self._name, self.dtype.name, train, launch.tile, launch.persistent)
-                run_steps(kernel, launch, range(tokens.T), (
-                    z, u, weights.w_hh_turned, weights.b_x, weights.b_u, hin, cin, out, hn, cn, *place,
-                    empty(launch.groups, dtype=np.dtype(np.int32)), layer * D, B, H, D, tokens.apart,
-                ))  # fmt: skip
-            saved.layers.append(Kept(rows, z, u, hin, cin))
+                arrived = empty(launch.groups, dtype=np.dtype(np.int32))
+                if config.projected:
+                    pair = self._pairs(B)["forward"]
+                    kernel = forward_projected(self.dtype.name, train, launch.tile, pair.second, launch.persistent)
+                    run_steps(kernel, launch, range(2 * tokens.T), (
+                        z, weights.w_hh_turned, weights.b_x, weights.w_hr_turned, m, hin, cin, out, hn, cn, *place,
+                        arrived, layer * D, B, H, P, D, tokens.apart, pair.behind,
+                    ))  # fmt: skip
+                else:
+                    kernel = forward(self._name, self.dtype.name, train, launch.tile, launch.persistent)
+                    run_steps(kernel, launch, range(tokens.T), (
+                        z, u, weights.w_hh_turned, weights.b_x, weights.b_u, hin, cin, out, hn, cn, *place,
+                        arrived, layer * D, B, H, D, tokens.apart,
+                    ))  # fmt: skip
+            saved.layers.append(Kept(rows, z, u, hin, cin, m))
             rows = out
             if layer < len(mask_rows):
-                rows = empty(N, D * H)
-                elementwise(times, N * D * H, out.reshape(N * D * H), mask_rows[layer].reshape(N * D * H),
-                            rows.reshape(N * D * H))  # fmt: skip
-        output = shaped(rows, *x.shape[:-1], D * H)
+                rows = empty(N, D * P)
+                elementwise(times, N * D * P, out.reshape(N * D * P), mask_rows[layer].reshape(N * D * P),
+                            rows.reshape(N * D * P))  # fmt: skip
+        output = shaped(rows, *x.shape[:-1], D * P)
         return output, (hn, cn) if cell.CARRIES_CELL else (hn,), saved if train else None
 
     def _backward(
         self, parameters: Any, version: Any, saved: Saved, grad_output: Any, grad_states: Any
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         cell, config, empty = self._cell, self.config, self._empty
-        tokens, H, D = saved.tokens, config.hidden_size, config.directions
+        tokens, H, P, D = saved.tokens, config.hidden_size, config.output_size, config.directions
         B, N, states = tokens.B, tokens.N, config.num_layers * D
         grad_hn, grad_cn = (
-            self._zeros(states, B, H) if state is None else self._device(f"grad_{name}_n", state)
+            self._zeros(states, B, H if name == "c" else P) if state is None else self._device(f"grad_{name}_n", state)
             for name, state in self._both(grad_states or (None, None))
         )
-        grad_h0 = empty(states, B, H)
+        grad_h0 = empty(states, B, P)
         grad_c0 = empty(states, B, H) if cell.CARRIES_CELL else grad_h0
-        above = empty(0, 0) if grad_output is None else self._device("grad_output", grad_output).reshape(N, D * H)
+        above = empty(0, 0) if grad_output is None else self._device("grad_output", grad_output).reshape(N, D * P)
         ones = empty(1, N)
         elementwise(fill, N, ones.reshape(N), self.dtype.type(1))
         gradients = {name: empty(*sizes(shape)) for name, shape in config.parameters().items()}
@@ -180,21 +203,32 @@ class Engine:
         for layer, weights in reversed(layers):
             kept = saved.layers.pop()
             if layer < len(saved.masks):
-                flat = above.reshape(N * D * H)
-                elementwise(times, N * D * H, flat, saved.masks[layer].reshape(N * D * H), flat)
+                flat = above.reshape(N * D * P)
+                elementwise(times, N * D * P, flat, saved.masks[layer].reshape(N * D * P), flat)
+            dh = empty(D, N, P) if config.projected else None
             if N:
                 launch = self.launches(B)["backward"]
-                kernel = backward(self._name, self.dtype.name, launch.tile, launch.persistent)
-                run_steps(kernel, launch, range(tokens.T - 1, -2, -1), (
-                    kept.z, kept.u, weights.w_hh, kept.hin, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,
-                    tokens.starts, tokens.counts, saved.reset, empty(launch.groups, dtype=np.dtype(np.int32)),
-                    layer * D, B, H, D, tokens.apart,
-                ))  # fmt: skip
+                place = (tokens.starts, tokens.counts, saved.reset, empty(launch.groups, dtype=np.dtype(np.int32)))
+                if config.projected:
+                    pair = self._pairs(B)["backward"]
+                    kernel = backward_projected(self.dtype.name, launch.tile, pair.second, launch.persistent)
+                    run_steps(kernel, launch, range(2 * tokens.T + 1, -1, -1), (
+                        kept.z, weights.w_hh, weights.w_hr, dh, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,
+                        *place, layer * D, B, H, P, D, tokens.apart, pair.behind,
+                    ))  # fmt: skip
+                else:
+                    kernel = backward(self._name, self.dtype.name, launch.tile, launch.persistent)
+                    run_steps(kernel, launch, range(tokens.T - 1, -2, -1), (
+                        kept.z, kept.u, weights.w_hh, kept.hin, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,
+                        *place, layer * D, B, H, D, tokens.apart,
+                    ))  # fmt: skip
             above = empty(N, config.layer_input_size(layer))
             for d, suffix in enumerate(suffixes(config, layer)):
                 self._library.multiply(kept.z[d], weights.w_ih[d], above, add=d > 0)
                 self._library.multiply(kept.z[d], kept.rows, gradients["weight_ih" + suffix], ta=True)
                 self._library.multiply(kept.u[d], kept.hin[d], gradients["weight_hh" + suffix], ta=True)
+                if dh is not None:
+                    self._library.multiply(dh[d], kept.m[d], gradients["weight_hr" + suffix], ta=True)
                 if config.bias:
                     for name, gates in (("bias_ih", kept.z), ("bias_hh", kept.u)):
                         total = gradients[name + suffix].reshape(1, len(self._cell_gates()))

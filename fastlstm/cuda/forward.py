@@ -83,7 +83,7 @@ def forward(cell: str, dtype: str, train: bool, tile: Tile, persistent: bool) ->
         T = counts.shape[0]
         backwards = d == 1
         if RESIDENT:
-            load(shared, w, d, unit0, H, H)
+            load(shared, 0, w, d, unit0, H, H)
         if persistent:  # makes the launch a cooperative one, in which all blocks run at once
             if rank == 0 and thread == 0:
                 arrived[group] = 0
@@ -113,7 +113,7 @@ def forward(cell: str, dtype: str, train: bool, tile: Tile, persistent: bool) ->
                         own_h[p] = hin[at(d), at(state), at(unit)]
                         if carries_cell:
                             own_c[p] = cin[at(d), at(state), at(unit)]
-                sums = multiply(shared, w, hin, d, state0, state_apart, count, unit0, H, H)
+                sums = multiply(shared, 0, w, hin, d, state0, state_apart, count, unit0, H, H)
                 for p in range(PAIRS):
                     pair = thread + p * THREADS
                     sample = pair // U

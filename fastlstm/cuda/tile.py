@@ -193,7 +193,7 @@ def _launches(
 ) -> Iterator[Launch]:
     """All that this machine can run."""
     planned = 1 << (B - 1).bit_length()
-    for tile, each, shared in _tiles(machine, gates, K, itemsize, persistent):
+    for tile, each, shared in tiles(machine, gates, K, itemsize, persistent):
         blocks = -(-units // tile.units)
         # Blocks of a group wait for each other, so that all groups must run at once.
         most = machine.blocks // (D * blocks) if persistent and blocks <= machine.group else 0
@@ -210,7 +210,7 @@ def _launches(
 
 
 @lru_cache(256)
-def _tiles(machine: Machine, gates: int, K: int, itemsize: int, persistent: bool) -> list[tuple[Tile, float, int]]:
+def tiles(machine: Machine, gates: int, K: int, itemsize: int, persistent: bool) -> list[tuple[Tile, float, int]]:
     """All tiles that fit in registers and shared memory, the clocks of a pass, and the bytes of shared memory."""
     found, words, room = [], itemsize // 4, machine.registers - RESERVED
     powers = [1 << n for n in range(machine.threads.bit_length())]

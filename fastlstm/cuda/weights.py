@@ -20,22 +20,26 @@ cuda = cuda_module()
 class Weights:
     """w_ih: for each direction (G*H, I), the caller's own where it is on the device; w_hh (D, G*H, P), for backward,
     and turned (D, P, G*H), for forward; b_x (D, G*H): what is added to the input products; b_u (D, G*H): to the
-    recurrent ones, where the cell splits its gates."""
+    recurrent ones, where the cell splits its gates. With a projection w_hr (D, P, H), and turned (D, H, P)."""
 
     w_ih: list[Any]
     w_hh: Any
     w_hh_turned: Any
     b_x: Any
     b_u: Any
+    w_hr: Any
+    w_hr_turned: Any
 
     @classmethod
     def of(
         cls, parameters: Mapping[str, Any], config: Layer, layer: int, dtype: np.dtype, splits_gates: bool, lib: Library
     ) -> Weights:
         """Read from parameters by torch's names, host or device arrays."""
-        D, rows = config.directions, len(config.gates) * config.hidden_size
-        w_hh = lib.empty((D, rows, config.output_size), dtype)
-        turned = lib.empty((D, config.output_size, rows), dtype)
+        D, rows, P = config.directions, len(config.gates) * config.hidden_size, config.output_size
+        w_hh, w_hh_turned = lib.empty((D, rows, P), dtype), lib.empty((D, P, rows), dtype)
+        projected = D if config.projected else 0
+        w_hr = lib.empty((projected, P, config.hidden_size), dtype)
+        w_hr_turned = lib.empty((projected, config.hidden_size, P), dtype)
         b_x, b_u = lib.empty((D, rows), dtype), lib.empty((D, rows), dtype)
         w_ih = []
         for d, suffix in enumerate(suffixes(config, layer)):
@@ -45,7 +49,10 @@ class Weights:
 
             w_ih.append(get("weight_ih"))
             copy(get("weight_hh"), w_hh[d])
-            elementwise(turn, rows * config.output_size, w_hh[d], turned[d])
+            elementwise(turn, rows * P, w_hh[d], w_hh_turned[d])
+            if projected:
+                copy(get("weight_hr"), w_hr[d])
+                elementwise(turn, P * config.hidden_size, w_hr[d], w_hr_turned[d])
             if not config.bias:
                 for bias in (b_x[d], b_u[d]):
                     elementwise(fill, rows, bias, dtype.type(0))
@@ -54,7 +61,7 @@ class Weights:
                 copy(get("bias_hh"), b_u[d])
             else:
                 elementwise(plus, rows, get("bias_ih"), get("bias_hh"), b_x[d])
-        return cls(w_ih, w_hh, turned, b_x, b_u)
+        return cls(w_ih, w_hh, w_hh_turned, b_x, b_u, w_hr, w_hr_turned)
 
 
 @cuda.jit

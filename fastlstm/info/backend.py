@@ -52,7 +52,7 @@ def _vector_units() -> list[Backend]:
 def _optional() -> list[Backend]:
     tried: list[tuple[str, Callable[[], str], Callable[[], str | None]]] = [
         ("torch", lambda: "fastlstm.torch: drop-in modules", _no_torch),
-        ("cuda", lambda: f"{_gpu_name()}: LSTM, GRU and RNN without projection, float32 and float64", _no_cuda),
+        ("cuda", lambda: f"{_gpu_name()}: LSTM, GRU, RNN and their cells, float32 and float64", _no_cuda),
     ]
     reasons = [(name, serves, why_not()) for name, serves, why_not in tried]
     return [Backend(name, None, reason) if reason else Backend(name, serves()) for name, serves, reason in reasons]

@@ -124,9 +124,11 @@ def together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return seen
 
 
-@pytest.mark.parametrize(("kind", "bidirectional"), [("LSTM", False), ("GRU", True)])
-def test_blocks_that_wait_for_each_other(kind: str, bidirectional: bool, together: list[int]) -> None:
-    config, T, B = Layer(kind, 2, 11, bidirectional=bidirectional), 4, 5
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "proj_size"), [("LSTM", False, 0), ("GRU", True, 0), ("LSTM", True, 4)]
+)
+def test_blocks_that_wait_for_each_other(kind: str, bidirectional: bool, proj_size: int, together: list[int]) -> None:
+    config, T, B = Layer(kind, 2, 11, bidirectional=bidirectional, proj_size=proj_size), 4, 5
     draw = np.random.default_rng(8)
     parameters = {name: draw.standard_normal(sizes(shape)) / 3 for name, shape in config.parameters().items()}
     x, reset = draw.standard_normal((T, B, 2)), draw.random((T, B)) < 0.2

@@ -19,11 +19,12 @@ from fastlstm.reference import Reference
 if why_not():
     pytest.skip(f"no GPU here: {why_not()}", allow_module_level=True)
 
-from fastlstm.cuda import matrix, tile
+from fastlstm.cuda import matrix
 from fastlstm.cuda.arrays import as_device
 from fastlstm.cuda.engine import Engine
 from fastlstm.cuda.machine import SIMULATOR
 from fastlstm.cuda.shim import SIMULATED, cuda_module
+from fastlstm.cuda.tile import _launches
 
 # NumPy's scalars, of which the simulator makes the kernels' arithmetic, warn of infinity and NaN.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -181,9 +182,9 @@ def test_weights_of_a_projection_that_do_not_fit_are_read_in_stages(persistent):
         engine._machine = replace(SIMULATOR, shared_bytes=8000 if persistent else 2000)
         for name, depths in (("forward", (9, 13)), ("backward", (13 * 4, 9))):
             pair = engine._pairs(2)[name]
-            for tile, K in zip((pair.launch.tile, pair.second), depths, strict=True):
-                assert not tile.resident, tile
-                assert tile.depth < K, tile
+            for each, K in zip((pair.launch.tile, pair.second), depths, strict=True):
+                assert not each.resident, each
+                assert each.depth < K, each
 
     assert_agrees(Layer("LSTM", 3, 13, proj_size=9), "float64", 1, 2, persistent=persistent, change=starve)
 
@@ -193,7 +194,7 @@ def test_inputs_in_stages_beside_weights_that_stay(kind):
     def in_stages(engine):
         cell, H, chosen = engine._cell, engine.config.hidden_size, {}
         for name, gates, K in (("forward", cell.GATES, H), ("backward", 1, cell.GATES * H)):
-            found = tile._launches(engine._machine, gates, H, K, 2, 1, 8, True)
+            found = _launches(engine._machine, gates, H, K, 2, 1, 8, True)
             chosen[name] = next(one for one in found if one.tile.resident and one.tile.depth < K / 2)
         engine.launches = lambda B: chosen
 

@@ -104,6 +104,20 @@ def test_packed_sequences_in_their_own_order(kind, lengths, place):
     assert_same_gradients(gpu, cpu)
 
 
+@PLACES
+def test_a_projection_in_its_own_order(place):
+    gpu, cpu = pair("LSTM", proj_size=2, bidirectional=True)
+    packed = fastlstm.pack_padded_sequence(draw(3, 3, 3), [1, 3, 2], enforce_sorted=False)
+    state = draw(2, 3, 2, seed=3), draw(2, 3, 4, seed=4)
+    output, final = gpu(packed._replace(data=place(packed.data)), tuple(map(place, state)))
+    expected, expected_final = cpu(packed, state)
+    assert_same(host(output), expected)
+    assert_same(host(final), expected_final)
+    above = expected._replace(data=draw(*expected.data.shape, seed=5))
+    assert_same(host(gpu.backward(above._replace(data=place(above.data)), state)), cpu.backward(above, state))
+    assert_same_gradients(gpu, cpu)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
 @pytest.mark.parametrize(("batch_first", "lengths", "is_sorted"), [(False, [1, 3, 2], False), (True, [3, 2, 2], True)])
 def test_packing_and_padding_stay_on_the_device(batch_first, lengths, is_sorted, dtype):
@@ -264,11 +278,6 @@ def test_big_endian_arrays_are_read_as_on_the_cpu():
     gpu, cpu = pair("RNN")
     x = draw(2, 1, 3)
     assert_same(host(gpu(x.astype(">f8"))), cpu(x))
-
-
-def test_what_is_not_done_is_refused():
-    with pytest.raises(ValueError, match="proj_size is not supported on the GPU"):
-        fastlstm.LSTM(3, 4, proj_size=2, device="cuda")
 
 
 def test_a_copy_runs_too():

@@ -86,7 +86,7 @@ def test_info_says_why_not(
     monkeypatch.setattr(backend, "_gpu_name", lambda: "a GPU")
     [entry] = [found for found in backend.backends() if found.name == "cuda"]
     if reason is None:
-        assert entry.serves == "a GPU: LSTM, GRU and RNN without projection, float32 and float64"
+        assert entry.serves == "a GPU: LSTM, GRU, RNN and their cells, float32 and float64"
         assert entry.reason is None
     else:
         assert entry.serves is None
