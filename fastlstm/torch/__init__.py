@@ -1,4 +1,5 @@
-"""Drop-in modules for PyTorch: torch's own classes, computed by this library's kernels on the CPU.
+"""Drop-in modules for PyTorch: torch's own classes, computed by this library's kernels on the CPU, and on a GPU where
+they are the faster.
 
 `accelerate(model)` is all that a model needs; docs/torch.md says what it does and what is left to torch.
 """

@@ -77,9 +77,9 @@ def _server(
         if reset is not None:  # torch's own have none: one step after the other, then
             warn_once(declined)
         return None
-    refused = "proj_size is not supported on the GPU" if config.projected else unavailable()
-    if refused is not None:
-        warn_once(refused)
+    lacking = unavailable()
+    if lacking is not None:
+        warn_once(lacking)
         return None
     runner = _runner(module, config, x)
     if module.cuda_kernels == "always" or reset is not None:

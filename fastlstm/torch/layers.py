@@ -170,18 +170,18 @@ class _Layer(Accelerated, torch.nn.RNNBase):
 
 
 class LSTM(_Layer, torch.nn.LSTM):
-    """torch.nn.LSTM, computed by this library's kernels on the CPU."""
+    """torch.nn.LSTM, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.LSTM
 
 
 class GRU(_Layer, torch.nn.GRU):
-    """torch.nn.GRU, computed by this library's kernels on the CPU."""
+    """torch.nn.GRU, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.GRU
 
 
 class RNN(_Layer, torch.nn.RNN):
-    """torch.nn.RNN, computed by this library's kernels on the CPU."""
+    """torch.nn.RNN, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.RNN

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastlstm.contract import sizes
 from fastlstm.torch.chooser import Way
 from fastlstm.torch.module import call
 
@@ -32,6 +33,7 @@ def ways(
     """
     config = runner.config
     count = len(states)
+    B = int(x.shape[0 if config.batch_first else 1] if batch_sizes is None else batch_sizes[0])
     run = getattr(torch._VF, module.mode.lower())
 
     def ours(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
@@ -39,20 +41,12 @@ def ways(
         return output, *final
 
     def theirs(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        given = rest[:count] or [
-            x.new_zeros(config.num_layers * config.directions, _batch(x), config.hidden_size)
-            for _ in config.state_names
-        ]
+        given = rest[:count] or [x.new_zeros(sizes(shape)) for shape in config.states(B).values()]
         hx = tuple(given) if len(given) == 2 else given[0]
         form = (list(rest[count:]), config.bias, config.num_layers, 0.0, module.training, config.bidirectional)
         if batch_sizes is None:
             return tuple(run(x, hx, *form, config.batch_first))
         return tuple(run(x, batch_sizes, hx, *form))
-
-    def _batch(x: Tensor) -> int:
-        if batch_sizes is not None:
-            return int(batch_sizes[0])
-        return x.shape[0 if config.batch_first else 1]
 
     def way(function: Any) -> Way:
         def once() -> Sequence[Tensor]:
@@ -80,6 +74,7 @@ def seconds(way: Way) -> float:
     return start.elapsed_time(end) / 1000
 
 
+@torch.no_grad()
 def agree(ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> bool:
     """Whether nothing is grossly wrong: a kernel that computes something else must not win."""
     for one, other in zip(ours, theirs, strict=True):

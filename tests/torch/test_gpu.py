@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ if not SIMULATED and not torch.cuda.is_available():
 
 from fastlstm.cuda.engine import Engine
 from fastlstm.torch import gpu, quick
+from fastlstm.torch.runner import Runner
 
 DEVICE = "cpu" if SIMULATED else "cuda"
 TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-5}, torch.float64: {"rtol": 1e-9, "atol": 1e-11}}
@@ -263,15 +265,10 @@ def transformed(module: Any) -> Any:
     return torch.func.grad(lambda x: module(x)[0].sum())(batch())
 
 
-def projected(_: Any) -> Any:
-    return fastlstm.torch.LSTM(I, H, proj_size=1, dtype=torch.float64, device=DEVICE)(batch())
-
-
 REASONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "autocast": (autocast, "autocast is on"),
     "half": (half, "the tensors are torch.bfloat16"),
     "func.grad": (transformed, "a transform of torch.func"),
-    "projection": (projected, "proj_size is not supported on the GPU"),
 }
 
 
@@ -305,6 +302,17 @@ def test_a_failing_backward_is_computed_by_torch(monkeypatch: pytest.MonkeyPatch
     with pytest.warns(RuntimeWarning, match="the GPU's memory is full"):
         mine = results(ours, batch(), states_of(ours))
     assert_close(mine, results(theirs, batch(), states_of(ours)))
+
+
+def test_a_layer_that_the_engine_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError("proj_size is not supported")
+
+    monkeypatch.setattr(Engine, "__init__", refuse)
+    ours, theirs = twins("GRU")
+    with pytest.warns(RuntimeWarning, match="proj_size is not supported"):
+        mine = flat(ours(batch()))
+    assert_close(mine, flat(theirs(batch())))
 
 
 def test_a_size_that_the_kernels_do_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,6 +362,83 @@ def test_measured_and_reported(monkeypatch: pytest.MonkeyPatch, engine_calls: li
     assert len(engine_calls) - count == 2 * training.endswith(": ours"), "measured once"
 
 
+@pytest.fixture
+def ours_win(monkeypatch: pytest.MonkeyPatch) -> gpu.Chooser:
+    """A clock that always finds our kernels the faster."""
+    times = itertools.cycle([1.0, 2.0])
+    chooser = gpu.Chooser(lambda way: next(times), gpu.agree, (), 8)
+    monkeypatch.setattr(gpu, "CHOOSER", chooser)
+    return chooser
+
+
+def measured(module: Any) -> Any:
+    module.cuda_kernels = "measure"
+    return module
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_ways_compute_the_same(kind: str, ours_win: gpu.Chooser) -> None:
+    """Whatever the form of the call; else ours would have lost."""
+    ours, theirs = twins(kind, num_layers=2, bidirectional=True, batch_first=True)
+    measured(ours)
+    x, states = batch(B, T, I), states_of(ours)
+    packed = pack_padded_sequence(x, torch.full((B,), T), batch_first=True)
+    for arguments in ((x,), (packed, states)):
+        assert_close(results(ours, *arguments), results(theirs, *arguments))
+    assert [choice.is_ours for choice in ours_win.known(ours._config()).values()] == [True, True]
+
+
+def test_projections(ours_win: gpu.Chooser, engine_calls: list[str]) -> None:
+    ours, theirs = twins("LSTM", proj_size=2, bidirectional=True)
+    assert_close(results(measured(ours), batch()), results(theirs, batch()))
+    assert engine_calls == ["forward", "backward"] * 2
+
+
+def test_kinds_of_calls(ours_win: gpu.Chooser, engine_calls: list[str]) -> None:
+    ours = measured(twins("RNN")[0])
+    with torch.no_grad():
+        for steps, count, is_new in ((3, 1, True), (4, 1, False), (5, 1, True), (5, 2, True), (6, 2, False)):
+            before = len(engine_calls)
+            ours(batch(steps, count, I))
+            # to compare, and the call; the clock here runs nothing
+            assert len(engine_calls) - before == 1 + is_new
+    assert [(kind.T, kind.B) for kind in ours_win.known(ours._config())] == [(4, 1), (8, 1), (8, 2)]
+
+
+def test_measuring_is_not_seen(ours_win: gpu.Chooser) -> None:
+    """Not by hooks on weights, on what autograd saves or in checkpoints, nor by the random numbers."""
+    ours = measured(twins("GRU", num_layers=2, dropout=0.5)[0])
+    seen: list[str] = []
+    ours.weight_hh_l0.register_hook(lambda grad: seen.append("gradient"))
+    ours.weight_hh_l0.register_post_accumulate_grad_hook(lambda parameter: seen.append("accumulated"))
+
+    def pack(tensor: Tensor) -> Tensor:
+        seen.append("saved")
+        return tensor
+
+    found = []
+    for _ in range(2):  # the first one measures
+        torch.manual_seed(3)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            output = checkpoint(lambda value: ours(value)[0], batch(), use_reentrant=False)
+            output = output + ours(batch())[0]
+        found.append((output, list(seen), torch.rand(1)))
+        seen.clear()
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][1:] == found[1][1:]
+    found[0][0].sum().backward()
+    assert seen.count("gradient") == seen.count("accumulated") == 1
+    [choice] = ours_win.known(ours._config()).values()
+    assert choice.is_ours
+
+
+def test_evaluation_measures_no_backward(ours_win: gpu.Chooser, engine_calls: list[str]) -> None:
+    """cuDNN has none there."""
+    ours = measured(twins("LSTM")[0]).eval()
+    ours(batch())
+    assert engine_calls == ["forward"] * 2
+
+
 def test_kernels_that_compute_something_else_do_not_win(monkeypatch: pytest.MonkeyPatch) -> None:
     chooser = gpu.Chooser(lambda way: 1.0, gpu.agree, (CudaError,), 8)
     monkeypatch.setattr(gpu, "CHOOSER", chooser)
@@ -372,7 +457,8 @@ def test_kernels_that_compute_something_else_do_not_win(monkeypatch: pytest.Monk
     assert "differ" in str(fastlstm.torch.swap.Report([fastlstm.torch.swap.Entry("", "GRU", ours)]))
 
 
-def test_never(engine_calls: list[str]) -> None:
+def test_never(engine_calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Runner, "forward")  # the CPU's kernels cannot read a GPU's memory
     ours, theirs = twins("LSTM")
     ours.cuda_kernels = "never"
     with warnings.catch_warnings():
