@@ -48,7 +48,17 @@ def place() -> tuple[int, int]:
     if library.__name__ == "torch":
         stream = library.cuda.current_stream()
         return stream.device_index, stream.cuda_stream or LEGACY
-    return library.cuda.runtime.getDevice(), library.cuda.get_current_stream().ptr or LEGACY
+    stream = library.cuda.get_current_stream()
+    if _held.get(stream.ptr) is not stream:
+        _held[stream.ptr] = stream
+        if len(_held) > MOST_HELD:
+            del _held[next(iter(_held))]
+    return library.cuda.runtime.getDevice(), stream.ptr or LEGACY
+
+
+# CuPy ends a stream with its last owner; a backward pass may wait for the stream of its forward pass later.
+_held: dict[int, Any] = {}
+MOST_HELD = 64
 
 
 def current() -> Any:

@@ -254,6 +254,21 @@ def test_the_library_has_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert streams.place() == (0, streams.NUMBAS)
 
 
+def test_streams_of_cupy_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last ones: a backward pass waits for the stream of its forward pass."""
+    now: list[Any] = []
+    cuda = SimpleNamespace(runtime=SimpleNamespace(getDevice=lambda: 0), get_current_stream=lambda: now[-1])
+    monkeypatch.setattr(streams, "partner", lambda: SimpleNamespace(__name__="cupy", cuda=cuda))
+    monkeypatch.setattr(streams, "_held", {})
+    for handle in range(100, 100 + 2 * streams.MOST_HELD):
+        now.append(SimpleNamespace(ptr=handle))
+        assert streams.place() == streams.place() == (0, handle)
+    assert list(streams._held.values()) == now[-streams.MOST_HELD :]
+    now.append(SimpleNamespace(ptr=handle))  # the driver gives a handle again
+    streams.place()
+    assert streams._held[handle] is now[-1]
+
+
 def test_memory_of_a_library_says_its_stream(gpu: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = SimpleNamespace(__cuda_array_interface__={"shape": (2,), "stream": None})
     monkeypatch.setattr(

@@ -27,6 +27,7 @@ if not SIMULATED and not torch.cuda.is_available():
     pytest.skip("this torch has no CUDA", allow_module_level=True)
 
 from fastlstm.cuda.engine import Engine
+from fastlstm.cuda.weights import Weights
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.runner import Runner
 
@@ -218,6 +219,22 @@ def test_weights_may_change_between_calls() -> None:
         ours.weight_hh_l0.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         output.backward()
+
+
+def test_weights_are_read_once_in_a_training_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forward of the second layer is another version, but in an engine of its own."""
+    read, of = [], Weights.of
+
+    def counted(*arguments: Any) -> Weights:
+        read.append(1)
+        return of(*arguments)
+
+    monkeypatch.setattr(Weights, "of", counted)
+    (first, _), (second, _) = twins("GRU"), twins("GRU")
+    second.weight_ih_l0 = torch.nn.Parameter(batch(3 * H, H))
+    second.input_size = H
+    second(first(batch())[0])[0].sum().backward()
+    assert len(read) == 2
 
 
 def test_partial_gradients_and_double_backward() -> None:
