@@ -15,6 +15,8 @@ cuda = cuda_module()
 # Every index of a kernel goes through this. A signed one could count from the end: Numba adds five instructions for
 # that to each load, three times as many as there are multiply-adds, and no load is known to be aligned any more.
 at = int if SIMULATED else types.uint64
+# Numba counts in 64 bits, for which a GPU takes two instructions or four.
+short = int if SIMULATED else types.int32
 
 # Bytes to which shared memory is aligned: loads of 16 need it. Simulators know no alignment.
 ALIGNMENT = 16
@@ -62,7 +64,7 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
 
     multiply(shared, base, w, a, d, row0, apart, count, unit0, H, K) -> where in `shared` the sums stand:
     sums[r*samples + s] = sum over k of a[d, row0 + s*apart, k] * w[d, k, r], r = gate*units + unit. Samples from
-    `count` on are not read. Where the weights are resident, `load` was called before.
+    `count` on are not read. a: (D, rows, K). Where the weights are resident, `load` was called before.
     """
     number = getattr(types, dtype)
     zero = number(0)
@@ -73,56 +75,75 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
     ACCUMULATORS, OUTPUTS, WEIGHTS, QUADS = RT * ST, R * S, QUAD * RT, DEPTH // QUAD
     INPUTS_HELD, WEIGHTS_HELD = tile.inputs_held, tile.weights_held
     HELD = max(1, QUAD * WEIGHTS_HELD)
-
-    @cuda.jit(device=True)
-    def read(held, first, w, d, k, r, unit0, H, K):
-        """held[first ...]: four k of row r, of which the threads next to each other have the next."""
-        unit = unit0 + r % U
-        for e in range(QUAD):
-            there = unit < H and k + e < K
-            held[first + e] = w[at(d), at(k + e), at(r // U * H + unit)] if there else zero
+    # Elements of a row that one thread stages, or rows that all threads stage together.
+    ACROSS, TOGETHER = max(1, DEPTH // THREADS), max(1, THREADS // DEPTH)
+    SPAN = tile.rows_span
+    ROWS_ACROSS, ROWS_TOGETHER = max(1, SPAN // THREADS), max(1, THREADS // SPAN)
 
     @cuda.jit(device=True)
     def load(shared, base, w, d, unit0, H, K):
-        four = cuda.local.array(QUAD, number)
         for i in range(cuda.threadIdx.x, (K + QUAD - 1) // QUAD * R, THREADS):
             q = i // R
-            read(four, 0, w, d, q * QUAD, i - q * R, unit0, H, K)
+            r = i - q * R
+            unit = unit0 + r % U
             for e in range(QUAD):
-                shared[at((base + q * LD + i - q * R) * QUAD + e)] = four[e]
+                k = q * QUAD + e
+                there = unit < H and k < K
+                value = w[at(d), at(k), at(r // U * H + unit)] if there else zero
+                shared[at((base + q * LD + r) * QUAD + e)] = value
 
     @cuda.jit(device=True)
-    def fetch_inputs(held, a, d, row0, apart, count, k0, K):
-        """DEPTH columns of `count` rows of a, on their way into registers; zeros for the rest."""
+    def fetch_inputs(held, a, first, apart, count, k0, K):
+        """DEPTH columns of `count` rows of a, on their way into registers; zeros for the rest.
+
+        a is read as one line, in which the first row begins at `first` and the others lie `apart`: with places by row
+        and column the arithmetic took as many instructions as the multiply-adds.
+        """
+        thread = cuda.threadIdx.x
+        s, k = thread // DEPTH, k0 + thread % DEPTH
+        samples, columns, place = short(min(count, S) - s), short(min(K - k, DEPTH)), first + s * apart + k
+        line = a.flat
         for i in range(INPUTS_HELD):
-            element = cuda.threadIdx.x + i * THREADS
-            s, k = element // DEPTH, k0 + element % DEPTH
-            held[i] = a[at(d), at(row0 + s * apart), at(k)] if s < count and k < K else zero
+            below, right = i // ACROSS * TOGETHER, i % ACROSS * THREADS
+            there = below < samples and right < columns
+            held[i] = line[at(place + right)] if there else zero
+            if i % ACROSS == ACROSS - 1:
+                place += TOGETHER * apart
 
     @cuda.jit(device=True)
     def put_inputs(held, shared, inputs):
+        thread = cuda.threadIdx.x
+        s, k = thread // DEPTH, thread % DEPTH
+        start = inputs + (k // QUAD * INPUTS_LD + s) * QUAD + k % QUAD
         for i in range(INPUTS_HELD):
-            element = cuda.threadIdx.x + i * THREADS
-            s, k = element // DEPTH, element % DEPTH
-            if s < S:
-                shared[at(inputs + (k // QUAD * INPUTS_LD + s) * QUAD + k % QUAD)] = held[i]
+            below, right = i // ACROSS * TOGETHER, i % ACROSS * THREADS
+            if S * DEPTH % THREADS == 0 or s < S - below:
+                shared[at(start + below * QUAD + right * INPUTS_LD)] = held[i]
 
     @cuda.jit(device=True)
     def fetch_weights(held, w, d, unit0, H, k0, K):
+        """The same of the weights, four k of a row together; threads next to each other have the next rows."""
+        thread = cuda.threadIdx.x
+        q, C = thread // SPAN, w.shape[2]
+        line = w.flat
         for i in range(WEIGHTS_HELD):
-            element = cuda.threadIdx.x + i * THREADS
-            q = element // R
-            if q < QUADS:
-                read(held, i * QUAD, w, d, k0 + q * QUAD, element - q * R, unit0, H, K)
+            r = thread % SPAN + i % ROWS_ACROSS * THREADS
+            unit, k = unit0 + r % U, k0 + (q + i // ROWS_ACROSS * ROWS_TOGETHER) * QUAD
+            place = (d * K + k) * C + r // U * H + unit
+            left = short(min(K - k, QUAD)) if r < R and unit < H else 0
+            for e in range(QUAD):
+                held[i * QUAD + e] = line[at(place)] if e < left else zero
+                place += C
 
     @cuda.jit(device=True)
     def put_weights(held, shared, weights):
+        thread = cuda.threadIdx.x
+        q = thread // SPAN
         for i in range(WEIGHTS_HELD):
-            element = cuda.threadIdx.x + i * THREADS
-            q = element // R
-            if q < QUADS:
+            r, quad = thread % SPAN + i % ROWS_ACROSS * THREADS, q + i // ROWS_ACROSS * ROWS_TOGETHER
+            if r < R and quad < QUADS:
                 for e in range(QUAD):
-                    shared[at(weights + (q * LD + element - q * R) * QUAD + e)] = held[i * QUAD + e]
+                    shared[at(weights + (quad * LD + r) * QUAD + e)] = held[i * QUAD + e]
 
     @cuda.jit(device=True)
     def accumulate(total, shared, weights, inputs, quads):
@@ -166,7 +187,8 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
         held_weights = cuda.local.array(HELD, number)
         for i in range(ACCUMULATORS):
             total[i] = zero
-        fetch_inputs(held_inputs, a, d, row0, apart, count, 0, K)
+        first = (d * a.shape[1] + row0) * K
+        fetch_inputs(held_inputs, a, first, apart * K, count, 0, K)
         fetch_weights(held_weights, w, d, unit0, H, 0, K)
         buffer = 0
         for k0 in range(0, K, DEPTH):
@@ -176,7 +198,7 @@ def product(tile: Tile, dtype: str) -> tuple[Any, Any]:
             put_weights(held_weights, shared, weights)
             cuda.syncthreads()
             if k0 + DEPTH < K:  # the next are on their way while these are multiplied
-                fetch_inputs(held_inputs, a, d, row0, apart, count, k0 + DEPTH, K)
+                fetch_inputs(held_inputs, a, first, apart * K, count, k0 + DEPTH, K)
                 fetch_weights(held_weights, w, d, unit0, H, k0 + DEPTH, K)
                 buffer = 1 - buffer
             accumulate(total, shared, weights, staged, (min(DEPTH, K - k0) + QUAD - 1) // QUAD)

@@ -17,7 +17,7 @@ TILE_ROWS, TILE_SAMPLES, MOST_PAIRS = range(1, 13), (1, 2, 4, 8), 2
 # Registers of a thread that are not for sums, weights and what is on its way to shared memory. Of the latter each
 # number needs three, itself and its address, and together they may have a bit less than half of the rest. With more,
 # ptxas spills.
-RESERVED, HELD, MOST_HELD = 150, 3, 0.46
+RESERVED, HELD, MOST_HELD = 105, 3, 0.34
 UNITS = (2, 4, 8, 16, 32, 64)
 DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
@@ -31,6 +31,8 @@ CACHE_BYTES = 24
 PASS = 900
 # A barrier of the block, and what of a loop does not multiply: for every depth that is staged.
 STAGE = 60
+# Instructions for every number that a thread brings from there to shared memory: counted in what nvdisasm prints.
+BROUGHT = 12
 # What of the shorter of reading and multiplying is not hidden behind the longer one: a guess.
 OVERLAP = 0.2
 # Instructions for four k beside loads and multiply-adds.
@@ -89,7 +91,12 @@ class Tile:
     @property
     def weights_held(self) -> int:
         """The same of the weights, in fours of k; 0 where they are resident."""
-        return 0 if self.resident else -(-self.rows * self.depth // QUAD // self.threads)
+        return 0 if self.resident else -(-self.rows_span * self.depth // QUAD // self.threads)
+
+    @property
+    def rows_span(self) -> int:
+        """Threads next to each other that have a row each: a power of two."""
+        return 1 << (self.rows - 1).bit_length()
 
     @property
     def weights_ld(self) -> int:
@@ -136,7 +143,8 @@ class Tile:
         """Time of one pass over `samples` samples of a step."""
         stages = -(-K // self.depth)
         read = min(K, self.depth) * itemsize * (self.samples + (0 if self.resident else self.rows)) / CACHE_BYTES
-        multiply = self.product_clocks(K, itemsize) / stages
+        brought = (self.inputs_held + QUAD * self.weights_held) * BROUGHT * self.threads / ADDS
+        multiply = self.product_clocks(K, itemsize) / stages + brought
         outputs = self.rows * self.samples
         written = outputs * self.depth_threads * itemsize / SHARED_BYTES
         summed = -(-outputs // self.threads) * self.depth_threads * 6  # a load and a dependent addition
