@@ -402,7 +402,10 @@ def test_both_ways_compute_the_same(kind: str, ours_win: gpu.Chooser) -> None:
     packed = pack_padded_sequence(x, torch.full((B,), T), batch_first=True)
     for arguments in ((x,), (packed, states)):
         assert_close(results(ours, *arguments), results(theirs, *arguments))
-    assert [choice.is_ours for choice in ours_win.known(ours._config()).values()] == [True, True]
+    known = ours_win.known(ours._config())
+    assert [choice.is_ours for choice in known.values()] == [True, True]
+    steps = 1 << (T - 1).bit_length()
+    assert [(kind.T, kind.B, kind.packed) for kind in known] == [(steps, B, False), (steps, B, True)]
 
 
 def test_projections(ours_win: gpu.Chooser, engine_calls: list[str]) -> None:
