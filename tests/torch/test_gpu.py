@@ -32,9 +32,9 @@ from fastlstm.torch import gpu, quick
 from fastlstm.torch.runner import Runner
 
 DEVICE = "cpu" if SIMULATED else "cuda"
-TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-5}, torch.float64: {"rtol": 1e-9, "atol": 1e-11}}
-# T, B, I, H; a step of the simulator takes 20 ms.
-T, B, I, H = (3, 2, 2, 3) if SIMULATED else (37, 9, 20, 65)
+TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-4}, torch.float64: {"rtol": 1e-9, "atol": 1e-11}}
+# A step of the simulator takes 50 ms; its kernels are tested in tests/cuda.
+T, B, I, H = (2, 2, 2, 3) if SIMULATED else (37, 9, 20, 65)
 
 
 @pytest.fixture(autouse=True)
@@ -126,15 +126,22 @@ FORMS: dict[str, dict[str, Any]] = {
 KINDS = ("LSTM", "GRU", "RNN")
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("form", "dtype"), [*((form, torch.float64) for form in FORMS), ("plain", torch.float32)], ids=str
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_and_gradients(kind: str, form: str, dtype: torch.dtype, engine_calls: list[str]) -> None:
     ours, theirs = twins(kind, dtype=dtype, **FORMS[form])
     x = batch(B, T, I, dtype=dtype) if "batch first" in form else batch(dtype=dtype)
-    for arguments in ((x,), (x, states_of(ours))):
-        assert_close(results(ours, *arguments), results(theirs, *arguments))
-    assert engine_calls == ["forward", "backward"] * 2
+    assert_close(results(ours, x, states_of(ours)), results(theirs, x, states_of(ours)))
+    assert engine_calls == ["forward", "backward"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_initial_states(kind: str, engine_calls: list[str]) -> None:
+    ours, theirs = twins(kind)
+    assert_close(results(ours, batch()), results(theirs, batch()))
+    assert engine_calls == ["forward", "backward"]
 
 
 def test_relu_and_unbatched(engine_calls: list[str]) -> None:
@@ -396,7 +403,7 @@ def measured(module: Any) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_ways_compute_the_same(kind: str, ours_win: gpu.Chooser) -> None:
     """Whatever the form of the call; else ours would have lost."""
-    ours, theirs = twins(kind, num_layers=2, bidirectional=True, batch_first=True)
+    ours, theirs = twins(kind, bidirectional=True, batch_first=True)
     measured(ours)
     x, states = batch(B, T, I), states_of(ours)
     packed = pack_padded_sequence(x, torch.full((B,), T), batch_first=True)
