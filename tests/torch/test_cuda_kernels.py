@@ -8,15 +8,20 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+import fastlstm.cuda
 import fastlstm.torch
+from fastlstm.cuda import CudaError
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.chooser import Choice, Chooser, Kind
-from fastlstm.torch.device import _made
+from fastlstm.torch.device import DeviceRunner, _made
 from fastlstm.torch.measure import agree
 
 WHY = "numba-cuda is not installed: pip install 'fastlstm[cuda]'"
@@ -134,6 +139,40 @@ def test_results_have_the_memory_of_torchs_allocator() -> None:
     assert torch.equal(turned, owner[None])
     assert turned.untyped_storage().data_ptr() == owner.data_ptr()
     assert not turned._is_view()
+
+
+def test_a_gpus_calls_are_made_while_it_is_the_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[Any] = [torch.device("cuda", 0)]
+    seen: list[Any] = []
+
+    @contextmanager
+    def device(chosen: torch.device) -> Iterator[None]:
+        current.append(chosen)
+        yield
+        current.pop()
+
+    class Engine:
+        def __init__(self, *_: Any) -> None:
+            seen.append(current[-1])
+
+        def forward(self, parameters: Any, version: Any, x: Any, *_: Any, **__: Any) -> Any:
+            seen.append(current[-1])
+            return SimpleNamespace(copy_to_host=lambda: x), (), "saved"
+
+        def backward(self, *_: Any) -> Any:
+            seen.append(current[-1])
+            raise CudaError("enough")
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(fastlstm.cuda, "Engine", Engine, raising=False)
+    layer, second = fastlstm.torch.GRU(3, 4), torch.device("cuda", 1)
+    runner = DeviceRunner(layer._config(), torch.float32, second)
+    x, weights = torch.randn(5, 2, 3), list(layer.parameters())
+    *_, handle = runner.forward(x, (), weights, train=True)
+    assert handle is not None
+    with pytest.raises(CudaError, match="enough"):
+        runner.backward(x, (), weights, None, None, (), handle, x, ())
+    assert seen == [second] * 3
 
 
 def values(*numbers: Any) -> list[Any]:
