@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 NAMES = ("test_device.py", "test_device_layers.py", "test_blocks.py", "test_streams.py")
-SUITES = [str(Path(__file__).with_name(name)) for name in NAMES]
 
 
-def test_the_suites_pass_in_the_simulator(python) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", NAMES)
+def test_the_suite_passes_in_the_simulator(name: str, python) -> None:  # type: ignore[no-untyped-def]
     done = python(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES),
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", str(Path(__file__).with_name(name))),
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
         timeout=280,
     )
