@@ -31,6 +31,9 @@ from fastlstm.cuda.weights import Weights
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.runner import Runner
 
+# cuDNN compacts the weights of a copy at each call.
+pytestmark = pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous:UserWarning")
+
 DEVICE = "cpu" if SIMULATED else "cuda"
 TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-4}, torch.float64: {"rtol": 1e-9, "atol": 1e-11}}
 # A step of the simulator takes 50 ms; its kernels are tested in tests/cuda.
