@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fastlstm.cuda.machine import Machine
-from fastlstm.cuda.tile import MEMBER, QUAD, UNITS, Launch, Tile, tiles
+from fastlstm.cuda.tile import LAUNCH, MEMBER, QUAD, UNITS, Launch, Tile, tiles, ways
 
 # What a thread has less for one product than in a kernel with one alone: with more, ptxas spills.
 OTHERS_REGISTERS = 30
@@ -45,10 +45,8 @@ def choose_pair(
     Shared memory is parted as the products' sizes are. ValueError where a block has too little of it.
     """
     found: list[Pair] = []
-    if persistent or (persistent is None and machine.cooperative):
-        found += _pairs(machine, first, second, B, D, itemsize, True)
-    if not found and not persistent:
-        found += _pairs(machine, first, second, B, D, itemsize, False)
+    for whole in ways(machine, persistent):
+        found += _pairs(machine, first, second, B, D, itemsize, whole)
     if not found:
         raise ValueError(f"a block has {machine.shared_bytes} bytes of shared memory, too few for a projection")
     return min(found, key=lambda pair: pair.launch.clocks)
@@ -72,7 +70,7 @@ def _pairs(
         if not all(chosen):
             continue
         (cost, tile), (second_cost, second_tile) = filter(None, chosen)
-        clocks = waves * (cost + second_cost) + 2 * MEMBER * blocks
+        clocks = waves * (cost + second_cost) + 2 * (MEMBER * blocks if persistent else LAUNCH)
         behind = -(-tile.elements(first.K) // QUAD)
         shared_bytes = (behind * QUAD + second_tile.elements(second.K)) * itemsize
         groups = D * -(-B // share)

@@ -39,6 +39,8 @@ OVERLAP = 0.2
 LOOP = 8
 # What every member of a group adds to a barrier between blocks: atomics on one address follow each other.
 MEMBER = 4
+# A launch of its own for each step: 7 us at least.
+LAUNCH = 12000
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Launch:
     """One kernel's grid: `blocks` share the units of one group; a group has one direction and `share` samples.
 
     persistent: one launch for the whole sequence, else one for each step; clocks: what a step should take, without the
-    latency of the barrier between blocks.
+    latency of a barrier between blocks.
     """
 
     tile: Tile
@@ -187,10 +189,8 @@ def choose(
     memory for it.
     """
     found: list[Launch] = []
-    if persistent or (persistent is None and machine.cooperative):
-        found += _launches(machine, gates, units, K, B, D, itemsize, True)
-    if not found and not persistent:
-        found += _launches(machine, gates, units, K, B, D, itemsize, False)
+    for whole in ways(machine, persistent):
+        found += _launches(machine, gates, units, K, B, D, itemsize, whole)
     if not found:
         raise ValueError(f"a block has {machine.shared_bytes} bytes of shared memory, too few for {units} units")
     return min(found, key=lambda launch: launch.clocks)
@@ -213,7 +213,7 @@ def _launches(
         groups = D * -(-B // share)
         waves = 1 if persistent else -(-blocks * D * -(-planned // planned_share) // machine.blocks)
         passes = -(-planned_share // tile.samples)
-        clocks = waves * passes * each + MEMBER * blocks
+        clocks = waves * passes * each + (MEMBER * blocks if persistent else LAUNCH)
         yield Launch(tile, blocks, groups, share, persistent, shared, clocks)
 
 
@@ -238,6 +238,13 @@ def tiles(machine: Machine, gates: int, K: int, itemsize: int, persistent: bool)
             if fits and tile.pairs <= MOST_PAIRS and held <= MOST_HELD * room and sums + held <= room:
                 found.append((tile, tile.pass_clocks(K, itemsize), shared))
     return found
+
+
+def ways(machine: Machine, persistent: bool | None) -> tuple[bool, ...]:
+    """What to consider: launches for the whole sequence, for each step, or what `persistent` says."""
+    if persistent is not None:
+        return (persistent,)
+    return (True, False) if machine.cooperative else (False,)
 
 
 def padded(K: int) -> int:
