@@ -38,12 +38,13 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
             return self._by_torch(None, input, hx, reset)
+        tensors = (x, *states, *weights)
+        on_gpu = not tracing and gpu.on_device(x)
         if tracing:
-            served = traceable((x, *states, *weights))
+            served = traceable(tensors)
             reason = None
         else:
-            tensors = (x, *states, *weights)
-            reason = gpu.unfit(tensors) if gpu.on_device(x) else surroundings() or objection(tensors)
+            reason = gpu.unfit(tensors) if on_gpu else surroundings() or objection(tensors)
             served = reason is None
         unbatched = packed is None and x.dim() == 2
         if reset is not None:
@@ -66,7 +67,7 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         if packed is not None and tracing and not states:
             states = tuple([x.new_zeros(sizes(shape)) for shape in config.states(B).values()])
         done = None
-        if served and not tracing and gpu.on_device(x):
+        if served and on_gpu:
             done = gpu.serve(self, config, x, states, weights, batch_sizes, reset)
             if done is None and reset is None:
                 return self._by_torch(None, input, hx, reset)
