@@ -152,6 +152,19 @@ def test_all_work_of_a_training_step(kind: str, form: str, persistent: bool, gpu
         assert int(result.stream) == SIDE, "what is written says on which stream"
 
 
+@pytest.mark.parametrize("persistent", [True, False])
+def test_all_work_of_a_projection(persistent: bool, gpu: Machine) -> None:
+    config = Layer("LSTM", 2, 3, bidirectional=True, proj_size=2)
+    parameters, x, above = drawn(config, (2, 2, 2), (2, 2, 4))
+    engine = Engine(config, "float64", persistent=persistent)
+    output, final, saved = engine.forward(parameters, 1, x, None, train=True)
+    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, above, None)
+    assert {handle for _, handle in gpu.log} == {SIDE}
+    assert gpu.counts()["launch"] >= 2
+    for result in (output, *final, grad_x, *grad_initial, *gradients.values()):
+        assert int(result.stream) == SIDE
+
+
 def test_uploads_are_there_when_they_are_given_on(gpu: Machine) -> None:
     """Another stream may read them, and the host write to what was uploaded."""
     arrays.upload(np.zeros(3))
