@@ -46,7 +46,9 @@ def as_device(name: str, value: Any, dtype: Any = None) -> Any:
 def upload(array: np.ndarray) -> Any:
     """A copy on the GPU, that any stream may read; the host's may be changed at once."""
     stream = streams.current()
-    found = cuda.to_device(np.ascontiguousarray(array), stream=stream)
+    # An axis that was added by None has a stride of zero, which Numba takes for a strided array.
+    plain = np.ascontiguousarray(array).reshape(-1).reshape(array.shape)
+    found = cuda.to_device(plain, stream=stream)
     if stream:
         stream.synchronize()
     return found

@@ -20,7 +20,7 @@ if why_not():
     pytest.skip(f"no GPU here: {why_not()}", allow_module_level=True)
 
 from fastlstm.cuda import matrix
-from fastlstm.cuda.arrays import as_device
+from fastlstm.cuda.arrays import as_device, upload
 from fastlstm.cuda.engine import Engine
 from fastlstm.cuda.machine import SIMULATOR
 from fastlstm.cuda.shim import SIMULATED, cuda_module
@@ -187,6 +187,14 @@ def test_weights_of_a_projection_that_do_not_fit_are_read_in_stages(persistent):
                 assert each.depth < K, each
 
     assert_agrees(Layer("LSTM", 3, 13, proj_size=9), "float64", 1, 2, persistent=persistent, change=starve)
+
+
+def test_an_array_with_an_added_axis_is_contiguous_on_the_device():
+    """NumPy gives the axis a stride of zero, with which Numba takes an array for a strided one."""
+    for added in (np.arange(6.0).reshape(2, 3)[None], np.arange(6.0)[:, None]):
+        there = upload(added)
+        assert there.strides == np.empty(added.shape).strides
+        np.testing.assert_array_equal(host(there), added)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
