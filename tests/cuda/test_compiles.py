@@ -1,4 +1,4 @@
-"""The sequence kernels through the real compiler, NVVM, which needs no GPU: `pip install 'fastlstm[cuda]'`.
+"""The sequence kernels through the real compiler, NVVM, which needs no GPU: `pip install -e '.[dev-cuda]'`.
 
 The simulator runs Python and cannot see what only a compiler sees: types, registers, which launches are cooperative.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'fastlstm[cuda]'")
+pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install -e '.[dev-cuda]'")
 
 from numba import types
 
