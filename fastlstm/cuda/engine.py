@@ -111,22 +111,22 @@ class Engine:
         with worded(), streams.meeting(saved.streams):
             return self._backward(parameters, version, saved, grad_output, grad_states)
 
-    def launches(self, B: int) -> dict[str, Launch]:
-        """How the two sequence kernels are cut for a batch of B."""
-        G, H, D = self._cell.GATES, self.config.hidden_size, self.config.directions
+    def launch(self, name: str, B: int) -> Launch:
+        """How the kernel "forward" or "backward" is cut for a batch of B."""
         if self.config.projected:
-            return {name: pair.launch for name, pair in self._pairs(B).items()}
-        rest = (B, D, self.dtype.itemsize, self._persistent)
-        return {"forward": choose(self._machine, G, H, H, *rest), "backward": choose(self._machine, 1, H, G * H, *rest)}
+            return self._pair(name, B).launch
+        G, H = self._cell.GATES, self.config.hidden_size
+        product = (G, H, H) if name == "forward" else (1, H, G * H)
+        return choose(self._machine, *product, B, self.config.directions, self.dtype.itemsize, self._persistent)
 
-    def _pairs(self, B: int) -> dict[str, Pair]:
+    def _pair(self, name: str, B: int) -> Pair:
         """The same with a projection."""
         G, H, P = self._cell.GATES, self.config.hidden_size, self.config.output_size
-        rest = (B, self.config.directions, self.dtype.itemsize, self._persistent)
-        return {
-            "forward": choose_pair(self._machine, Product(G, H, P), Product(1, P, H), *rest),
-            "backward": choose_pair(self._machine, Product(1, P, G * H), Product(1, H, P), *rest),
-        }
+        if name == "forward":
+            products = Product(G, H, P), Product(1, P, H)
+        else:
+            products = Product(1, P, G * H), Product(1, H, P)
+        return choose_pair(self._machine, *products, B, self.config.directions, self.dtype.itemsize, self._persistent)
 
     def _forward(
         self, parameters: Any, version: Any, x: Any, states: Any, train: bool, batch_sizes: Any, reset: Any, masks: Any
@@ -159,10 +159,10 @@ class Engine:
                     hin, cin, hn if h0 is None else h0, cn if c0 is None else c0, h0 is not None,
                     *place, layer * D, B, D, tokens.apart,
                 )  # fmt: skip
-                launch = self.launches(B)["forward"]
+                launch = self.launch("forward", B)
                 arrived = empty(launch.groups, dtype=np.dtype(np.int32))
                 if config.projected:
-                    pair = self._pairs(B)["forward"]
+                    pair = self._pair("forward", B)
                     kernel = forward_projected(self.dtype.name, train, launch.tile, pair.second, launch.persistent)
                     run_steps(kernel, launch, range(2 * tokens.T), (
                         z, weights.w_hh_turned, weights.b_x, weights.w_hr_turned, m, hin, cin, out, hn, cn, *place,
@@ -207,10 +207,10 @@ class Engine:
                 elementwise(times, N * D * P, flat, saved.masks[layer].reshape(N * D * P), flat)
             dh = empty(D, N, P) if config.projected else None
             if N:
-                launch = self.launches(B)["backward"]
+                launch = self.launch("backward", B)
                 place = (tokens.starts, tokens.counts, saved.reset, empty(launch.groups, dtype=np.dtype(np.int32)))
                 if config.projected:
-                    pair = self._pairs(B)["backward"]
+                    pair = self._pair("backward", B)
                     kernel = backward_projected(self.dtype.name, launch.tile, pair.second, launch.persistent)
                     run_steps(kernel, launch, range(2 * tokens.T + 1, -1, -1), (
                         kept.z, weights.w_hh, weights.w_hr, dh, kept.cin, above, grad_hn, grad_cn, grad_h0, grad_c0,

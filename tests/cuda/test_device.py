@@ -166,7 +166,7 @@ def test_weights_that_do_not_fit_are_read_in_stages(kind, persistent):
     def starve(engine):
         engine._machine = replace(SIMULATOR, shared_bytes=5200 if persistent else 1000)
         for name, K in (("forward", 13), ("backward", 13 * engine._cell.GATES)):
-            cut = engine.launches(2)[name].tile
+            cut = engine.launch(name, 2).tile
             assert not cut.resident, cut
             assert cut.depth < K, cut
             assert cut.buffers == 2, cut
@@ -181,7 +181,7 @@ def test_weights_of_a_projection_that_do_not_fit_are_read_in_stages(persistent):
     def starve(engine):
         engine._machine = replace(SIMULATOR, shared_bytes=8000 if persistent else 2000)
         for name, depths in (("forward", (9, 13)), ("backward", (13 * 4, 9))):
-            pair = engine._pairs(2)[name]
+            pair = engine._pair(name, 2)
             for each, K in zip((pair.launch.tile, pair.second), depths, strict=True):
                 assert not each.resident, each
                 assert each.depth < K, each
@@ -204,7 +204,7 @@ def test_inputs_in_stages_beside_weights_that_stay(kind):
         for name, gates, K in (("forward", cell.GATES, H), ("backward", 1, cell.GATES * H)):
             found = _launches(engine._machine, gates, H, K, 2, 1, 8, True)
             chosen[name] = next(one for one in found if one.tile.resident and one.tile.depth < K / 2)
-        engine.launches = lambda B: chosen
+        engine.launch = lambda name, B: chosen[name]
 
     assert_agrees(Layer(kind, 3, 13), "float64", 2, 2, change=in_stages)
 
@@ -214,7 +214,7 @@ def test_units_and_samples_shared_among_blocks():
 
     def check(engine):
         engine._machine = SIMULATOR
-        for launch in engine.launches(10).values():
+        for launch in (engine.launch("forward", 10), engine.launch("backward", 10)):
             assert launch.blocks > 1, launch
             assert launch.blocks * launch.tile.units > 17, launch
             assert launch.groups > 1, launch
@@ -228,7 +228,7 @@ def test_the_outputs_of_a_projection_shared_among_blocks():
 
     def check(engine):
         engine._machine = SIMULATOR
-        there, back = engine._pairs(10).values()
+        there, back = engine._pair("forward", 10), engine._pair("backward", 10)
         for pair, cells, outputs in ((there, there.launch.tile, there.second), (back, back.second, back.launch.tile)):
             blocks = pair.launch.blocks
             assert blocks * cells.units > 17 > (blocks - 1) * cells.units, pair
