@@ -1,7 +1,8 @@
 # `make demo` and `make test` need Python 3.11 or newer, pip and make; they build .venv themselves.
 #
 #   make demo     the whole library at work on real data (about two minutes)
-#   make test     all tests
+#   make test     the tests, one in three of the slow ones
+#   make test-all all tests
 #   make lint     ruff and mypy
 #   make bench    this machine, beside whatever is installed
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
@@ -14,13 +15,16 @@ PYTHON ?= python3
 TORCH := torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: demo test lint bench test-gpu bench-gpu clean
+.PHONY: demo test test-all lint bench test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+test-all: .venv/.dev
+	FASTLSTM_SLOW=all $(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -22,5 +22,5 @@ def test_no_program_is_missing() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(path: Path, python) -> None:  # type: ignore[no-untyped-def]
-    done = python("-W", "error", str(path), timeout=200)
+    done = python("-W", "error", str(path))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,10 +1,9 @@
 """The thread pool among forks, threads, other pools and signals: a process for each case, with a time limit."""
 
 import os
-import subprocess
-import sys
 import textwrap
 
+import children
 import pytest
 
 from fastlstm.engine import pool
@@ -31,16 +30,9 @@ def check(output):
 """
 
 
-def run(body: str, *, seconds: float = 120, prelude: str = PRELUDE) -> str:
+def run(body: str, *, prelude: str = PRELUDE) -> str:
     """The output of a program that must end well, say nothing on stderr, and not hang."""
-    program = prelude + textwrap.dedent(body)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    done = children.python("-W", "ignore::DeprecationWarning", "-c", prelude + textwrap.dedent(body))
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -130,7 +122,7 @@ def test_multiprocessing(method, tmp_path):
                     check(output)
     """)
     )
-    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=240, check=False)
+    done = children.python(str(program))
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import timedelta
 
@@ -50,7 +51,7 @@ def gradients(module: nn.Module, tokens: torch.Tensor, targets: torch.Tensor) ->
 def main(rank: int, processes: int, store: str, result: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=processes, timeout=timedelta(seconds=60)
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=processes, timeout=timedelta(hours=1)
     )
     share = slice(rank * B // processes, (rank + 1) * B // processes)
     tokens, targets = batch()
@@ -62,7 +63,11 @@ def main(rank: int, processes: int, store: str, result: str) -> None:
         own = gradients(DistributedDataParallel(mine), tokens[:, share], targets[:, share])
         found |= {f"{kind}/{name.removeprefix('module.')}": value for name, value in own.items()}
     np.savez(result, **found)
-    dist.destroy_process_group()
+    # Not destroy_process_group and an ordinary end: a thread of gloo's may be inside C++ when the interpreter ends, and
+    # is then "terminate called without an active exception". The barrier: nobody leaves whom another still waits for.
+    dist.barrier()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

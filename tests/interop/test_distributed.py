@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import children
 import numpy as np
 
 WORKER = Path(__file__).with_name("ddp_worker.py")
-SECONDS = 100
 # The machine's name need not resolve where only this machine is asked.
 ENVIRONMENT = os.environ | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {})
 
@@ -27,22 +26,15 @@ def worker() -> ModuleType:
 
 
 def run_processes(number: int, folder: Path) -> list[dict[str, np.ndarray]]:
-    """The gradients that each of `number` processes has after one step; ended after SECONDS in any case."""
+    """The gradients that each of `number` processes has after one step."""
     results = [folder / f"{rank}.npz" for rank in range(number)]
-    started = [
-        subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), str(number), str(folder / "store"), str(result)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT,
-        )
+    commands = [
+        [sys.executable, str(WORKER), str(rank), str(number), str(folder / "store"), str(result)]
         for rank, result in enumerate(results)
-    ]  # fmt: skip
-    try:
-        said = [process.communicate(timeout=SECONDS)[0] for process in started]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-    assert [process.returncode for process in started] == [0] * number, "\n".join(said)
+    ]
+    done = children.finished(commands, env=ENVIRONMENT)
+    assert [one.returncode for one in done] == [0] * number, "\n".join(one.stdout + one.stderr for one in done)
+    assert "terminate" not in "".join(one.stderr for one in done)
     found = []
     for result in results:
         with np.load(result) as file:
@@ -68,8 +60,8 @@ def test_two_processes_have_the_gradients_of_the_joined_batch(tmp_path: Path) ->
 
 def test_the_example_trains_on_two_processes() -> None:
     example = Path(__file__).parents[2] / "docs" / "examples" / "torch" / "distributed.py"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(example)]
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(example)]
     environment = ENVIRONMENT | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
+    done = children.python(*command, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("2 processes, loss")

@@ -1,9 +1,8 @@
 """Kernels for machines that this one is not: run where it can run them, read as assembly where it cannot."""
 
 import os
-import subprocess
-import sys
 
+import children
 import pytest
 from llvmlite import binding, ir
 
@@ -55,9 +54,7 @@ def test_agreement_with_the_reference(name, cpu, kind, dtype, prelude, tmp_path)
     if cpu:
         environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
     program = f"NAME, KIND, DTYPE = {name!r}, {kind!r}, {dtype!r}\n" + prelude + AGREES
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=280, check=False
-    )
+    done = children.python("-c", program, env=environment)
     assert done.returncode == 0, done.stderr
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fastlstm_lint import check_source
+from fastlstm_lint import check_source, rules
 from fastlstm_lint.config import Settings
 from fastlstm_lint.fixes import apply_fixes
 from fastlstm_lint.rules import load_rules
@@ -121,7 +121,10 @@ def test_the_applicability_of_a_fix_is_what_the_rule_says(rule: Rule) -> None:
 
 def test_codes_and_names_are_unique_and_match_the_files() -> None:
     assert len({rule.code for rule in RULES}) == len(RULES)
+    assert len({rule.name for rule in RULES}) == len(RULES)
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
+    files = sorted(path.stem for path in Path(rules.__file__).parent.glob("fl*.py"))
+    assert files == [f"{rule.code.lower()}_{rule.name.replace('-', '_')}" for rule in RULES]
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])

@@ -15,7 +15,7 @@ from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
     code="FL202",
-    name="last-sample-not-last-step",
+    name="last-sample-sequence-first",
     summary="output[:, -1] with batch_first=False is the last sample, not the last time step",
     torch="silent",
     explanation="""
