@@ -65,7 +65,7 @@ LINT = Tower(
     ROOT / "lint" / "fastlstm_lint",
     (
         rooms("dims finding"),
-        rooms("source nodes twins"),
+        rooms("disk source nodes twins"),
         rooms("tensors"),
         rooms("unknowns"),
         rooms("values"),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from . import disk
 from .config import ConfigError
 from .finding import Finding
 from .source import split_lines
@@ -29,14 +30,18 @@ def load(file: Path) -> Counter[Key]:
         raise ConfigError(f"{file} is not a baseline; write one with --write-baseline") from error
 
 
-def save(file: Path, findings: Sequence[Finding], sources: Mapping[str, str]) -> None:
-    """Write the baseline of these findings."""
+def save(file: Path, findings: Sequence[Finding], sources: Mapping[str, str], below: Path | None = None) -> None:
+    """Write the baseline of these findings; from the folder `below` on no link is followed."""
     counts = Counter(key_of(finding, sources, file.parent) for finding in findings)
     entries = [
         {"file": path, "code": code, "line": line, "count": count}
         for (path, code, line), count in sorted(counts.items())
     ]
-    file.write_text(json.dumps({"version": VERSION, "findings": entries}, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps({"version": VERSION, "findings": entries}, indent=1) + "\n"
+    try:
+        disk.replace(file, text.encode(), below)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def new(findings: Sequence[Finding], sources: Mapping[str, str], file: Path) -> list[Finding]:

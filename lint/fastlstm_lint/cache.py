@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
+import secrets
+import stat
 import sys
 import time
+import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .disk import Folder
 from .finding import Finding
 from .sources import Imports
 
@@ -23,71 +28,99 @@ FOLDER = ".fastlstm_cache"
 KEPT_FOR = 30 * 24 * 3600
 """Seconds after which an entry that nobody asked for is removed."""
 
+LARGEST = 16_000_000
+"""Bytes of the largest entry."""
+
+SHELF = re.compile(r"[0-9a-f]{2}")
+ENTRY = re.compile(r"[0-9a-f]{64}")
+"""The names of the cache's own folders and files. Nothing of another name is ever removed."""
+
 Sources = dict[str, str]
 
 
 class Cache:
-    """The cache in one folder; None keeps nothing."""
+    """The cache in one folder; None keeps nothing.
 
-    def __init__(self, folder: Path | None) -> None:
+    `below` is the folder that is trusted to be what its name says; from there on no link is followed, since a
+    repository may hold one under any name. Without it, `folder` itself is trusted.
+    """
+
+    def __init__(self, folder: Path | None, below: Path | None = None) -> None:
         self.folder = None if folder is None else folder / "lint"
+        self._trusted = below or folder or Path()
+        self._open: Folder | None = None
 
     def key(self, data: bytes, kind: str, chosen: Iterable[str], bases: Iterable[str] = ()) -> str:
         """`chosen`: the settings that decide which codes are on; `bases`: where the file finds what it imports."""
         words = [stamp(), kind, *chosen, "", *bases]
-        return hashlib.sha256("\0".join(words).encode() + b"\0" + data).hexdigest()
+        return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape") + b"\0" + data).hexdigest()
 
     def get(self, key: str, path: str, imports: Imports) -> tuple[list[Finding], Sources] | None:
         """Findings and source texts of an earlier run, as if found in `path`, if what it imports is still the same."""
-        if self.folder is None:
-            return None
-        file = self.folder / key[:2] / key
         try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
-            if not imports.still_hold(stored["needs"]):
+            if (home := self._home(make=False)) is None:
                 return None
-            findings = [Finding.from_json({**each, "path": path}) for each in stored["findings"]]
-            sources = {path + suffix: text for suffix, text in stored["sources"].items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            with home.enter(key[:2]) as shelf:
+                stored = json.loads(shelf.read(key, LARGEST))
+                if not imports.still_hold(stored["needs"]):
+                    return None
+                findings = [Finding.from_json({**each, "path": path}) for each in stored["findings"]]
+                sources = {path + suffix: text for suffix, text in stored["sources"].items()}
+                shelf.touch(key, older_than=KEPT_FOR / 30)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        if time.time() - file.stat().st_mtime > KEPT_FOR / 30:
-            os.utime(file)
         return findings, sources
 
     def put(
         self, key: str, path: str, findings: list[Finding], sources: Sources, needs: dict[str, str] | None = None
     ) -> None:
         """Keep what was found; `needs` is the state of the other files it depends on."""
-        if self.folder is None:
-            return
         content = {
             "findings": [finding.to_json() for finding in findings],
             "needs": needs or {},
             "sources": {name.removeprefix(path): text for name, text in sources.items()},
         }
-        file = self.folder / key[:2] / key
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            ignore = self.folder.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
-            # Another process may write the same entry: the rename makes either whole.
-            part = file.with_name(f"{key}.{os.getpid()}")
-            part.write_text(json.dumps(content), encoding="utf-8")
-            part.replace(file)
+            if (home := self._home(make=True)) is None:
+                return
+            with home.enter(key[:2], make=True) as shelf:
+                # Written under an entry's name too, so that one left behind by a crash is removed in time.
+                shelf.replace(key, json.dumps(content).encode(), part=key[:2] + secrets.token_hex(31))
         except (OSError, UnicodeError):
             self.folder = None
 
     def prune(self) -> None:
         """Remove what nobody asked for in a month."""
-        if self.folder is None:
+        try:
+            if (home := self._home(make=False)) is None:
+                return
+            shelves = [name for name, about in home.entries() if SHELF.fullmatch(name) and stat.S_ISDIR(about.st_mode)]
+        except OSError:
             return
-        for file in self.folder.glob("*/*"):
+        for name in shelves:
             try:
-                if time.time() - file.stat().st_mtime > KEPT_FOR:
-                    file.unlink()
+                with home.enter(name) as shelf:
+                    for entry, about in list(shelf.entries()):
+                        old = time.time() - about.st_mtime > KEPT_FOR
+                        own = ENTRY.fullmatch(entry) and entry.startswith(name) and stat.S_ISREG(about.st_mode)
+                        if old and own:
+                            shelf.remove(entry)
             except OSError:
                 continue
+
+    def _home(self, make: bool) -> Folder | None:
+        """The cache's folder, opened once; None if there is none. OSError if it is not a plain folder."""
+        if self.folder is None:
+            return None
+        if self._open is None:
+            if make:
+                self._trusted.mkdir(parents=True, exist_ok=True)
+            self._open = Folder.below(self._trusted, self.folder.relative_to(self._trusted).parts, make)
+            weakref.finalize(self, self._open.close)
+            if make:
+                with suppress(FileExistsError):
+                    self._open.create(".gitignore", b"*\n")
+        return self._open
 
 
 @cache

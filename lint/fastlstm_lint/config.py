@@ -6,7 +6,7 @@ import fnmatch
 import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .finding import REVEAL
@@ -174,7 +174,12 @@ def _path(path: Path, table: dict[str, Any], key: str) -> Path | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
         raise ConfigError(f"{path}: {key} must be a path")
-    return None if value is None else path.parent / value
+    if value is None:
+        return None
+    if "\0" in value or PureWindowsPath(value).anchor or PurePosixPath(value).anchor or ".." in Path(value).parts:
+        # A repository's settings are a stranger's: what they name is written to.
+        raise ConfigError(f"{path}: {key} must be a path below the folder of this file, not {value!r}")
+    return path.parent / value
 
 
 def _codes(path: Path, table: dict[str, Any], key: str) -> tuple[str, ...]:

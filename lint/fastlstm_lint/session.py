@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from . import baseline, files, noqa
+from . import baseline, disk, files, noqa
 from .cache import FOLDER, Cache
 from .config import ConfigError, Settings, find_config, load_settings, override
 from .report import FORMATS, statistics
@@ -94,7 +94,9 @@ class Session:
         if options.write_baseline:
             assert self.baseline is not None
             result.findings = [each for each in result.findings if not each.is_note]
-            baseline.save(self.baseline, result.findings, result.sources)
+            baseline.save(
+                self.baseline, result.findings, result.sources, None if options.baseline else self.settings.root
+            )
             click.echo(f"{len(result.findings)} findings written to {self.baseline}", err=True)
             return CLEAN
         if self.baseline is not None and (options.baseline is not None or self.baseline.exists()):
@@ -108,10 +110,17 @@ class Session:
     def _check(self) -> Result:
         if self.from_stdin:
             return check_bytes(self.stdin, self.name, self.settings)
-        folder = self.options.cache_dir or self.settings.cache_dir or self.settings.root / FOLDER
-        # A fix is followed by a look at what was written, which is not worth keeping twice.
-        cache = Cache(None if self.options.no_cache else folder)
-        return check_files(self._files(), self.settings, cache, self.options.jobs or available_cores(), progress)
+        return check_files(
+            self._files(), self.settings, self._cache(), self.options.jobs or available_cores(), progress
+        )
+
+    def _cache(self) -> Cache:
+        if self.options.no_cache:
+            return Cache(None)
+        if self.options.cache_dir is not None:
+            return Cache(self.options.cache_dir)
+        root = self.settings.root  # what the repository says holds below it
+        return Cache(self.settings.cache_dir or root / FOLDER, below=root)
 
     def _print(self, result: Result, fixed: int) -> None:
         to_stderr = self.from_stdin and (self.options.fix or self.options.unsafe_fixes)
@@ -137,7 +146,7 @@ class Session:
             except (SyntaxError, UnicodeDecodeError, LookupError):
                 continue
             after, fixed = fix_text(before, path, self.settings, unsafe)
-            if after != before:
+            if after != before and (self.from_stdin or self._may_write(path)):
                 yield path, before, after, len(fixed)
 
     def _worth_fixing(self, unsafe: bool) -> list[str]:
@@ -164,14 +173,21 @@ class Session:
                 click.echo(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n", nl=False)
         return FOUND if changed and not self.options.exit_zero else CLEAN
 
+    def _may_write(self, path: str) -> bool:
+        """Whether a file is the project's own; a link out of it is named and left alone."""
+        if not disk.leads_out(Path(path), self.settings.places):
+            return True
+        click.echo(f"{path!r} is not changed: it is a link to a file elsewhere", err=True)
+        return False
+
     def _add_noqa(self, result: Result) -> int:
         total = 0
         paths = dict.fromkeys(finding.path for finding in result.findings if finding.cell is None)
         for path in paths:
             text, done = noqa.add(result.sources.get(path, ""), [f for f in result.findings if f.path == path])
-            if done:
+            if done and self._may_write(path):
                 files.write(Path(path), text)
-            total += done
+                total += done
         left = len(result.findings) - total
         click.echo(f"noqa added for {total} findings" + (f", {left} left" if left else ""), err=True)
         return CLEAN
