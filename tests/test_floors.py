@@ -65,7 +65,7 @@ LINT = Tower(
     ROOT / "lint" / "fastlstm_lint",
     (
         rooms("dims finding"),
-        rooms("disk source nodes twins"),
+        rooms("disk source nodes twins naming"),
         rooms("tensors"),
         rooms("unknowns"),
         rooms("values"),

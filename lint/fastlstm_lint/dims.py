@@ -78,6 +78,16 @@ class Dim:
         """Every symbol that occurs."""
         return {symbol for monomial in self.terms for symbol in monomial}
 
+    def at_one(self, symbols: frozenset[Symbol]) -> Dim:
+        """The size where each of these symbols is 1."""
+        if not symbols or symbols.isdisjoint(self.symbols()):
+            return self
+        terms: dict[Monomial, int] = {}
+        for monomial, count in self.terms.items():
+            rest = tuple(symbol for symbol in monomial if symbol not in symbols)
+            terms[rest] = terms.get(rest, 0) + count
+        return Dim(terms)
+
     def default(self) -> int | None:
         """The number under the default arguments of the program, where all symbols have one."""
         total = 0
@@ -181,8 +191,13 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 def never_equal(a: Dim, b: Dim) -> bool:
     """Whether the two sizes differ whatever positive values the symbols take."""
-    counts = (a - b).terms.values()
-    return bool(counts) and (all(count > 0 for count in counts) or all(count < 0 for count in counts))
+    terms = (a - b).terms
+    counts = [count for monomial, count in terms.items() if monomial]
+    # With symbols of at least 1, a sum that only grows is least, and one that only falls greatest, where all are 1.
+    least = sum(terms.values())
+    if all(count > 0 for count in counts) and least > 0:
+        return True
+    return all(count < 0 for count in counts) and least < 0
 
 
 def more_than_one(size: Dim) -> bool | None:

@@ -81,7 +81,10 @@ class ModuleCalled(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Viewed(Fact):
-    """view, reshape, flatten or unflatten. `target` holds the sizes asked for, -1 worked out where possible."""
+    """view, reshape, flatten or unflatten. `target` holds the sizes asked for, -1 worked out where possible.
+
+    `moved` are the axes of `source` that are asked for at another place in memory than they have: scrambled.
+    """
 
     call: cst.Call
     method: str
@@ -89,6 +92,7 @@ class Viewed(Fact):
     target: tuple[Dim | None, ...]
     result: Value
     receiver: cst.BaseExpression
+    moved: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,21 @@ parts (direction, feature), and a reshape is a regrouping of parts. Meanings are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .dims import Dim, product
 
+NOTHING = ""
+"""The meaning of what a reshape cut out across axes: its size may be that of the batch, its numbers are not."""
+
+COPIES = "copies"
+"""The meaning of a part that `repeat` put in front of the axis it repeats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of an axis: its size, and its meaning or None."""
+    """A stretch of an axis: its size, and its meaning, None where that is not known, or NOTHING."""
 
     size: Dim
     meaning: str | None = None
@@ -25,7 +31,7 @@ class Part:
         """The meaning given here, or else the one learnt by the symbol that measures it."""
         if self.meaning is None and (symbol := self.size.symbol) is not None:
             return symbol.meaning
-        return self.meaning
+        return self.meaning or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,23 @@ class Value:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where a tensor comes from: `role` is "output", "h_n", "c_n", "h", "c" of the recurrent module `layer`."""
+    """Where a tensor comes from: `role` is "output", "h_n", "c_n", "h", "c" of the recurrent module `layer`.
+
+    `mixed` says that modules which work on each position alone have made new features of all of its own. `inside` says
+    of a tensor that the program made ("created") that a method of a model made it, and not its constructor.
+    """
 
     role: str
     layer: Any
     node: Any
     packed: bool = False
-    whole: bool = True
+    mixed: bool = False
+    inside: bool = False
+    drawn: Any = None  # the call that filled it with random numbers
+
+    def through(self) -> Origin:
+        """The origin of what a module makes of each position: of the output and states of a layer it stays."""
+        return self if self.mixed else replace(self, mixed=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

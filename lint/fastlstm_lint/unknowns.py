@@ -53,7 +53,7 @@ class Opaque(Value):
 
     def measured(self) -> dict[int, Dim]:
         """The sizes that were asked for, by axis."""
-        return dict(self._sizes)
+        return self._sizes
 
     def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
         """This value as a tensor of `rank` axes; None if it was settled otherwise."""
@@ -86,6 +86,9 @@ class Rows(Opaque):
             return self.base.size(index, name)
         return super().size(index, name)
 
+    def measured(self) -> dict[int, Dim]:
+        return {**super().measured(), **{index: size for index, size in self.base.measured().items() if index >= 0}}
+
     def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
         if self.settled is None:
             inner = self.base.as_tensor(rank if self.same_rank else rank - 1, names)
@@ -110,6 +113,13 @@ class Swapped(Opaque):
             return super().size(index, name)
         i, j = self.pair
         return self.base.size(j if index == i else i if index == j else index, name)
+
+    def measured(self) -> dict[int, Dim]:
+        i, j = self.pair
+        place = {i: j, j: i}
+        return {
+            place.get(index, index): size for index, size in self.base.measured().items() if index >= 0 <= min(i, j)
+        }
 
     def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
         i, j = self.pair
@@ -138,6 +148,10 @@ class Inserted(Opaque):
         if index == self.at:
             return Dim.of(1)
         return self.base.size(index if index < self.at else index - 1, name)
+
+    def measured(self) -> dict[int, Dim]:
+        at = self.at
+        return {index + (index >= at): size for index, size in self.base.measured().items() if index >= 0 <= at}
 
     def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
         if self.settled is None and -rank <= self.at < rank:

@@ -47,9 +47,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Num(Value):
-    """An integer, known or symbolic."""
+    """An integer, known or symbolic. `axis` is the axis it was read from, as in `x.size(0)`."""
 
     dim: Dim
+    axis: Axis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
         return _instance_attribute(vm, base, name)
     if isinstance(base, Tensor):
         if name == "shape":
-            return Tup(tuple(Num(size) for size in base.sizes), kind="shape")
+            return Tup(tuple(Num(axis.size, axis) for axis in base.axes), kind="shape")
         if name in ("data", "real"):
             return base
         if name in ("T", "mT", "H", "mH"):

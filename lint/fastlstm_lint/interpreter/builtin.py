@@ -25,7 +25,8 @@ def call_builtin(
         return None
     if name == "len":
         length = length_of(first)
-        return None if length is None else Num(length)
+        axis = first.axes[0] if isinstance(first, Tensor) and first.rank else None
+        return None if length is None else Num(length, axis)
     if name == "int":
         if isinstance(first, Const) and isinstance(first.value, (bool, float)):
             return Num(Dim.of(int(first.value)))

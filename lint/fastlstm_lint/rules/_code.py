@@ -12,27 +12,6 @@ from ..nodes import walk
 from ..values import Const, Range, Value
 from .base import code_of
 
-BATCH_NAMES = frozenset(
-    {"batch", "batch_size", "batchsize", "bs", "bsz", "b", "B", "n_batch", "nbatch", "num_batch", "nb_batch", "mb"}
-)
-TIME_NAMES = frozenset(
-    {
-        "seq_len",
-        "seq_length",
-        "sequence_length",
-        "sequence_len",
-        "seqlen",
-        "t",
-        "T",
-        "n_step",
-        "n_steps",
-        "timesteps",
-        "time_steps",
-    }
-    | {"max_len", "max_length", "length", "steps", "num_steps", "time", "max_seq_len", "seq_size", "time_step"}
-    | {"window", "window_size"}
-)
-
 
 def whole(item: Value) -> bool:
     """Whether an index is a bare `:`."""

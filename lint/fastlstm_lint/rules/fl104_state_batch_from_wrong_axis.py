@@ -11,9 +11,10 @@ from fastlstm.contract import TIME
 from ..dims import never_equal
 from ..facts import Applied, LayerCalled
 from ..layers import Recurrent
+from ..naming import TIME_NAMES
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import TIME_NAMES, last_word, with_keyword
+from ._code import last_word, with_keyword
 from ._states import Edits, made_in, with_batch
 from .base import Problem, Right, Rule, Wrong, model
 

@@ -126,7 +126,7 @@ class Model(nn.Module):
 def check(fact: Indexed) -> Iterator[Problem]:
     source = fact.source
     origin = source.origin
-    if origin is None or origin.role != "output" or source.rank != 3:
+    if origin is None or origin.role != "output" or source.rank not in (2, 3):
         return
     if not (source.axes[0].means(BATCH) and source.axes[1].means(TIME)) or source.sizes[0] == 1:
         return

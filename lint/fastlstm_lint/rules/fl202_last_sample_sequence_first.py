@@ -63,7 +63,7 @@ then `batch_first=True` may be what is missing.
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     origin = source.origin
-    if origin is None or origin.role != "output" or source.rank != 3 or len(items) < 2:
+    if origin is None or origin.role != "output" or source.rank not in (2, 3) or len(items) < 2:
         return
     if not (source.axes[0].means(TIME) and source.axes[1].means(BATCH)) or source.sizes[1] == 1:
         return

@@ -10,8 +10,9 @@ from fastlstm.contract import BATCH, TIME
 
 from ..dims import Symbol
 from ..facts import LayerCalled, Named
+from ..naming import BATCH_NAMES, TIME_NAMES
 from ..values import Tensor
-from ._code import BATCH_NAMES, TIME_NAMES, last_word, with_keyword
+from ._code import last_word, with_keyword
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(

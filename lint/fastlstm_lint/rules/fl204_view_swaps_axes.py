@@ -9,7 +9,6 @@ import libcst as cst
 from fastlstm.contract import DIRECTION, LAYER
 
 from ..facts import Viewed
-from ._axes import moved_axes
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -73,8 +72,52 @@ return self.gru(x, state)[0]
             ),
             "mixes",
         ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6)\nself.head = nn.Linear(6, 2)",
+                """
+T, B, _ = x.shape
+output, _ = self.lstm(x)
+return self.head(output.reshape(T * B, 6)).view(B, T, -1)  # FL204
+""",
+            ),
+            "mixes",
+            "T=7 B=4 I=5",
+        ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)",
+                "return self.gru(x.view(x.size(1), x.size(0), -1))[0].transpose(0, 1)  # FL204",
+            ),
+            "mixes",
+        ),
+        Wrong(
+            model(
+                "self.steps = 7\nself.gru = nn.GRU(5, 6, batch_first=True)",
+                "x = x.repeat(self.steps, 1).reshape(len(x), self.steps, 5)  # FL204\nreturn self.gru(x)[0]",
+            ),
+            "mixes",
+            "B=4 I=5",
+        ),
     ),
     valid=(
+        Right(
+            model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)\nself.head = nn.Linear(6, 2)",
+                """
+B, T, _ = x.shape
+output, _ = self.lstm(x)
+return self.head(output.reshape(B * T, 6)).view(B, T, -1).permute(1, 0, 2)
+""",
+            )
+        ),
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6)",
+                "x = x.repeat_interleave(7, dim=0).view(x.size(0), 7, 5)\nreturn self.gru(x.transpose(0, 1))[0]",
+            ),
+            "B=4 I=5",
+        ),
         Right(
             model(
                 "self.gru = nn.GRU(5, 6, bidirectional=True)",
@@ -150,15 +193,14 @@ def check(fact: Viewed) -> Iterator[Problem]:
     source = fact.source
     if not source.rank or set(source.axes[0].meaning) <= {LAYER, DIRECTION}:
         return  # a state: FL205 and FL206
-    moved = moved_axes(source, fact.target)
-    if not moved:
+    if not fact.moved:
         return
     receiver = code_of(fact.receiver)
     asked = ", ".join("?" if size is None else str(size) for size in fact.target)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
     if len(fact.target) == source.rank >= 2 and fact.target[:2] == source.sizes[1::-1]:
         edits = ((fact.node, f"{receiver}.transpose(0, 1)"),)
-    elif source.rank == 2 and len(fact.target) == 3 and moved == [0] and fact.target[1] == source.sizes[0]:
+    elif source.rank == 2 and len(fact.target) == 3 and fact.moved == (0,) and fact.target[1] == source.sizes[0]:
         first, second, third = (code_of(each.value) for each in _arguments(fact))
         edits = ((fact.node, f"{receiver}.reshape({second}, {first}, {third}).transpose(0, 1).contiguous()"),)
     yield Problem(

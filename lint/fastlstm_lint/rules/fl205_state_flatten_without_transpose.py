@@ -8,11 +8,11 @@ import libcst as cst
 
 from fastlstm.contract import BATCH, DIRECTION, LAYER
 
-from ..dims import Dim, product
+from ..dims import Dim, Symbol, product
 from ..facts import Viewed
+from ..naming import BATCH_NAMES, names_of
+from ..signatures.regroup import left_over, surely_other
 from ..values import Tensor
-from ._axes import left_over, surely_other
-from ._code import BATCH_NAMES
 from ._sizes import several
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
@@ -207,7 +207,7 @@ def _batch_moved(source: Tensor, target: tuple[Dim | None, ...]) -> bool:
         if size is None or size == 1 or not (size == batch or (i == 0 and _named_batch(size, source, target))):
             continue
         known = [each for each in before if each is not None]
-        return len(known) == len(before) and surely_other(product(known), rows, source)
+        return len(known) == len(before) and surely_other(product(known), rows, _own(source))
     return False
 
 
@@ -222,8 +222,11 @@ def _named_batch(size: Dim, source: Tensor, target: tuple[Dim | None, ...]) -> b
     if times is not None and (times == 1 or not times.symbols() <= rows.symbols()):
         # Written out in full, without the rows: (batch, words, hidden) of one layer's (1, batch * words, hidden).
         return False
-    names = {symbol.name.rpartition(".")[2], symbol.alias}
-    return symbol.meaning == BATCH or not BATCH_NAMES.isdisjoint(names)
+    return symbol.meaning == BATCH or not BATCH_NAMES.isdisjoint(names_of(size))
+
+
+def _own(source: Tensor) -> frozenset[Symbol]:
+    return frozenset().union(*(size.symbols() for size in source.sizes))
 
 
 def _cut_across(source: Tensor, target: tuple[Dim | None, ...], rows: Dim, width: Dim) -> bool:

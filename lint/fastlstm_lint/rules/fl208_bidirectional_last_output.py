@@ -52,8 +52,25 @@ and nothing else; its summary of the whole sequence stands at step 0. Use the fi
             ),
             "differs",
         ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6, bidirectional=True, batch_first=True)\nself.head = nn.Linear(12, 2)",
+                "scores = self.head(self.gru(x)[0])\nreturn scores[:, -1]  # FL208",
+            ),
+            "differs",
+            fixed=model(
+                "self.gru = nn.GRU(5, 6, bidirectional=True, batch_first=True)\nself.head = nn.Linear(12, 2)",
+                "_, h_n = self.gru(x)\nreturn self.head(torch.cat((h_n[-2], h_n[-1]), dim=1))",
+            ),
+        ),
     ),
     valid=(
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6, bidirectional=True, batch_first=True)\nself.head = nn.Linear(6, 2)",
+                "output, h_n = self.gru(x)\nreturn self.head(output[:, :, :6] + output[:, :, 6:])[:, -1]",
+            )
+        ),
         Right(
             model(
                 "self.gru = nn.GRU(5, 6, bidirectional=True, batch_first=True)",
@@ -75,13 +92,13 @@ and nothing else; its summary of the whole sequence stands at step 0. Use the fi
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     origin = source.origin
-    if origin is None or origin.role != "output" or source.rank != 3 or source.traits & {"padded"}:
+    if origin is None or origin.role != "output" or source.traits & {"padded"}:
         return
-    if not source.axes[2].means(DIRECTION, FEATURE) or several(source.axes[2].parts[0].size, fact.where) is not True:
+    halves = source.rank == 3 and source.axes[2].means(DIRECTION, FEATURE)
+    if not (halves or origin.mixed) or several(origin.layer.directions, fact.where) is not True:
         return
-    at = next((i for i in (0, 1) if source.axes[i].means(TIME)), None)
-    other = None if at is None else source.axes[1 - at]
-    if at is None or other is None or not other.means(BATCH) or source.sizes[at] == 1 or len(items) <= at:
+    at, batch = source.find(TIME), source.find(BATCH)
+    if at is None or batch is None or max(at, batch) > 1 or source.sizes[at] == 1 or len(items) <= at:
         return
     if int_of(items[at]) != -1 or not all(whole(item) for i, item in enumerate(items) if i != at):
         return
@@ -91,11 +108,12 @@ def check(fact: Indexed) -> Iterator[Problem]:
     tail = ", " if at == 1 else ", :, "
     half = f"{name}.size(-1) // 2"
     right = f"torch.cat(({name}[{lead}-1{tail}:{half}], {name}[{lead}0{tail}{half}:]), dim=-1)"
+    what = f"the output is {source}" if halves else f"this is {source}, made of the output of a bidirectional layer"
     yield Problem(
         fact.node,
-        f"{code_of(fact.node)}: the backward half of the last step has read that one step only; the output is "
-        f"{source}. Use h_n[-2] and h_n[-1], or the backward half of step 0",
+        f"{code_of(fact.node)}: the backward half of the last step has read that one step only; {what}. "
+        "Use h_n[-2] and h_n[-1], or the backward half of step 0",
         origin.layer,
-        ((fact.node, right),),
+        ((fact.node, right),) if halves and not origin.mixed else (),
         "Take the backward half from the first step",
     )

@@ -81,7 +81,7 @@ return output[torch.arange(4), lengths - 1], output.sum(1)
 @RULE.on(Indexed)
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
-    if "padded" not in source.traits or source.rank != 3 or source.origin is None or source.origin.role != "output":
+    if "padded" not in source.traits or (source.origin is not None and source.origin.role != "output"):
         return
     at = next((i for i in (0, 1) if source.axes[i].means(TIME)), None)
     if at is None or len(items) <= at or int_of(items[at]) != -1:
@@ -92,7 +92,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
             fact.node,
             f"{code_of(fact.node)} is padding for every sequence but the longest: this is {source} after "
             "pad_packed_sequence. The last real step is h_n[-1]",
-            source.origin.layer,
+            None if source.origin is None else source.origin.layer,
             _real_step(fact, items, at),
             "Take every sequence's own last step, by its length",
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from fastlstm.contract import BATCH
+from fastlstm.contract import BATCH, FEATURE
 
 from ..facts import Applied
 from ..values import Tensor
@@ -54,7 +54,7 @@ def check(fact: Applied) -> Iterator[Problem]:
     if source.origin.role not in ("h_n", "c_n", "output", "h", "c"):
         return
     batch = source.find(BATCH)
-    if batch is None or source.sizes[batch].value is not None:
+    if batch is None or (source.sizes[batch].value is not None and not _is_one_number(source)):
         return
     single = [i for i, size in enumerate(source.sizes) if size == 1]
     receiver = code_of(fact.nodes["input"])
@@ -68,3 +68,8 @@ def check(fact: Applied) -> Iterator[Problem]:
         edits,
         "Name the axis",
     )
+
+
+def _is_one_number(source: Tensor) -> bool:
+    """Whether a value is (1 sample, 1 feature): squeezed, it is no batch any more."""
+    return source.rank == 2 and source.axes[1].means(FEATURE) and all(size == 1 for size in source.sizes)

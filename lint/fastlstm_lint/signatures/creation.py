@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fastlstm.contract import FEATURE
+
 from ..dims import Dim
-from ..values import Axis, Num, Opaque, Origin, SizesOf, Tensor, Tup, Value, dim_of, resolve
+from ..values import Axis, Num, Opaque, Origin, Rows, SizesOf, Tensor, Tup, Value, dim_of, resolve
 from .registry import Site, dims_of, function, method, unknown_size
 
 RANDOM = ("randn", "rand", "normal", "randint")
@@ -108,6 +110,7 @@ def literal(site: Site, data: Value, more: Value | None = None) -> Value | None:
 @function("torch.nn.functional.one_hot")
 def one_hot(site: Site, tensor: Value, num_classes: Value | None = None) -> Value | None:
     source, classes = resolve(tensor), dim_of(num_classes)
-    if not isinstance(source, Tensor):
-        return None
-    return Tensor((*source.axes, Axis.of(unknown_size("num_classes") if classes is None else classes, "feature")))
+    last = Axis.of(unknown_size("num_classes") if classes is None else classes, FEATURE)
+    if isinstance(source, Opaque):
+        return Rows(source, last, same_rank=False)
+    return Tensor((*source.axes, last)) if isinstance(source, Tensor) else None

@@ -13,7 +13,7 @@ from ..values import Axis, Function, Instance, Many, Module, Num, Opaque, Rows, 
 from .losses import LOSS_MODULES
 from .registry import CONSTRUCTORS, Signature, Site, function, unknown_size
 from .same import with_trait
-from .views import flatten
+from .views import flatten, unflatten
 
 PARAMETERS = {
     "Linear": "in_features out_features bias",
@@ -31,13 +31,18 @@ PARAMETERS = {
     "Softmax": "dim",
     "LogSoftmax": "dim",
     "Flatten": "start_dim end_dim",
+    "Unflatten": "dim unflattened_size",
 }
 """Constructor parameters by position, for the modules whose arguments matter."""
 
 POINTWISE = words(
-    "Dropout Dropout1d AlphaDropout ReLU Tanh Sigmoid GELU ELU LeakyReLU SELU SiLU Softplus Identity LayerNorm "
-    "Hardtanh ReLU6 LogSigmoid"
+    "Dropout Dropout1d Dropout2d AlphaDropout FeatureAlphaDropout ReLU Tanh Sigmoid GELU ELU LeakyReLU SELU SiLU "
+    "Softplus Identity LayerNorm RMSNorm Hardtanh ReLU6 LogSigmoid Mish CELU PReLU RReLU Softsign Hardswish "
+    "Hardsigmoid Tanhshrink Softshrink Hardshrink Threshold"
 )
+
+LOST = frozenset(words("created random softmax log_softmax"))
+"""What is no longer so of a value behind a Linear."""
 
 
 def _maker(kind: str) -> Signature:
@@ -101,14 +106,14 @@ def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | No
 def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
     kind = module.kind
     if kind in POINTWISE:
-        return value
+        return None if isinstance(value, Tup) and kind != "Identity" else value
     if kind == "Sequential":
         for item in module.items:
             if not isinstance(item, (Module, Recurrent, Instance, Function)):
                 return None
-            if isinstance(value, Tup) and value.kind == "layer":
+            if isinstance(value, Tup) and value.kind == "layer" and not _takes_tuples(item):
                 return None  # FL507 says so, once
-            value = site.vm.apply_values(site.node, item, [value])
+            value = resolve(site.vm.apply_values(site.node, item, [value]))
         return value
     if kind == "Linear":
         return with_last(value, _feature(module, "out_features"), same_rank=True)
@@ -121,6 +126,8 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
     if kind == "Flatten" and isinstance(value, Tensor):
         start, end = module.config.get("start_dim"), module.config.get("end_dim")
         return flatten(site, value, start or Num(Dim.of(1)), end)
+    if kind == "Unflatten" and isinstance(value, Tensor) and len(module.config) == 2:
+        return unflatten(site, value, module.config["dim"], module.config["unflattened_size"])
     if kind == "BatchNorm1d":
         return value
     if kind in ("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d", "AdaptiveAvgPool2d"):
@@ -131,6 +138,11 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
             return Tensor((value.axes[0], channels, Axis.of(unknown_size("length"))))
         return None
     return None
+
+
+def _takes_tuples(module: Value) -> bool:
+    """Whether a module may be given what a recurrent layer returns: one's own, or Identity."""
+    return isinstance(module, (Instance, Function)) or (isinstance(module, Module) and module.kind == "Identity")
 
 
 def images(value: Value, channels: Dim | None) -> Value | None:
@@ -145,6 +157,13 @@ def images(value: Value, channels: Dim | None) -> Value | None:
         symbol.meaning = BATCH
     second = value.axes[1] if channels is None else Axis.of(channels)
     return Tensor((batch, second, Axis.of(unknown_size("height")), Axis.of(unknown_size("width"))))
+
+
+@function("torch.nn.functional.linear")
+def linear(site: Site, input: Value, weight: Value) -> Value | None:
+    rows = resolve(weight)
+    size = rows.sizes[0] if isinstance(rows, Tensor) and rows.rank == 2 else unknown_size("out_features")
+    return with_last(resolve(input), Axis.of(size, FEATURE), same_rank=True)
 
 
 @function("torch.nn.functional.max_pool2d", "torch.nn.functional.avg_pool2d", "torch.nn.functional.adaptive_avg_pool2d")
@@ -165,7 +184,9 @@ def with_last(value: Value, last: Axis, same_rank: bool) -> Value | None:
     """The value with its last axis replaced (`same_rank`) or with one more axis."""
     if isinstance(value, Tensor):
         if same_rank:
-            lost = {"created", "random", "softmax", "log_softmax"}
-            return Tensor((*value.axes[:-1], last), None, value.traits - lost) if value.rank else None
+            if not value.rank:
+                return None
+            origin = None if value.origin is None or value.origin.role == "created" else value.origin.through()
+            return Tensor((*value.axes[:-1], last), origin, value.traits - LOST)
         return Tensor((*value.axes, last))
     return Rows(value, last, same_rank) if isinstance(value, Opaque) else None

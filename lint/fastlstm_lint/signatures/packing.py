@@ -60,15 +60,23 @@ def pad_packed_sequence(site: Site, sequence: Value, batch_first: Value | None =
     source = resolve(sequence)
     first = flag_value(batch_first, False) if site.complete else None
     arguments = {"sequence": source} | ({} if batch_first is None else {"batch_first": batch_first})
-    if not isinstance(source, Packed):
+    if not isinstance(source, (Packed, Opaque, Tensor)):
         return site.applied(arguments, None)
-    pair = [Axis.of(source.batch, BATCH), Axis.of(source.time, TIME)]
+    batch, time, feature, origin = unknown_size("batch"), unknown_size("time"), Axis.of(unknown_size("features")), None
+    if isinstance(source, Packed):
+        batch, time, feature, origin = source.batch, source.time, source.feature, source.origin
+    elif isinstance(source, Tensor) and source.rank == 3:  # of a layer whose unknown input was packed after all
+        feature, origin = source.axes[-1], source.origin
+        at = source.find(BATCH), source.find(TIME)
+        if at[0] is not None and at[1] is not None:
+            batch, time = source.sizes[at[0]], source.sizes[at[1]]
+    pair = [Axis.of(batch, BATCH), Axis.of(time, TIME)]
     if first is None:
         pair = [Axis.of(unknown_size("?")), Axis.of(unknown_size("?"))]
     elif not first:
         pair.reverse()
-    output = Tensor((*pair, source.feature), source.origin, frozenset({"padded"}))
-    lengths = Tensor((Axis.of(source.batch, BATCH),))
+    output = Tensor((*pair, feature), origin, frozenset({"padded"}))
+    lengths = Tensor((Axis.of(batch, BATCH),))
     return site.applied(arguments, Tup((output, lengths)))
 
 

@@ -9,6 +9,7 @@ from fastlstm.contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent
+from ..tensors import NOTHING
 from ..values import (
     NONE,
     Axis,
@@ -151,7 +152,7 @@ def _learn(layer: Recurrent, value: Value, meanings: tuple[str | None, ...]) -> 
     if not confused:
         for axis, word in zip(value.axes, expected, strict=False):
             symbol = axis.size.symbol
-            if symbol is not None and symbol.meaning is None:
+            if symbol is not None and symbol.meaning is None and axis.parts[0].meaning != NOTHING:
                 symbol.meaning = word
     return confused
 

@@ -1,7 +1,4 @@
-"""Changes of view: view, reshape, flatten, squeeze, transpose and their like.
-
-A reshape regroups parts in memory order.
-"""
+"""Changes of view: view, reshape, flatten, squeeze, transpose and their like."""
 
 from __future__ import annotations
 
@@ -11,43 +8,10 @@ import libcst as cst
 
 from ..dims import Dim, product
 from ..facts import Viewed
-from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
+from ..tensors import COPIES, NOTHING
+from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, dim_of, int_of, resolve
 from .registry import Site, axis_number, dims_of, function, method, tensor_op, unknown_size
-
-
-def regroup(parts: Sequence[Part], target: Sequence[Dim]) -> tuple[Axis, ...] | None:
-    """The axes that `target` makes of parts in memory order, or None where a size cuts across parts."""
-    rest = [part for part in parts if part.size != 1]
-    axes: list[Axis] = []
-    for size in target:
-        taken: list[Part] = []
-        need = size
-        while need != 1:
-            if not rest:
-                return None
-            part = rest.pop(0)
-            if (left := need.exact_div(part.size)) is not None:
-                taken.append(part)
-                need = left
-            elif (inner := part.size.exact_div(need)) is not None:
-                taken.append(Part(need, part.meaning))
-                rest.insert(0, Part(inner, part.meaning))
-                need = Dim.of(1)
-            else:
-                return None
-        axes.append(Axis(tuple(taken)) if taken else Axis.of(1))
-    return None if rest else tuple(axes)
-
-
-def infer(total: Dim, target: Sequence[Dim | None]) -> tuple[Dim | None, ...]:
-    """The sizes asked for with -1 worked out; None where an entry is not known."""
-    holes = [i for i, size in enumerate(target) if size is not None and size == -1]
-    sizes = list(target)
-    if len(holes) == 1:
-        others = [size for i, size in enumerate(target) if i != holes[0]]
-        known = [size for size in others if size is not None]
-        sizes[holes[0]] = total.exact_div(product(known)) if len(known) == len(others) else None
-    return tuple(sizes)
+from .regroup import infer, moved_axes, regroup
 
 
 @method("view", "reshape", variadic=True)
@@ -66,37 +30,68 @@ def _view(site: Site, input: Value, shape: Value | None) -> Value | None:
     target = dims_of(shape)
     if target is None:
         return None
+    if isinstance(input, Opaque) and input.settled is None and (rank := named_rank(input, target)) is not None:
+        input.as_tensor(rank)
     source = resolve(input)
-    if not isinstance(source, Tensor):
-        if isinstance(input, Opaque) and any(size is not None for size in target):
-            if any(size is not None and size == input.size(0) for size in target[1:]):
-                # Of an unknown rank, but its first axis is asked for behind another.
-                front = Tensor(
-                    (
-                        Axis.of(input.size(0)),
-                        Axis.of(unknown_size("...")),
-                    )
-                )
-                site.emit(Viewed, site.node, site.node, site.name, front, tuple(target), Opaque("?"), _receiver(site))
-            known = [unknown_size(site.name) if size is None or size == -1 else size for size in target]
-            return Tensor(tuple(Axis.of(size) for size in known))
+    if isinstance(source, Tensor):
+        items = shape.items if isinstance(shape, Tup) else (shape,)
+        return viewed(site, source, target, [item.axis if isinstance(item, Num) else None for item in items])
+    if not isinstance(input, Opaque) or all(size is None for size in target):
         return None
-    return viewed(site, source, target)
+    known = [unknown_size(site.name) if size is None or size == -1 else size for size in target]
+    result = Tensor(tuple(Axis.of(size) for size in known))
+    front = _front(input, target)
+    moved = () if front is None else moved_axes(front, [None if size == -1 else size for size in target])
+    if front is not None:
+        if moved:
+            result = Tensor(tuple(Axis((Part(size, NOTHING),)) for size in known))
+        site.emit(Viewed, site.node, site.node, site.name, front, tuple(target), result, _receiver(site), moved)
+    return result
 
 
-def viewed(site: Site, source: Tensor, target: Sequence[Dim | None]) -> Value:
-    """The result of a reshape, told to the rules."""
+def named_rank(input: Opaque, target: Sequence[Dim | None]) -> int | None:
+    """The number of axes of an unknown that is reshaped to its own axes, each named once, and to axes of size 1."""
+    by_size = {size: index for index, size in input.measured().items()}
+    named = [by_size.get(size) for size in target if size is not None and size != 1]
+    if len(named) < 2 or None in named or any(size is None for size in target):
+        return None
+    rank = len(named)
+    places = {index % rank for index in named if index is not None and -rank <= index < rank}
+    return rank if len(places) == rank else None
+
+
+def _front(input: Opaque, target: Sequence[Dim | None]) -> Tensor | None:
+    """The axes of an unknown up to the last one that a reshape names, and the rest as one; None if it names none.
+
+    An axis in front of it that is not named may be of size 1, unless it is what a -1 in the middle stands for.
+    """
+    measured = {index: size for index, size in input.measured().items() if index >= 0}
+    named = {index for index, size in measured.items() if size in target}
+    if not named or list(target).count(None) or (named == {0} and target[0] == measured[0]):
+        return None
+    middle = any(size is not None and size == -1 for size in target[:-1])
+    lead = [Axis.of(input.size(index)) if index in named or middle else Axis.of(1) for index in range(max(named) + 1)]
+    return Tensor((*lead, Axis.of(unknown_size("..."))))
+
+
+def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Sequence[Axis | None] = ()) -> Value:
+    """The result of a reshape, told to the rules. `read` are the axes whose sizes the program wrote as the target."""
     sizes = infer(product(source.sizes), target)
     full = [size for size in sizes if size is not None]
     axes = None
     if len(full) == len(sizes):
         axes = regroup([part for axis in source.axes for part in axis.parts], full)
-    if axes is None:
-        axes = tuple(Axis.of(unknown_size(site.name) if size is None else size) for size in sizes)
+    moved: tuple[int, ...] = ()
+    if axes is None or (sizes != source.sizes and any(axis is not None for axis in read)):
+        hole = next((i for i, size in enumerate(target) if size is not None and size == -1), None)
+        moved = moved_axes(source, sizes, read, hole, site.vm.frame.small)
+    if axes is None or moved:
+        word = NOTHING if moved else None
+        axes = tuple(Axis((Part(unknown_size(site.name) if size is None else size, word),)) for size in sizes)
         result = source.replaced(axes)
     else:
         result = source.replaced(axes, source.origin)
-    site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, _receiver(site))
+    site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, _receiver(site), moved)
     return result
 
 
@@ -236,9 +231,11 @@ def expand(site: Site, input: Value, sizes: Value) -> Value | None:
     return source.replaced(axes)
 
 
-@method("repeat", variadic=True)
+@method("repeat", "tile", variadic=True)
 def repeat(site: Site, input: Value, sizes: Value) -> Value | None:
     times = dims_of(sizes)
+    if isinstance(input, Opaque) and times is not None:
+        input.as_tensor(len(times))  # fewer axes are possible, hardly ever meant
     source = resolve(input)
     if not isinstance(source, Tensor) or times is None or len(times) < source.rank:
         return None
@@ -250,8 +247,21 @@ def repeat(site: Site, input: Value, sizes: Value) -> Value | None:
             axes.append(own)
         elif own.size == 1 and count is not None:
             axes.append(Axis.of(count))
+        elif count is None:
+            axes.append(Axis.of(unknown_size()))
         else:
-            axes.append(Axis.of(unknown_size() if count is None else own.size * count))
+            axes.append(Axis((Part(count, COPIES), *own.parts)))
+    return source.replaced(axes)
+
+
+@tensor_op("repeat_interleave")
+def repeat_interleave(site: Site, input: Value, repeats: Value, dim: Value | None = None) -> Value | None:
+    source, count = resolve(input), dim_of(resolve(repeats))
+    at = axis_number(dim, source.rank) if isinstance(source, Tensor) else None
+    if not isinstance(source, Tensor) or at is None:
+        return None
+    axes = list(source.axes)
+    axes[at] = Axis.of(unknown_size()) if count is None else Axis((*axes[at].parts, Part(count)))
     return source.replaced(axes)
 
 
@@ -260,9 +270,9 @@ def size(site: Site, input: Value, dim: Value | None = None) -> Value | None:
     source = resolve(input)
     if isinstance(source, Tensor):
         if dim is None:
-            return Tup(tuple(Num(each) for each in source.sizes), kind="shape")
+            return Tup(tuple(Num(axis.size, axis) for axis in source.axes), kind="shape")
         at = axis_number(dim, source.rank)
-        return None if at is None else Num(source.sizes[at])
+        return None if at is None else Num(source.sizes[at], source.axes[at])
     if not isinstance(source, Opaque):
         return None
     number = int_of(dim)
