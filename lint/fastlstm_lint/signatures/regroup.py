@@ -94,10 +94,17 @@ def _parts_elsewhere(source: Tensor, asked: Target, ones: frozenset[Symbol], own
     known = [size for size in asked if size is not None]
     parts = [(i, part) for i, axis in enumerate(source.axes) for part in axis.parts]
     sizes = [part.size.at_one(ones) for _, part in parts]
-    if len(known) != len(asked) or product(known) != product(sizes):
+    if len(known) != len(asked) or not (product(known) == product(sizes) or _only_last_differs(sizes, known)):
         return set()
     certain = [part.known in (BATCH, TIME, COPIES) for _, part in parts]
     return {parts[at][0] for at, _ in _elsewhere(sizes, asked, certain, own)}
+
+
+def _only_last_differs(sizes: Sequence[Dim], asked: Sequence[Dim]) -> bool:
+    """Whether each side has one size that the other has not, its last: the same one by another name."""
+    mine = [size for size in sizes if size not in asked]
+    theirs = [size for size in asked if size not in sizes]
+    return len(mine) == len(theirs) == 1 and mine[0] is sizes[-1] and theirs[0] is asked[-1]
 
 
 def _elsewhere(
