@@ -1,6 +1,9 @@
-"""The cells: each file states one cell's equations, forward and backward, once, for every kernel.
+"""The cells: each file states one cell's equations, once, for every kernel.
 
-A cell is a module with
+LSTM, GRU and the RNNs, in `CELLS`, say forward and backward; those of `SHELF` are steps that `fastlstm.spec` traces and
+derives, read when they are first asked for: `fastlstm.cells.PeepholeLSTM`.
+
+One of `CELLS` is a module with
 
 * `GATES`: how many gates, in torch's order;
 * `CARRIES_CELL`: whether a second state c is carried beside h;
@@ -17,8 +20,40 @@ scalars or arrays with `+ - * /`; `math` brings `sigmoid`, `tanh`, `relu` and `w
 and dc are None for cells without it.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
 from types import ModuleType
 
 from fastlstm.cells import gru, lstm, rnn_relu, rnn_tanh
+from fastlstm.spec import Cell
 
 CELLS: dict[str, ModuleType] = {"LSTM": lstm, "GRU": gru, "RNN_TANH": rnn_tanh, "RNN_RELU": rnn_relu}
+
+SHELF: Mapping[str, str] = {
+    "CoupledLSTM": "coupled_lstm",
+    "EALSTM": "ealstm",
+    "GRUD": "grud",
+    "IndRNN": "indrnn",
+    "JANET": "janet",
+    "LIF": "lif",
+    "LayerNormGRU": "layer_norm_gru",
+    "LayerNormLSTM": "layer_norm_lstm",
+    "MGU": "mgu",
+    "PeepholeLSTM": "peephole_lstm",
+    "ResetBeforeGRU": "reset_before_gru",
+    "minGRU": "mingru",
+    "minLSTM": "minlstm",
+    "sLSTM": "slstm",
+}
+"""The file of each cell that `fastlstm.Recurrent` takes."""
+
+
+def __getattr__(name: str) -> Cell:
+    if name not in SHELF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; its cells are {', '.join(SHELF)}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{SHELF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *SHELF})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from ..contract import Layer, sizes
+from ..spec import Stack
 from . import gru, lstm
+from .card import Card
 from .rnn import RNNCell
-from .sequence import Cell, States, Walk
+from .sequence import States, Walk
 from .weights import Weights
 
 
@@ -26,7 +29,9 @@ class Saved:
     batch: int
     count: int  # of rows
     masks: list[ndarray]  # as rows
+    batch_sizes: ndarray
     walks: list[list[Walk]]  # by layer and direction
+    step: Mapping[str, ndarray]  # as the caller gave them
 
 
 class Reference:
@@ -34,8 +39,13 @@ class Reference:
 
     def __init__(self, config: Layer, dtype: np.dtype) -> None:
         self.config, self.dtype = config, np.dtype(dtype)
-        cells: dict[str, Cell] = {"LSTM": lstm, "GRU": gru, "RNN": RNNCell(config.nonlinearity)}
-        self.cell = cells[config.kind]
+        self.card: Card | None = None
+        if isinstance(config, Stack):
+            self.cell: Any = Card(config.cell, config.hidden_size, config.num_heads)
+            self.card = self.cell
+        else:
+            cells: dict[str, Any] = {"LSTM": lstm, "GRU": gru, "RNN": RNNCell(config.nonlinearity)}
+            self.cell = cells[config.kind]
 
     def forward(
         self,
@@ -48,13 +58,17 @@ class Reference:
         batch_sizes: ndarray | None = None,
         reset: ndarray | None = None,
         masks: Sequence[ndarray] | None = None,
-    ) -> tuple[ndarray, States, Saved | None]:
-        """Output, final states, and what `backward` needs (None unless `train`).
+        step: Mapping[str, ndarray] | None = None,
+        all_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` one result more, the
+        last layer's states after every step, each laid out as the output, which is the first of them.
 
         x: (T, B, I), or (B, T, I) with batch_first, or packed rows (N, I) where `batch_sizes` (T,) is given.
         states: tuple of (L*D, B, P) and, for an LSTM, (L*D, B, H); None for zeros.
         reset: (T, B) bool, no state passes between steps t - 1 and t where `reset[t, b]`, in either direction.
         masks: one array for each layer but the last, in the layout of the output, that multiplies its output.
+        step: a user's cell's step inputs, laid out as x, with H or 1 features; or (B, H) or (B, 1), for all steps.
         The output has the layout of x. `version` changes with the parameters; nothing is cached here, so it is unread.
         """
         T: int | None = None
@@ -66,23 +80,31 @@ class Reference:
         if states is None:
             states = tuple(np.zeros(sizes(shape), self.dtype) for shape in self.config.states(B).values())
         rows, final = self._rows(x, T), [state.copy() for state in states]
-        saved = Saved(T, B, len(rows), [self._rows(mask, T) for mask in masks or ()], [])
+        step = step or {}
+        saved = Saved(T, B, len(rows), [self._rows(mask, T) for mask in masks or ()], batch_sizes, [], step)
+        extras = tuple(self._step_rows(value, T, batch_sizes) for value in step.values())
+        last: list[States] = []
         with np.errstate(all="ignore"):  # NaN and infinity flow through
             for layer in range(self.config.num_layers):
-                outputs, walks = [], []
+                last, walks = [], []
                 for direction, suffix in self._directions(layer):
-                    walk = Walk(self.cell, Weights.of(parameters, suffix), batch_sizes, reset, reverse=direction == 1)
+                    w = self._weights(parameters, suffix, rows.shape[1])
+                    walk = Walk(self.cell, w, batch_sizes, reset, reverse=direction == 1, extras=extras)
                     at = layer * self.config.directions + direction
-                    output, after = walk.forward(rows, tuple(state[at] for state in states))
+                    all_rows, after = walk.forward(rows, tuple(state[at] for state in states))
                     for state, new in zip(final, after, strict=True):
                         state[at] = new
-                    outputs.append(output)
+                    last.append(all_rows)
                     walks.append(walk)
-                rows = np.concatenate(outputs, axis=1)
+                rows = np.concatenate([all_rows[0] for all_rows in last], axis=1)
                 if layer < len(saved.masks):
                     rows = rows * saved.masks[layer]
                 saved.walks.append(walks)
-        return self._dense(rows, T, B), tuple(final), saved if train else None
+        results = self._dense(rows, T, B), tuple(final), saved if train else None
+        if not all_states:
+            return results
+        joined = [np.concatenate(parts, axis=1) for parts in zip(*last, strict=True)]
+        return *results, tuple(self._dense(state, T, B) for state in joined)
 
     def backward(
         self,
@@ -91,12 +113,16 @@ class Reference:
         saved: Saved,
         grad_output: ndarray | None,
         grad_states: tuple[ndarray | None, ...],
-    ) -> tuple[ndarray, States, dict[str, ndarray]]:
-        """Gradients of x, of the initial states, and of the parameters by name, given those of output and final states.
+        grad_all_states: tuple[ndarray | None, ...] | None = None,
+    ) -> tuple[Any, ...]:
+        """Gradients of x, of the initial states, and of the parameters by name, given those of output and final states
+        and of the states after every step; for a cell with step inputs a fourth result, their gradients by name.
 
         None stands for zeros. `saved` is good for one call. `parameters` are those of the forward.
         """
         T, B = saved.steps, saved.batch
+        D = self.config.directions
+        d_extras = tuple(np.zeros((saved.count, value.shape[-1]), self.dtype) for value in saved.step.values())
         d_states = [
             np.zeros(sizes(shape), self.dtype) if given is None else given.copy()
             for given, shape in zip(grad_states, self.config.states(B).values(), strict=True)
@@ -106,23 +132,59 @@ class Reference:
         else:
             d_rows = self._rows(grad_output, T)
         grads: dict[str, ndarray] = {}
+        d_all = [None if d is None else self._rows(d, T) for d in grad_all_states or (None,) * len(d_states)]
+        if d_all[0] is not None:
+            d_rows = d_rows + d_all[0]
         with np.errstate(all="ignore"):
             for layer in reversed(range(self.config.num_layers)):
                 if layer < len(saved.masks):
                     d_rows = d_rows * saved.masks[layer]
-                d_outputs = np.split(d_rows, self.config.directions, axis=1)
+                d_outputs = np.split(d_rows, D, axis=1)
+                d_others = [None if d is None else np.split(d, D, axis=1) for d in d_all[1:]]
+                d_all = [None] * len(d_all)
                 d_inputs = []
                 for direction, suffix in self._directions(layer):
                     at = layer * self.config.directions + direction
                     d_x, d_initial, grad = saved.walks[layer][direction].backward(
-                        d_outputs[direction], tuple(state[at] for state in d_states)
+                        (d_outputs[direction], *(None if d is None else d[direction] for d in d_others)),
+                        tuple(state[at] for state in d_states),
+                        d_extras,
                     )
                     for state, new in zip(d_states, d_initial, strict=True):
                         state[at] = new
                     d_inputs.append(d_x)
                     grads |= grad.named(suffix, bias=self.config.bias)
                 d_rows = np.add.reduce(d_inputs)
-        return self._dense(d_rows, T, B), tuple(d_states), {name: grads[name] for name in parameters}
+        results = self._dense(d_rows, T, B), tuple(d_states), {name: grads[name] for name in parameters}
+        if not saved.step:
+            return results
+        return *results, {
+            name: self._step_gradient(rows, value, saved)
+            for (name, value), rows in zip(saved.step.items(), d_extras, strict=True)
+        }
+
+    def _weights(self, parameters: Mapping[str, ndarray], suffix: str, input_size: int) -> Any:
+        if self.card is not None:
+            return self.card.weights(parameters, suffix, input_size)
+        return Weights.of(parameters, suffix)
+
+    def _step_rows(self, value: ndarray, T: int | None, batch_sizes: ndarray) -> ndarray:
+        """A step input as rows; one for all steps, (B, H), has two axes, and so have packed rows (N, H)."""
+        if value.ndim == 3 or (T is None and len(value) == batch_sizes.sum()):
+            return self._rows(value, T)
+        return np.concatenate([value[:n] for n in batch_sizes])
+
+    def _step_gradient(self, rows: ndarray, value: ndarray, saved: Saved) -> ndarray:
+        """The gradient of a step input from that of its rows, in the shape of `value`."""
+        if value.shape == rows.shape and saved.steps is None:
+            return rows
+        if value.ndim == 3:
+            return self._dense(rows, saved.steps, saved.batch)
+        total, start = np.zeros_like(value), 0
+        for n in saved.batch_sizes:
+            total[:n] += rows[start : start + n]
+            start += n
+        return total
 
     def _directions(self, layer: int) -> Iterator[tuple[int, str]]:
         """Number and name suffix of each direction."""

@@ -36,6 +36,10 @@ class Weights:
             parameters.get(f"weight_hr_{suffix}"),
         )
 
+    @property
+    def input_size(self) -> int:
+        return self.ih.shape[1]
+
     def zeros(self) -> Weights:
         """Zeros of the same shapes, for gradients to be summed in."""
         hr = None if self.hr is None else np.zeros_like(self.hr)

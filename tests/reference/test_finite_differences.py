@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastlstm import cells
 from fastlstm.contract import Layer, sizes
 from fastlstm.reference import Reference
+from fastlstm.spec import Stack
 
 T, B, I, H = 4, 3, 3, 4
 STEP = 1e-6  # error about STEP**2 from the formula and 1e-16/STEP from rounding
@@ -27,6 +29,11 @@ CASES = [
     pytest.param(
         Layer("LSTM", I, H, num_layers=2, proj_size=3, bidirectional=True), id="LSTM: projected, stacked, both ways"
     ),
+]
+CASES += [
+    pytest.param(Stack(name, I, H, cell=getattr(cells, name), **variant), id=f"{name}: {case}")
+    for name in ("PeepholeLSTM", "LayerNormGRU", "ResetBeforeGRU", "IndRNN", "minGRU")
+    for case, variant in VARIANTS.items()
 ]
 
 

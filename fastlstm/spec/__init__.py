@@ -1,0 +1,17 @@
+"""What a recurrent cell is, as data: traced from its step once, derived backwards once, read by every engine.
+
+* `graph.py`: expressions, each common subexpression once, and their evaluation with any `math`;
+* `trace.py`: a user's step run on symbols;
+* `derive.py`: the gradients of a step, as expressions;
+* `keep.py`: which values a training step stores for its backward pass, and which are computed again;
+* `cell.py`: the noun `Cell` and the decorator `cell`;
+* `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states.
+
+Standard library only.
+"""
+
+from .cell import Cell, cell
+from .stack import Stack
+from .trace import CellError
+
+__all__ = ["Cell", "CellError", "Stack", "cell"]

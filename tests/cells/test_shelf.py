@@ -1,0 +1,71 @@
+"""The shelf's cells compute what the papers say: values and gradients against torch loops in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fastlstm import cells
+from fastlstm.contract import sizes
+from fastlstm.reference import Reference
+from fastlstm.spec import Cell, Stack
+
+from .torch_steps import STEPS, run
+
+T, B, I, H = 5, 3, 4, 6
+
+
+def test_every_cell_of_the_shelf_is_tested() -> None:
+    assert set(STEPS) == set(cells.SHELF)
+    assert all(isinstance(getattr(cells, name), Cell) and getattr(cells, name).name == name for name in cells.SHELF)
+
+
+CASES = [
+    pytest.param(name, layers, directions, static, id=f"{name} {layers}x{directions}{' static' * static}")
+    for name in STEPS
+    for layers, directions in ((1, 1), (2, 2))
+    for static in ((False, True) if name in ("EALSTM", "GRUD") else (False,))
+]
+
+
+@pytest.mark.parametrize(("name", "layers", "directions", "static"), CASES)
+def test_values_and_gradients_are_those_of_a_torch_loop(name: str, layers: int, directions: int, static: bool) -> None:
+    """`static`: the step inputs are (B, H), the same at every step."""
+    cell: Cell = getattr(cells, name)
+    config = Stack(name, I, H, layers, bidirectional=directions == 2, cell=cell,
+                   num_heads=3 if cell.recurrent == "heads" else 1)  # fmt: skip
+    rng = np.random.default_rng([1, *name.encode()])
+    parameters = {n: rng.normal(size=sizes(shape)) for n, shape in config.parameters().items()}
+    x = rng.normal(size=(T, B, I))
+    # sLSTM's normaliser is positive.
+    states = tuple(rng.uniform(0.3, 1, size=sizes(shape)) for shape in config.states(B).values())
+    step = {n: rng.normal(size=(B, H) if static else (T, B, H)) for n in cell.step}
+    width = directions * H
+    d_output, d_all = rng.normal(size=(T, B, width)), tuple(rng.normal(size=(T, B, width)) for _ in states)
+    d_states = tuple(rng.normal(size=state.shape) for state in states)
+
+    engine = Reference(config, np.dtype(np.float64))
+    output, final, saved, everything = engine.forward(parameters, 0, x, states, train=True, step=step, all_states=True)
+    results = engine.backward(parameters, 0, saved, d_output, d_states, d_all)
+    found = {"x": results[0], **{f"state {n}": g for n, g in enumerate(results[1])}, **results[2]}
+    found |= {f"step {n}": g for n, g in (results[3] if cell.step else {}).items()}
+
+    tensors = {n: torch.tensor(v, requires_grad=True) for n, v in parameters.items()}
+    inputs = {"x": torch.tensor(x, requires_grad=True)}
+    inputs |= {f"state {n}": torch.tensor(v, requires_grad=True) for n, v in enumerate(states)}
+    inputs |= {f"step {n}": torch.tensor(v, requires_grad=True) for n, v in step.items()}
+    due = run(STEPS[name], tensors, inputs["x"], [inputs[f"state {n}"] for n in range(len(states))],
+              {n: inputs[f"step {n}"] for n in step}, layers=layers, directions=directions)  # fmt: skip
+    loss = (due[0] * torch.tensor(d_output)).sum()
+    for values, gradients in ((due[1], d_states), (due[2], d_all)):
+        loss = loss + sum((v * torch.tensor(g)).sum() for v, g in zip(values, gradients, strict=True))
+    loss.backward()
+
+    np.testing.assert_allclose(output, due[0].detach(), rtol=1e-10, atol=1e-12)
+    for one, other in zip((*final, *everything), (*due[1], *due[2]), strict=True):
+        np.testing.assert_allclose(one, other.detach(), rtol=1e-10, atol=1e-12)
+    assert set(found) == {*inputs, *tensors}
+    for key, tensor in {**inputs, **tensors}.items():
+        gradient = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad
+        np.testing.assert_allclose(found[key], gradient, rtol=1e-8, atol=1e-9, err_msg=key)
