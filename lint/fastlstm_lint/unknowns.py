@@ -99,6 +99,29 @@ class Rows(Opaque):
         return super().as_tensor(rank, names)
 
 
+class Same(Opaque):
+    """An unknown `base` of which a method was called that only a tensor has: `h.detach()`."""
+
+    __slots__ = ("base",)
+
+    def __init__(self, base: Opaque) -> None:
+        super().__init__(base.name, base.default, base.meanings)
+        self.base = base
+        self.traits = frozenset({"detached", "tensor"})
+
+    def size(self, index: int, name: str | None = None) -> Dim:
+        return self.base.size(index, name)
+
+    def measured(self) -> dict[int, Dim]:
+        return self.base.measured()
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+        inner = self.base.as_tensor(rank, names)
+        if inner is not None and self.settled is None:
+            self.settled = inner.replaced(inner.axes, inner.origin, inner.traits | {"detached"})
+        return self.settled if inner is not None else None
+
+
 class Swapped(Opaque):
     """An unknown `base` with axes `i` and `j` exchanged."""
 

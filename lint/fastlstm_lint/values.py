@@ -7,7 +7,7 @@ from typing import Any
 
 from .dims import Dim, Symbol
 from .tensors import Axis, Origin, Part, Tensor, Value
-from .unknowns import Inserted, Opaque, Rows, Swapped
+from .unknowns import Inserted, Opaque, Rows, Same, Swapped
 
 __all__ = [
     "NONE",
@@ -31,6 +31,7 @@ __all__ = [
     "Partial",
     "Range",
     "Rows",
+    "Same",
     "SizesOf",
     "Swapped",
     "Tensor",

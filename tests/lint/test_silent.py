@@ -127,6 +127,22 @@ output, (h_n, c_n) = lstm(x, (torch.zeros(2, 3, 6), torch.zeros(2, 3, 6)))
 assert torch.equal(h_n[-1], output[-1])
 first = h_n[0]
 """,
+    "a gap of an exercise": """
+class Model(nn.Module):
+    def __init__(self, words, width):
+        super().__init__()
+        self.width = width
+        self.table = nn.Embedding(words, width)
+        self.lstm = nn.LSTM("your code here")
+
+    def forward(self, x):
+        state = torch.zeros(1, x.size(0), self.width), torch.zeros(1, x.size(0), self.width)
+        return self.lstm(self.table(x), state)
+""",
+    "two layers on a single sequence": model(
+        "self.gru = nn.GRU(5, 6)\nself.top = nn.GRU(6, 6)",
+        "output, _ = self.gru(x)\nreturn self.top(output.chunk(2)[0], torch.zeros(1, 6))[0]",
+    ),
     "a traffic forecast": """
 class Traffic(nn.Module):
     def __init__(self, n=32, nodes=307):

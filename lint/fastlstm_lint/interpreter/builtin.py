@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from ..dims import Dim
-from ..values import Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
+from ..values import Axis, Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -26,6 +26,8 @@ def call_builtin(
     if name == "len":
         length = length_of(first)
         axis = first.axes[0] if isinstance(first, Tensor) and first.rank else None
+        if isinstance(first, Opaque) and length is not None:
+            axis = Axis.of(length)
         return None if length is None else Num(length, axis)
     if name == "int":
         if isinstance(first, Const) and isinstance(first.value, (bool, float)):

@@ -10,6 +10,7 @@ from ..dims import Dim, Invented
 from ..facts import Misused
 from ..signatures import index
 from ..values import (
+    Axis,
     Const,
     Many,
     Module,
@@ -60,7 +61,7 @@ def pick(base: Value, item: Value) -> Value:
     """`base[item]` of a tuple, a list of modules, a shape or an unknown."""
     at = int_of(item)
     if isinstance(base, SizesOf):
-        return Num(base.base.size(at)) if at is not None else Opaque("size")
+        return Num(size := base.base.size(at), Axis.of(size)) if at is not None else Opaque("size")
     sequence = base.items if isinstance(base, (Tup, Module)) else None
     if sequence is not None and at is not None and -len(sequence) <= at < len(sequence):
         return sequence[at]

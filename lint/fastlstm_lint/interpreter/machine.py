@@ -53,6 +53,7 @@ class Machine:
         self.classes: list[Class] = []
         self.called: set[int] = set()
         self.receivers: dict[int, Value] = {}
+        self.ranks: dict[int, set[int]] = {}  # of what layers are given, by the call, where the program says it
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
@@ -173,6 +174,13 @@ class Machine:
             self.defined.append(value)
         else:
             self.classes.append(value)
+
+    def in_model(self) -> bool:
+        """Whether a method of a model is being walked, and no constructor."""
+        if any(frame.function == "__init__" for frame in self.frames):
+            return False
+        instances = (frame.instance for frame in self.frames)
+        return any(isinstance(each, Instance) and objects.is_module_class(each.cls) for each in instances)
 
     def emit(self, fact: AnyFact) -> None:
         self.listener(fact)

@@ -32,7 +32,9 @@ def truth(value: Value) -> bool | None:
         return bool(value.value) if value.value is not Ellipsis else True
     if isinstance(value, Num):
         number = value.dim.value
-        return None if number is None else number != 0
+        if number is not None:
+            return number != 0
+        return True if value.axis is not None else None  # an axis without entries is not what a test is about
     if isinstance(value, Tup):
         return bool(value.items)
     if isinstance(value, (Module, Function, Class, Name, Range)):

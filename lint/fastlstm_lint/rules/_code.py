@@ -45,6 +45,13 @@ def names_in(node: cst.CSTNode) -> set[str]:
     return found
 
 
+def parameters_of(function: cst.FunctionDef) -> set[str]:
+    """The names of a function's parameters, `self` left out."""
+    params = function.params
+    ordered = (*params.posonly_params, *params.params, *params.kwonly_params)
+    return {each.name.value for each in ordered} - {"self"}
+
+
 def bound_in(node: cst.CSTNode) -> set[str]:
     """Every name (and `self.x`) that is assigned somewhere below a node."""
     found: set[str] = set()

@@ -48,6 +48,20 @@ return self.lstm(x, state)[0]  # FL103
             ),
             "crash",
         ),
+        Wrong(
+            model(
+                "self.cell = nn.LSTMCell(5, 6)",
+                """
+shape = (x.size(1), 6) if len(x) else (6,)
+h, c = torch.zeros(*shape), torch.zeros(*shape, 6)
+for step in x:
+    h, c = self.cell(step, (h, c))  # FL103
+return h
+""",
+            ),
+            "crash",
+            "T=7 B=4 I=5",
+        ),
     ),
     valid=(
         Right(
@@ -63,14 +77,19 @@ return self.lstm(x, state)[0]  # FL103
 @RULE.on(LayerCalled)
 def check(fact: LayerCalled) -> Iterator[Problem]:
     layer, value = fact.layer, fact.input
+    states = [(name, state) for name, state in given_states(layer, fact.state) if isinstance(state, Tensor)]
+    if len({state.rank for _, state in states}) > 1:
+        told = " and ".join(f"{name} is {state} with {state.rank} axes" for name, state in states)
+        yield Problem(fact.node, f"{told}: both states of a layer have the same shape", layer)
+        return
     if fact.packed:
         wanted = 3
     elif isinstance(value, Tensor):
         wanted = value.rank
     else:
         return
-    for name, state in given_states(layer, fact.state):
-        if isinstance(state, Tensor) and state.rank != wanted and {state.rank, wanted} == {2, 3}:
+    for name, state in states:
+        if state.rank != wanted and {state.rank, wanted} == {2, 3}:
             if fact.assumed and state.sizes[0] not in (fact.batch, fact.time):
                 return  # the input may have the other number of axes
             edits: tuple[tuple[cst.CSTNode, str], ...] = ()

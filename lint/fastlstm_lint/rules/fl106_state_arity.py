@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from ..facts import LayerCalled
-from ..values import Tensor, Tup, resolve
+from ..values import Opaque, Tensor, Tup, resolve
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -45,8 +45,38 @@ The same holds for their cells.
             "crash",
             "T=7 B=4 I=5",
         ),
+        Wrong(
+            """
+class Inner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6)
+
+    def forward(self, x, h):
+        return self.lstm(x, h.detach())[0]  # FL106
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = Inner()
+
+    def forward(self, x):
+        state = self.inner.lstm(x)[1]
+        return self.inner(x, state)
+""",
+            "crash",
+            "T=7 B=4 I=5",
+        ),
     ),
     valid=(
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6)\nself.h = torch.zeros(1, 4, 6)",
+                "output, self.h = self.gru(x, self.h.detach())\nreturn output",
+            ),
+            "T=7 B=4 I=5",
+        ),
         Right(
             model(
                 "self.lstm = nn.LSTM(5, 6)",
@@ -71,7 +101,11 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         return
     state = resolve(fact.state)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
-    if layer.has_cell_state and isinstance(state, Tensor):
+    tensor = isinstance(state, Opaque) and "tensor" in state.traits
+    if layer.has_cell_state and tensor:
+        given = "this" if node is None else code_of(node)
+        message = f"{layer.label} takes a tuple (h_0, c_0), and {given} is one tensor: a tuple has no detach()"
+    elif layer.has_cell_state and isinstance(state, Tensor):
         if node is not None:
             edits = ((node, f"({code_of(node)}, torch.zeros_like({code_of(node)}))"),)
         message = f"{layer.label} takes a tuple (h_0, c_0), this is one tensor {state}"

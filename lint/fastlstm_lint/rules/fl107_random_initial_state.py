@@ -24,9 +24,9 @@ learn the initial state as an `nn.Parameter`.
     wrong=model(
         "self.lstm = nn.LSTM(5, 6)",
         """
-h_0 = torch.randn(1, x.size(1), 6)
+h_0 = torch.randn(1, x.size(1), 6)  # FL107
 c_0 = torch.randn(1, x.size(1), 6)
-return self.lstm(x, (h_0, c_0))[0]  # FL107
+return self.lstm(x, (h_0, c_0))[0]
 """,
     ),
     right=model(
@@ -48,10 +48,10 @@ class Model(nn.Module):
         self.gru = nn.GRU(5, hidden, batch_first=True)
 
     def init_hidden(self, batch):
-        return torch.rand(1, batch, self.hidden)
+        return torch.rand(1, batch, self.hidden)  # FL107
 
     def forward(self, x):
-        return self.gru(x, self.init_hidden(len(x)))[0]  # FL107
+        return self.gru(x, self.init_hidden(len(x)))[0]
 """,
             "differs",
         ),
@@ -61,9 +61,9 @@ class Model(nn.Module):
                 """
 h = torch.zeros(x.size(0), 6)
 c = x.new_empty(x.size(0), 6).normal_()
-nn.init.xavier_normal_(h)
+nn.init.xavier_normal_(h)  # FL107
 for t in range(x.size(1)):
-    h, c = self.cell(x[:, t], (h, c))  # FL107
+    h, c = self.cell(x[:, t], (h, c))
 return h
 """,
             ),
@@ -107,6 +107,31 @@ def Model():
     return nn.Linear(5, 2)
 """
         ),
+        Right(
+            """
+import unittest
+
+
+class Test(unittest.TestCase):
+    def test_the_same_state_twice(self):
+        gru, x, h = nn.GRU(5, 6), torch.randn(7, 4, 5), torch.randn(1, 4, 6)
+        self.assertTrue(torch.equal(gru(x, h)[0], gru(x, h)[0]))
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6)
+        self.start = torch.randn(1, 4, 6)
+
+    def forward(self, x, h=None):
+        return self.gru(x, self.start if h is None else h)[0]
+
+
+Model()(torch.zeros(7, 4, 5), torch.randn(1, 4, 6))
+""",
+            "T=7 B=4 I=5",
+        ),
     ),
     fixable="unsafe",
     likely=True,
@@ -117,25 +142,26 @@ def Model():
 def check(fact: LayerCalled) -> Iterator[Problem]:
     if not fact.where.in_class:
         return
-    states = given_states(fact.layer, fact.state)
     random = [
-        (name, state)
-        for name, state in states
-        if isinstance(state, Tensor) and "random" in state.traits and "created" in state.traits
+        (name, state, state.origin)
+        for name, state in given_states(fact.layer, fact.state)
+        if isinstance(state, Tensor) and state.origin is not None and {"random", "created"} <= state.traits
     ]
+    # Drawn by the caller, or in the constructor: once, and the same in every call.
+    random = [each for each in random if each[2].inside and each[2].drawn is not None]
     if not random:
         return
     edits: dict[int, tuple[cst.CSTNode, str]] = {}
-    for _, state in random:
-        node = None if state.origin is None else state.origin.node
-        if isinstance(node, cst.Call) and code_of(node.func) in ("torch.randn", "torch.rand"):
+    for _, _, origin in random:
+        node = origin.node
+        if node is origin.drawn and isinstance(node, cst.Call) and code_of(node.func) in ("torch.randn", "torch.rand"):
             edits[id(node)] = (node.func, "torch.zeros")
-    names = " and ".join(name for name, _ in random)
+    names = " and ".join(name for name, _, _ in random)
     yield Problem(
-        fact.node,
-        f"{names} is drawn at random in every call, so the same input gives another output each time; "
-        "start from zeros, or learn it as an nn.Parameter",
+        random[0][2].drawn,
+        f"{names} {'is' if len(random) == 1 else 'are'} drawn at random in every call, so the same input gives another "
+        "output each time; start from zeros, or learn the state as an nn.Parameter",
         fact.layer,
-        tuple(edits.values()) if len(edits) == len({id(state.origin) for _, state in random}) else (),
+        tuple(edits.values()) if len(edits) == len({id(origin) for _, _, origin in random}) else (),
         "Start from zeros",
     )

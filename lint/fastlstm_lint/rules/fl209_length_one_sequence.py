@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from ..facts import LayerCalled
+from ..signatures.recurrent import given_states
+from ..values import Tensor
+from ._code import names_in, parameters_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -33,6 +38,19 @@ features are the steps. If stepping was meant, pass the state of the step before
             "T=7 I=5",
             fixed=model("self.gru = nn.GRU(5, 6)", "output, h_n = self.gru(x.view(-1, 1, 5))\nreturn output"),
         ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)",
+                """
+h_0 = torch.zeros(1, x.size(0), 6)
+output, _ = self.lstm(x.view(x.size(0), 1, -1), (h_0, torch.zeros_like(h_0)))  # FL209
+return output
+""",
+            ),
+            "differs",
+            "B=4 I=5",
+            fixed=model("self.lstm = nn.LSTM(1, 6, batch_first=True)", "return self.lstm(x.unsqueeze(2))[0]"),
+        ),
     ),
     valid=(
         Right(
@@ -54,11 +72,25 @@ features are the steps. If stepping was meant, pass the state of the step before
 
 @RULE.on(LayerCalled)
 def check(fact: LayerCalled) -> Iterator[Problem]:
-    if fact.layer.is_cell or fact.packed or fact.state is not None or fact.time != 1 or fact.batch == 1:
+    if fact.layer.is_cell or fact.packed or fact.time != 1 or fact.batch == 1:
+        return
+    if fact.state is not None and not _fresh(fact):
         return
     if fact.where.in_class and not fact.where.loops and fact.batch is not None:
         yield Problem(
             fact.node,
-            "the sequence has one time step and no state is passed, so the layer never recurs; is time another axis?",
+            "the sequence has one time step and starts from zeros, so the layer never recurs. Time may be another axis",
             fact.layer,
         )
+
+
+def _fresh(fact: LayerCalled) -> bool:
+    """Whether the state is zeros made in this very call of the model: nothing is carried."""
+    function, node = fact.where.node, fact.state_node
+    if isinstance(function, cst.FunctionDef) and node is not None and parameters_of(function) & names_in(node):
+        return False  # one step of a loop that is elsewhere
+    states = given_states(fact.layer, fact.state)
+    return bool(states) and all(
+        isinstance(state, Tensor) and state.origin is not None and state.origin.inside and "zeros" in state.traits
+        for _, state in states
+    )

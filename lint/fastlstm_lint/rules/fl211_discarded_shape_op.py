@@ -13,7 +13,7 @@ from .base import Problem, Right, Rule, Wrong, code_of, model
 TENSOR_METHODS = frozenset(
     {"view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "flatten", "contiguous", "detach", "expand"}
 )
-UNMISTAKABLE = frozenset({"transpose", "view", "permute", "unsqueeze", "contiguous", "detach"})
+UNMISTAKABLE = frozenset({"transpose", "view", "permute", "unsqueeze", "contiguous", "detach", "squeeze"})
 """Methods that hardly anything but a tensor has: enough even where the value itself is unknown."""
 
 RULE = Rule(
@@ -34,6 +34,12 @@ only calls them does nothing. Assign the result, or use the method with a traili
                 "output, h_n = self.gru(x)\noutput.permute(1, 0, 2)  # FL211\nreturn output",
             ),
             "differs",
+        ),
+        Wrong(
+            model("self.gru = nn.GRU(5, 6)", "x.squeeze(dim=0)  # FL211\nreturn self.gru(x)[0]"),
+            "differs",
+            "N=1 T=7 I=5",
+            fixed=model("self.gru = nn.GRU(5, 6)", "return self.gru(x.squeeze(0))[0]"),
         ),
     ),
     valid=(

@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..facts import Made
 from ..layers import Recurrent
+from ..signatures.recurrent import RECURRENT
 from ..values import Const, Num
 from ._code import last_word
 from .base import Problem, Right, Rule, Wrong, code_of, model
@@ -71,11 +72,12 @@ def check(fact: Made) -> Iterator[Problem]:
         and not any(each.keyword is not None and each.keyword.value == meant for each in fact.call.args)
     ):
         edits = ((node, f"{meant}={code_of(node)}"),)
+    own = ("input_size", "hidden_size", "bias") if layer.is_cell else RECURRENT[layer.kind].split()
+    text = code_of(node)
     yield Problem(
         fact.node,
-        f"{code_of(node)} is given for {slot}: the arguments of {layer.label} are input_size, hidden_size, "
-        + ("bias" if layer.is_cell else f"num_layers, {slot}")
-        + f". Write {meant}={code_of(node)}",
+        f"{text} is given for {slot}: the arguments of {layer.label} are {', '.join(own[: at + 1])}. "
+        + (f"Write {meant}={text}" if meant in own else "A cell is one layer: it has neither num_layers nor dropout"),
         edits=edits,
         fix=f"Name the argument: {meant}",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from ..facts import Made
 from ..layers import Recurrent
@@ -25,9 +26,17 @@ module does not take. Call the layers in `forward`, or put a small module in bet
             model("self.net = nn.Sequential(nn.Linear(5, 5), nn.GRU(5, 6), nn.ReLU())  # FL507", "return self.net(x)"),
             "crash",
         ),
+        Wrong(
+            model(
+                "self.net = nn.Sequential(nn.GRU(5, 6), nn.Identity(), nn.Linear(6, 2))  # FL507",
+                "return self.net(x)",
+            ),
+            "crash",
+        ),
     ),
     valid=(
         Right(model("self.net = nn.Sequential(nn.Linear(5, 5), nn.GRU(5, 6))", "return self.net(x)[0]")),
+        Right(model("self.net = nn.Sequential(nn.GRU(5, 6), nn.Identity())", "return self.net(x)[0]")),
         Right(
             """
 class First(nn.Module):
@@ -57,7 +66,8 @@ def check(fact: Made) -> Iterator[Problem]:
     module = fact.module
     if not isinstance(module, Module) or module.kind != "Sequential":
         return
-    for item, following in zip(module.items, module.items[1:], strict=False):
+    items = [item for item in module.items if not (isinstance(item, Module) and item.kind == "Identity")]
+    for item, following in pairwise(items):
         if isinstance(item, Recurrent) and isinstance(following, (Module, Recurrent)) and not item.is_cell:
             name = following.label if isinstance(following, Recurrent) else f"nn.{following.kind}"
             yield Problem(fact.node, f"{item.label} returns a tuple (output, state), which {name} does not take", item)

@@ -19,8 +19,13 @@ def filled(site: Site, size: Value, trait: str) -> Value | None:
     if not sizes:
         return None
     axes = tuple(Axis.of(unknown_size(site.name) if each is None else each) for each in sizes)
-    origin = Origin("created", None, site.node)
-    return site.applied({"size": size}, Tensor(axes, origin, frozenset({trait, "created"})))
+    return site.applied({"size": size}, Tensor(axes, made(site, trait), frozenset({trait, "created"})))
+
+
+def made(site: Site, trait: str) -> Origin:
+    """The origin of a tensor that the program makes here."""
+    inside = site.vm.in_model()
+    return Origin("created", None, site.node, inside=inside, drawn=site.node if trait == "random" else None)
 
 
 @function("torch.zeros", "torch.ones", "torch.empty", variadic=True)
@@ -56,14 +61,17 @@ def new_full(site: Site, input: Value, size: Value) -> Value | None:
 @function("torch.zeros_like", "torch.ones_like", "torch.empty_like", "torch.full_like")
 def like(site: Site, input: Value) -> Value | None:
     source = resolve(input)
-    return Tensor(source.axes, None, frozenset({"created"})) if isinstance(source, Tensor) else source
+    if not isinstance(source, Tensor):
+        return source
+    trait = site.name.removesuffix("_like")
+    return Tensor(source.axes, made(site, trait), frozenset({trait, "created"}))
 
 
 @function("torch.randn_like", "torch.rand_like")
 def random_like(site: Site, input: Value) -> Value | None:
     source = resolve(input)
     return (
-        Tensor(source.axes, Origin("created", None, site.node), frozenset({"random", "created"}))
+        Tensor(source.axes, made(site, "random"), frozenset({"random", "created"}))
         if isinstance(source, Tensor)
         else None
     )

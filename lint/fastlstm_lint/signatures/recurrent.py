@@ -53,7 +53,7 @@ for _kind in RECURRENT:
     FUNCTIONS[f"fastlstm.{_kind}"] = _make("fastlstm", _kind)
 
 
-def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Recurrent:
+def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Value:
     """The module that a constructor call makes. After `**kwargs`, what is not written is not known."""
     bound = {name: resolve(value) for name, value in bound.items()}
 
@@ -78,7 +78,15 @@ def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Recurr
         arguments=bound,
     )
     site.emit(Made, site.node, layer, bound, site.nodes, site.node, site.positional)
-    return layer
+    return Opaque("layer") if _is_gap(site, bound) else layer
+
+
+def _is_gap(site: Site, bound: dict[str, Value]) -> bool:
+    """Whether a constructor call is yet to be written: `nn.LSTM()`, `nn.LSTM(...)`, `nn.LSTM("your code")`."""
+    sizes = [bound.get(name) for name in ("input_size", "hidden_size")]
+    return site.complete and any(
+        size is None or (isinstance(size, Const) and not isinstance(size.value, (bool, int, float))) for size in sizes
+    )
 
 
 def _batch_first(site: Site, value: Value | None) -> bool | None:
@@ -108,10 +116,12 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if isinstance(value, Tup) and value.kind == "layer":
         site.emit(Misused, site.node, value, "the input of a layer")
         return None
-    assumed = isinstance(value, Opaque)
+    assumed = isinstance(value, Opaque) or (isinstance(value, Tensor) and "assumed" in value.traits)
     if isinstance(value, Opaque):
-        settled = value.as_tensor(2 if layer.is_cell else 3)
+        settled = value.as_tensor(_rank(site, layer, state))
         value = value if settled is None else settled
+    elif isinstance(value, Tensor) and not assumed:
+        site.vm.ranks.setdefault(id(site.node), set()).add(value.rank)
     batch: Dim | None = None
     time: Dim | None = None
     meanings: tuple[str | None, ...] = ()
@@ -126,7 +136,33 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
-    return _result(layer, value, batch, time, site.node, confused)
+    result = _result(layer, value, batch, time, site.node, confused)
+    handed = frozenset({"assumed"} if assumed else ()) | (value.traits & HANDED if isinstance(value, Tensor) else set())
+    return with_traits(result, handed) if handed and result is not None else result
+
+
+HANDED = frozenset({"led"})
+"""What is said of a layer's input and holds for its output."""
+
+
+def with_traits(value: Value, traits: frozenset[str]) -> Value:
+    """The tensors in what a layer returns, marked."""
+    if isinstance(value, Tup):
+        return Tup(tuple(with_traits(item, traits) for item in value.items), value.is_list, value.kind)
+    return Tensor(value.axes, value.origin, value.traits | traits) if isinstance(value, Tensor) else value
+
+
+def _rank(site: Site, layer: Recurrent, state: Value | None) -> int:
+    """The rank of an unknown input: what the other calls seen at this place have, or else that of a batch.
+
+    A state of (rows, hidden) is that of a single sequence.
+    """
+    usual = 2 if layer.is_cell else 3
+    if site.vm.ranks.get(id(site.node)) == {usual - 1}:
+        return usual - 1
+    states = [value for _, value in given_states(layer, state)]
+    alone = [each for each in states if isinstance(each, Tensor) and each.rank == 2 and each.sizes[0] == layer.rows]
+    return 2 if states and not layer.is_cell and len(alone) == len(states) else usual
 
 
 def _sample_sizes(layer: Recurrent, value: Tensor) -> tuple[Dim | None, Dim | None]:

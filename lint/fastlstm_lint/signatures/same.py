@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..dims import words
-from ..values import Opaque, Tensor, Value, resolve
+from ..values import Opaque, Same, Tensor, Value, resolve
 from .registry import Site, function, method, tensor_op
 
 COPIES = words(
@@ -40,6 +42,8 @@ def log(site: Site, input: Value) -> Value | None:
 @method("detach", "detach_")
 def detached(site: Site, input: Value) -> Value | None:
     source = resolve(input)
+    if isinstance(source, Opaque):
+        return Same(source)
     return with_trait(source, "detached") if isinstance(source, Tensor) else source
 
 
@@ -80,7 +84,10 @@ def _filled_in_place(site: Site, tensor: Value, name: str, trait: set[str]) -> V
     source = resolve(tensor)
     if not isinstance(source, Tensor) or "created" not in source.traits:
         return source
-    result = Tensor(source.axes, source.origin, frozenset({"created"} | trait))
+    origin = source.origin
+    if origin is not None and trait:
+        origin = replace(origin, drawn=site.node, inside=site.vm.in_model())
+    result = Tensor(source.axes, origin, frozenset({"created"} | trait))
     if (node := site.nodes.get(name)) is not None:
         site.vm.rebind(node, result)
     return result

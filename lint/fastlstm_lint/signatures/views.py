@@ -278,7 +278,7 @@ def size(site: Site, input: Value, dim: Value | None = None) -> Value | None:
     number = int_of(dim)
     if dim is None:
         return SizesOf(source)
-    return None if number is None else Num(source.size(number))
+    return None if number is None else Num(size := source.size(number), Axis.of(size))
 
 
 @method("dim", "ndimension")
