@@ -199,6 +199,66 @@ def test_good_imports_raise_no_complaint(tmp_path: Path) -> None:
     assert complaints(Tower("fastlstm", tmp_path, FASTLSTM.floors, FASTLSTM.door, FASTLSTM.outside)) == []
 
 
+def imported_at_run_time(source: str, module: str, is_package: bool) -> Iterator[str]:
+    """The names that a module imports when it runs, inside functions too; not what only a type checker reads."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    yield from (name for _, name in imports(ast.unparse(tree), module, is_package))
+
+
+def circles(tower: Tower) -> list[list[str]]:
+    """The groups of modules of a tower each of which reaches all others of its group by imports."""
+    sources: dict[str, tuple[str, bool]] = {}
+    for path in tower.folder.rglob("*.py"):
+        parts = path.relative_to(tower.folder).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join((tower.package, *(parts[:-1] if is_package else parts)))
+        sources[name] = path.read_text(encoding="utf-8"), is_package
+    edges: dict[str, set[str]] = {}
+    for module, (source, is_package) in sources.items():
+        edges[module] = set()
+        for name in imported_at_run_time(source, module, is_package):
+            target = name if name in sources else name.rpartition(".")[0]
+            # A package's own `from . import part` is how it opens; the part may not import the package.
+            if target in sources and target != module and target != tower.package:
+                edges[module].add(target)
+    reached = {module: _reached(module, edges) for module in edges}
+    groups = {frozenset(b for b in reached[a] if a in reached[b]) | {a} for a in edges if a in reached[a]}
+    return sorted(sorted(group) for group in groups)
+
+
+def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    todo = list(edges[start])
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found.add(module)
+            todo += edges[module]
+    return found
+
+
+@pytest.mark.parametrize("tower", [FASTLSTM, LINT], ids=lambda tower: tower.package)
+def test_no_modules_import_each_other_in_a_circle(tower: Tower) -> None:
+    assert circles(tower) == []
+
+
+def test_a_planted_circle_is_found_inside_a_room_and_inside_functions(tmp_path: Path) -> None:
+    room = tmp_path / "engine"
+    room.mkdir()
+    (room / "__init__.py").write_text("from . import a\n")
+    (room / "a.py").write_text("def run():\n    from .b import run\n    return run()\n")
+    (room / "b.py").write_text("from .c import stop\n")
+    (room / "c.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from . import a\n")
+    assert circles(Tower("fastlstm", tmp_path, FASTLSTM.floors, 7)) == []
+    (room / "c.py").write_text("def stop():\n    from . import a\n")
+    assert circles(Tower("fastlstm", tmp_path, FASTLSTM.floors, 7)) == [
+        ["fastlstm.engine.a", "fastlstm.engine.b", "fastlstm.engine.c"]
+    ]
+
+
 PROMISES = {
     "import fastlstm": {"numba", "llvmlite", "torch", "scipy", "libcst"},
     "import fastlstm_lint": {"numba", "llvmlite", "numpy", "torch"},

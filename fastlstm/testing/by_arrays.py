@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .dependence import CHANGE_NOISE, GRADIENT_NOISE, TRIALS, Trial, pick, replacement
+from .trial import CHANGE_NOISE, GRADIENT_NOISE, TRIALS, Trial, pick, replacement
 
 Answer = tuple[ndarray | None, float, str]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-from .dependence import CHANGE_NOISE, GRADIENT_NOISE, TRIALS, Trial, pick, replacement
+from .trial import CHANGE_NOISE, GRADIENT_NOISE, TRIALS, Trial, pick, replacement
 
 Answer = tuple[ndarray | None, float, str]
 

@@ -97,7 +97,7 @@ def collect(
             for problem in check(fact):  # type: ignore[attr-defined]
                 problems.setdefault((rule.code, id(problem.node)), (rule, problem))
 
-    Machine(module, listen, None if imports is None else imports.home).run()
+    Machine(module, listen, None if imports is None else imports.home).walk()
     return place(Positions(module, source), path, list(problems.values()), imports) if problems else []
 
 

@@ -148,6 +148,3 @@ class Misused(Fact):
 
     value: Value
     use: str
-
-
-AnyFact = Fact

@@ -166,6 +166,7 @@ class Class(Value):
     name: str
     bases: tuple[Value, ...]
     body: dict[str, Value] = field(default_factory=dict)
+    reassigned: frozenset[str] | None = None  # attributes that methods beside `__init__` assign, once asked for
 
     def find(self, name: str) -> Value | None:
         """An attribute of the class or of its bases, nearest first."""

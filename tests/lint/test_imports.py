@@ -151,7 +151,7 @@ def test_only_the_linted_file_is_entered(folder: Path) -> None:
     text = f"{HEADER}from package.layers import Encoder, swap\n\n\ndef mine(x):\n    return Encoder(5)(swap(x))\n"
     facts: list[Fact] = []
     machine = Machine(cst.parse_module(text), facts.append, Imports(SourceTree([folder]), "model.py").home)
-    machine.run()
+    machine.walk()
     assert [function.name for function in machine.defined] == ["mine"]
     assert machine.classes == []
     assert facts

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..dims import Dim, Invented
 from ..values import NONE, Class, Const, Flag, Instance, Num, Opaque, SizesOf, Tup, Value, resolve
+from .objects import is_module_class, make_instance
 from .scope import Frame, Scope
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
 class Arguments:
@@ -27,7 +24,7 @@ class Arguments:
         self.complete = True
 
 
-def read_arguments(vm: Machine, node: cst.Call) -> Arguments:
+def read_arguments(vm: Walk, node: cst.Call) -> Arguments:
     """Evaluate the arguments of a call, in order."""
     found = Arguments()
     for argument in node.args:
@@ -54,7 +51,7 @@ def read_arguments(vm: Machine, node: cst.Call) -> Arguments:
 
 
 def bind_parameters(
-    vm: Machine,
+    vm: Walk,
     params: cst.Parameters,
     scope: Scope,
     positional: list[Value],
@@ -87,13 +84,11 @@ def bind_parameters(
         scope.names[params.star_kwarg.name.value] = Opaque("kwargs")
 
 
-def _namesake(vm: Machine, name: str, scope: Scope) -> Class | None:
+def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
     """The only module class of the file that a parameter is named after: `encoder` for `Encoder` or `EncoderRNN`."""
     word = name.replace("_", "").lower()
     if len(vm.frames) > 2 or len(word) < 4:
         return None
-    from .objects import is_module_class
-
     found = []
     top = scope.top
     for called in list(top.names):
@@ -111,7 +106,7 @@ def _stem(name: str) -> str:
     return word
 
 
-def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool, own: Class | None) -> Value:
+def _default(vm: Walk, param: cst.Param, defaults: Scope, open_call: bool, own: Class | None) -> Value:
     """The default of a parameter. Where the caller is not seen, a default is remembered but not believed.
 
     `own` is the class whose method it is: no parameter is taken for another object of that class.
@@ -122,8 +117,6 @@ def _default(vm: Machine, param: cst.Param, defaults: Scope, open_call: bool, ow
         if cls is None or cls is own or cls in vm.guessed:  # `class Encoder: def __init__(self, encoder)` would not end
             return Opaque(name)
         vm.guessed.append(cls)
-        from .objects import make_instance
-
         instance = make_instance(vm, cls, [], {}, entry=True)
         vm.guessed.pop()
         return instance

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..values import Instance, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
-from .lists import rebind, replaced
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .lists import replaced
+from .walk import Walk
 
 
-def assign(vm: Machine, target: cst.CSTNode, value: Value) -> None:
+def assign(vm: Walk, target: cst.CSTNode, value: Value) -> None:
     """Bind `value` to an assignment target."""
     if vm.watch is not None:
         vm.watch(target, value)
     bind(vm, target, value)
 
 
-def bind(vm: Machine, target: cst.CSTNode, value: Value) -> None:
+def bind(vm: Walk, target: cst.CSTNode, value: Value) -> None:
     """Bind `value` to an assignment target that no reader is told of."""
     if isinstance(target, cst.Name):
         scope = vm.frame.scope
@@ -39,7 +35,13 @@ def bind(vm: Machine, target: cst.CSTNode, value: Value) -> None:
         _store(vm, target, value)
 
 
-def delete(vm: Machine, target: cst.BaseExpression) -> None:
+def rebind(vm: Walk, target: cst.BaseExpression, value: Value) -> None:
+    """Let the expression that held a value hold what it was changed into."""
+    if isinstance(target, (cst.Name, cst.Attribute)):
+        bind(vm, target, value)
+
+
+def delete(vm: Walk, target: cst.BaseExpression) -> None:
     """`del name`, `del list[i]`."""
     if isinstance(target, cst.Name):
         vm.frame.scope.names.pop(target.value, None)
@@ -47,7 +49,7 @@ def delete(vm: Machine, target: cst.BaseExpression) -> None:
         rebind(vm, target.value, Opaque("list"))
 
 
-def _store(vm: Machine, target: cst.Subscript, value: Value) -> None:
+def _store(vm: Walk, target: cst.Subscript, value: Value) -> None:
     """`base[i] = value`: a list is another one afterwards; a tensor keeps its shape."""
     base = resolve(vm.evaluate(target.value))
     index = target.slice[0].slice if len(target.slice) == 1 else None
@@ -68,7 +70,7 @@ def _named(value: Value, name: str) -> Value:
     return value
 
 
-def _unpack(vm: Machine, target: cst.Tuple | cst.List, value: Value) -> None:
+def _unpack(vm: Walk, target: cst.Tuple | cst.List, value: Value) -> None:
     elements = target.elements
     starred = [i for i, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
     value = resolve(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..dims import Dim
@@ -29,12 +27,10 @@ from ..values import (
 )
 from .imports import FileModule, member
 from .objects import bind_method
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
+def attribute(vm: Walk, node: cst.CSTNode, base: Value, name: str) -> Value:
     """`base.name`."""
     base = resolve(base)
     if isinstance(base, Name):
@@ -66,7 +62,7 @@ def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
         return Method(base, name)
     if isinstance(base, Packed):
         if name in ("shape", "ndim", "size", "dim", "view", "reshape", "transpose", "permute", "squeeze", "contiguous"):
-            vm.emit(Misused(node, vm.where(), base, f".{name}"))
+            vm.emit(Misused(node, vm.where(), value=base, use=f".{name}"))
         return Method(base, name)
     if isinstance(base, FileModule):
         return member(vm, base, name)
@@ -76,16 +72,14 @@ def attribute(vm: Machine, node: cst.CSTNode, base: Value, name: str) -> Value:
     return Method(base, name)
 
 
-def _instance_attribute(vm: Machine, base: Instance, name: str) -> Value:
+def _instance_attribute(vm: Walk, base: Instance, name: str) -> Value:
     if name in base.attributes:
         return base.attributes[name]
     found = base.cls.find(name)
     if isinstance(found, Function):
         bound = bind_method(found, base)
         if isinstance(bound, Function) and bound.decorator == "property":
-            from .calls import call_function
-
-            return call_function(vm, bound, [], {})
+            return vm.call(bound, [], {})
         return bound
     if found is not None:
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..dims import Dim
@@ -11,12 +9,10 @@ from ..values import NONE, Num, Opaque, Tensor, Value, dim_of
 from .join import join
 from .scope import Snapshot
 from .truth import by_flag, tested_for_none
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def merge(vm: Machine, other: Snapshot, test: cst.BaseExpression | None = None, tested: Value = NONE) -> None:
+def merge(vm: Walk, other: Snapshot, test: cst.BaseExpression | None = None, tested: Value = NONE) -> None:
     """Join the frame's present state with `other`, the state at the end of the path that `test` led to."""
     frame = vm.frame
     if not other.alive:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from ..dims import Dim
 from ..values import Axis, Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .attributes import attribute
+from .items import length_of
+from .walk import Walk
 
 
 def call_builtin(
-    vm: Machine, node: cst.Call, name: str, arguments: Sequence[Value], nodes: Sequence[cst.BaseExpression]
+    vm: Walk, node: cst.Call, name: str, arguments: Sequence[Value], nodes: Sequence[cst.BaseExpression]
 ) -> Value | None:
     """The value of a call of a built-in function; None where nothing is known."""
-    from .items import length_of
-
     first = resolve(arguments[0]) if arguments else None
     if first is None:
         return None
@@ -56,8 +53,6 @@ def call_builtin(
             return Num(Dim.of(max(found) if name == "max" else min(found)))
         return None
     if name == "getattr" and len(arguments) > 1 and isinstance(arguments[1], Const):
-        from .attributes import attribute
-
         word = arguments[1].value
         return attribute(vm, node, first, word) if isinstance(word, str) and word.isidentifier() else None
     return None

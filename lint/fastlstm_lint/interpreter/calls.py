@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -23,37 +22,33 @@ from ..values import (
     resolve,
 )
 from .arguments import Arguments, bind_parameters, read_arguments
+from .assign import rebind
+from .attributes import attribute
 from .builtin import call_builtin
 from .imports import FileModule, canonical
 from .join import join_all
-from .lists import changed, rebind
+from .lists import changed
 from .objects import bind_method, make_instance
 from .scope import Frame, Scope
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def call(vm: Machine, node: cst.Call) -> Value:
+def call(vm: Walk, node: cst.Call) -> Value:
     """The value of a call expression."""
     if isinstance(node.func, cst.Attribute):
         if _is_super(node.func.value):
             return _call_super(vm, node, node.func.attr.value)
         base = resolve(vm.evaluate(node.func.value))
-        vm.receivers[id(node)] = base
+        vm.receivers[node] = base
         if not isinstance(base, (Name, Instance, Class, FileModule)):
             return _call_method(vm, node, base, node.func.attr.value)
-        from .attributes import attribute
-
         callee = attribute(vm, node.func, base, node.func.attr.value)
     else:
         callee = vm.evaluate(node.func)
     return apply(vm, node, callee, read_arguments(vm, node))
 
 
-def _call_method(vm: Machine, node: cst.Call, base: Value, name: str) -> Value:
-    from .attributes import attribute
-
+def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
     arguments = read_arguments(vm, node)
     if isinstance(base, (Recurrent, Module)):
         if name in ("forward", "__call__"):
@@ -77,7 +72,7 @@ def _call_method(vm: Machine, node: cst.Call, base: Value, name: str) -> Value:
     return Opaque("?")
 
 
-def apply(vm: Machine, node: cst.Call, callee: Value, arguments: Arguments) -> Value:
+def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Value:
     """Call a value with arguments that have been read."""
     if isinstance(callee, Function):
         return call_function(vm, callee, arguments.positional, arguments.keywords, complete=arguments.complete)
@@ -103,7 +98,7 @@ def apply(vm: Machine, node: cst.Call, callee: Value, arguments: Arguments) -> V
     return Opaque("?")
 
 
-def _call_library(vm: Machine, node: cst.Call, callee: Name, arguments: Arguments) -> Value:
+def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) -> Value:
     names = [canonical(choice) for choice in callee.choices]
     if names[0].startswith("builtins."):
         value = call_builtin(vm, node, names[0].removeprefix("builtins."), arguments.positional, arguments.nodes)
@@ -120,7 +115,7 @@ def _is_super(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "super"
 
 
-def _call_super(vm: Machine, node: cst.Call, name: str) -> Value:
+def _call_super(vm: Walk, node: cst.Call, name: str) -> Value:
     arguments = read_arguments(vm, node)
     instance = vm.frame.instance
     owner = getattr(vm.frame.node, "owner", None)
@@ -136,7 +131,7 @@ def _call_super(vm: Machine, node: cst.Call, name: str) -> Value:
 
 
 def call_function(
-    vm: Machine,
+    vm: Walk,
     function: Function,
     positional: Sequence[Value],
     keywords: dict[str, Value],
@@ -148,7 +143,7 @@ def call_function(
     node = function.node
     if not vm.may_call(function.scope) or sum(frame.node is function for frame in vm.frames) or _running(vm, node):
         return Opaque("?")
-    vm.called.add(id(node))
+    vm.called.add(node)
     instance = function.bound if isinstance(function.bound, Instance) else None
     given = [function.bound, *positional] if function.bound is not None else list(positional)
     scope = Scope(function.scope)
@@ -167,10 +162,8 @@ def call_function(
     if vm.watch is not None:
         for param in (*node.params.posonly_params, *node.params.params, *node.params.kwonly_params):
             vm.watch(param, scope.names[param.name.value])
-    from .statements import run_block
-
     left = vm.leave(scope)
-    run_block(vm, node.body)
+    vm.run(node.body.body)
     vm.come_back(left)
     vm.frames.pop()
     if frame.alive and not frame.returns:
@@ -180,5 +173,5 @@ def call_function(
     return join_all(frame.returns, function.name)
 
 
-def _running(vm: Machine, node: cst.CSTNode) -> bool:
+def _running(vm: Walk, node: cst.CSTNode) -> bool:
     return any(isinstance(frame.node, Function) and frame.node.node is node for frame in vm.frames)

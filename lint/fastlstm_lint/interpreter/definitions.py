@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..values import Class, Function, Opaque, Value
 from .scope import Frame, Scope
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def define_function(vm: Machine, statement: cst.FunctionDef) -> None:
+def define_function(vm: Walk, statement: cst.FunctionDef) -> None:
     frame = vm.frame
     name = statement.name.value
     function = Function(statement, frame.scope, name=name)
@@ -32,15 +28,13 @@ def define_function(vm: Machine, statement: cst.FunctionDef) -> None:
     frame.scope.names[name] = value
 
 
-def define_class(vm: Machine, statement: cst.ClassDef) -> None:
+def define_class(vm: Walk, statement: cst.ClassDef) -> None:
     frame = vm.frame
     bases = tuple(vm.evaluate(argument.value) for argument in statement.bases if argument.star == "")
     cls = Class(statement, frame.scope, statement.name.value, bases)
     inner = Frame(Scope(frame.scope), statement.name.value, node=statement)
     vm.frames.append(inner)
-    from .statements import run_block
-
-    run_block(vm, statement.body)
+    vm.run(statement.body.body)
     vm.frames.pop()
     cls.body = inner.scope.names
     for value in cls.body.values():

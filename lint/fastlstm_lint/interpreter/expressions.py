@@ -6,7 +6,7 @@ import ast
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import libcst as cst
 
@@ -24,12 +24,10 @@ from ..values import (
 from . import calls
 from .assign import assign
 from .attributes import attribute
-from .items import evaluate_subscript, item_of, length_of
+from .items import evaluate_subscript, length_of
 from .operators import evaluate_binary, evaluate_boolean, evaluate_comparison, evaluate_conditional, evaluate_unary
 from .scope import Frame, Scope
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 BUILTINS = frozenset(
     words(
@@ -40,23 +38,17 @@ BUILTINS = frozenset(
 )
 
 
-def evaluate(vm: Machine, node: cst.BaseExpression) -> Value:
-    """The value of an expression; an unknown for whatever is not understood."""
-    handler = vm.handlers.get(type(node))
-    return Opaque("?") if handler is None else handler(vm, node)
-
-
-def _name(vm: Machine, node: cst.Name) -> Value:
+def _name(vm: Walk, node: cst.Name) -> Value:
     if node.value in CONSTANTS:
         return CONSTANTS[node.value]
     return vm.lookup(node.value)
 
 
-def _integer(vm: Machine, node: cst.Integer) -> Value:
+def _integer(vm: Walk, node: cst.Integer) -> Value:
     return Num(Dim.of(int(node.value, 0)))
 
 
-def _literal(vm: Machine, node: cst.Float | cst.SimpleString) -> Value:
+def _literal(vm: Walk, node: cst.Float | cst.SimpleString) -> Value:
     return Const(_evaluated(node.value))
 
 
@@ -68,18 +60,18 @@ def _evaluated(text: str) -> Any:
         return ast.literal_eval(text)
 
 
-def _ellipsis(vm: Machine, node: cst.Ellipsis) -> Value:
+def _ellipsis(vm: Walk, node: cst.Ellipsis) -> Value:
     return Const(...)
 
 
-def _text(vm: Machine, node: cst.BaseExpression) -> Value:
+def _text(vm: Walk, node: cst.BaseExpression) -> Value:
     return Opaque("text")
 
 
-def _sequence(vm: Machine, node: cst.Tuple | cst.List) -> Value:
+def _sequence(vm: Walk, node: cst.Tuple | cst.List) -> Value:
     items: list[Value] = []
     for element in node.elements:
-        value = evaluate(vm, element.value)
+        value = vm.evaluate(element.value)
         if isinstance(element, cst.StarredElement):
             if not isinstance(value, Tup):
                 return Opaque("items")
@@ -89,61 +81,61 @@ def _sequence(vm: Machine, node: cst.Tuple | cst.List) -> Value:
     return Tup(tuple(items), isinstance(node, cst.List))
 
 
-def _mapping(vm: Machine, node: cst.Dict | cst.Set) -> Value:
+def _mapping(vm: Walk, node: cst.Dict | cst.Set) -> Value:
     for element in node.elements:
-        evaluate(vm, element.value)
+        vm.evaluate(element.value)
     return Opaque("mapping")
 
 
-def _attribute(vm: Machine, node: cst.Attribute) -> Value:
-    base = evaluate(vm, node.value)
+def _attribute(vm: Walk, node: cst.Attribute) -> Value:
+    base = vm.evaluate(node.value)
     return attribute(vm, node, base, node.attr.value)
 
 
-def _call(vm: Machine, node: cst.Call) -> Value:
+def _call(vm: Walk, node: cst.Call) -> Value:
     return calls.call(vm, node)
 
 
-def _lambda(vm: Machine, node: cst.Lambda) -> Value:
+def _lambda(vm: Walk, node: cst.Lambda) -> Value:
     return Function(node, vm.frame.scope, name="<lambda>")
 
 
-def _comprehension(vm: Machine, node: cst.ListComp | cst.GeneratorExp | cst.SetComp) -> Value:
+def _comprehension(vm: Walk, node: cst.ListComp | cst.GeneratorExp | cst.SetComp) -> Value:
     frame = vm.frame
     inner = Frame(Scope(frame.scope), frame.function, frame.instance, loops=(*frame.loops, node), node=frame.node)
     vm.frames.append(inner)
     length: Dim | None = None
     part: cst.CompFor | None = node.for_in
     while part is not None:
-        iterable = evaluate(vm, part.iter)
+        iterable = vm.evaluate(part.iter)
         length = length_of(iterable) if part is node.for_in and not part.ifs else None
-        assign(vm, part.target, item_of(vm, iterable, part.iter))
+        assign(vm, part.target, vm.item_of(iterable, part.iter))
         for condition in part.ifs:
-            evaluate(vm, condition.test)
+            vm.evaluate(condition.test)
         part = part.inner_for_in
-    item = evaluate(vm, node.elt)
+    item = vm.evaluate(node.elt)
     vm.frames.pop()
     return Many(item, length)
 
 
-def _dict_comprehension(vm: Machine, node: cst.DictComp) -> Value:
+def _dict_comprehension(vm: Walk, node: cst.DictComp) -> Value:
     return Opaque("mapping")
 
 
-def _walrus(vm: Machine, node: cst.NamedExpr) -> Value:
-    value = evaluate(vm, node.value)
+def _walrus(vm: Walk, node: cst.NamedExpr) -> Value:
+    value = vm.evaluate(node.value)
     assign(vm, node.target, value)
     return value
 
 
-def _inner(vm: Machine, node: cst.Await) -> Value:
-    evaluate(vm, node.expression)
+def _inner(vm: Walk, node: cst.Await) -> Value:
+    vm.evaluate(node.expression)
     return Opaque("?")
 
 
-def _yield(vm: Machine, node: cst.Yield) -> Value:
+def _yield(vm: Walk, node: cst.Yield) -> Value:
     if isinstance(node.value, cst.BaseExpression):
-        evaluate(vm, node.value)
+        vm.evaluate(node.value)
     vm.frame.returns.append(Opaque("generator"))
     return Opaque("?")
 

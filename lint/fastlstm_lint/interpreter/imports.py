@@ -5,16 +5,12 @@ Of another file only those top-level statements are walked that bind a name that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
-
 import libcst as cst
 
 from ..values import Name, Value
+from .program import SourceFile, SourceStatement
 from .scope import Frame, Pending, Scope
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 SAME_AS = {
     "torch.nn.modules.rnn": "torch.nn",
@@ -25,34 +21,6 @@ SAME_AS = {
     "tensor": "torch",
 }
 """Modules whose names are those of another one, as far as shapes are concerned."""
-
-
-class SourceStatement(Protocol):
-    """A top-level statement of a file."""
-
-    @property
-    def lines(self) -> int: ...
-    @property
-    def module(self) -> cst.Module | None: ...
-
-
-class SourceOutline(Protocol):
-    """The statements of a file by the names they bind, and the modules whose names it takes over."""
-
-    @property
-    def statements(self) -> Mapping[str, Sequence[SourceStatement]]: ...
-    @property
-    def stars(self) -> Sequence[tuple[str, int]]: ...
-
-
-class SourceFile(Protocol):
-    """A file of the linted program, or a folder of them; see `fastlstm_lint.sources`."""
-
-    @property
-    def outline(self) -> SourceOutline: ...
-    def find(self, module: str, level: int) -> SourceFile | None: ...
-    def submodule(self, name: str) -> SourceFile | None: ...
-    def exported(self) -> Iterable[str]: ...
 
 
 class FileModule(Value):
@@ -69,16 +37,16 @@ class FileScope(Scope):
 
     __slots__ = ("_begun", "file", "vm")
 
-    def __init__(self, vm: Machine, file: SourceFile) -> None:
+    def __init__(self, vm: Walk, file: SourceFile) -> None:
         super().__init__()
         self.vm, self.file = vm, file
-        self._begun: set[int] = set()
+        self._begun: set[SourceStatement] = set()
 
     def load(self, name: str) -> Value | None:
         outline = self.file.outline
         for statement in outline.statements.get(name, ()):
-            if id(statement) not in self._begun:
-                self._begun.add(id(statement))
+            if statement not in self._begun:
+                self._begun.add(statement)
                 self._walk(statement)
         if (value := self.own(name)) is not None:
             return value
@@ -90,15 +58,13 @@ class FileScope(Scope):
         return None
 
     def _walk(self, statement: SourceStatement) -> None:
-        from .statements import run_body
-
         vm = self.vm
         module = statement.module if vm.may_parse(statement.lines) else None
         if module is None:
             return
         frames, vm.frames = vm.frames, [Frame(self, "<module>", node=module)]
         left = vm.leave(self)
-        run_body(vm, module.body)
+        vm.run(module.body)
         vm.come_back(left)
         vm.frames = frames
 
@@ -123,7 +89,7 @@ def canonical(full: str) -> str:
     return full
 
 
-def import_plain(vm: Machine, statement: cst.Import) -> None:
+def import_plain(vm: Walk, statement: cst.Import) -> None:
     """`import a.b as c`."""
     for alias in statement.names:
         full = dotted(alias.name)
@@ -131,15 +97,15 @@ def import_plain(vm: Machine, statement: cst.Import) -> None:
         target = full if named else full.split(".")[0]
         name = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else target
         source = None if vm.file is None else vm.file.find(target, 0)
-        vm.frame.scope.names[name] = vm.library(target) if source is None else module_of(vm, source, target)
+        vm.frame.scope.names[name] = Name((target,)) if source is None else module_of(vm, source, target)
 
 
-def module_of(vm: Machine, source: SourceFile, full: str) -> FileModule:
+def module_of(vm: Walk, source: SourceFile, full: str) -> FileModule:
     """The module object of a file."""
     return FileModule(vm.scope_of(source), full)
 
 
-def member(vm: Machine, module: FileModule, name: str) -> Value:
+def member(vm: Walk, module: FileModule, name: str) -> Value:
     """`module.name`: what the file binds, or a submodule."""
     value = module.scope.get(name)
     if value is not None:
@@ -149,7 +115,7 @@ def member(vm: Machine, module: FileModule, name: str) -> Value:
     return Name((full,)) if source is None else module_of(vm, source, full)
 
 
-def import_from(vm: Machine, statement: cst.ImportFrom) -> None:
+def import_from(vm: Walk, statement: cst.ImportFrom) -> None:
     """`from a.b import c as d`; a file of the program is asked for its names."""
     module = dotted(statement.module)
     level = len(statement.relative)

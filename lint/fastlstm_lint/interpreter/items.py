@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..dims import Dim, Invented
@@ -28,12 +26,10 @@ from ..values import (
 )
 from .imports import dotted
 from .join import join
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def evaluate_subscript(vm: Machine, node: cst.Subscript) -> Value:
+def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
     base = resolve(vm.evaluate(node.value))
     items = tuple(_index_item(vm, element.slice) for element in node.slice)
     if isinstance(base, Tensor):
@@ -41,7 +37,7 @@ def evaluate_subscript(vm: Machine, node: cst.Subscript) -> Value:
     if isinstance(base, Packed):
         # It is a named tuple: items 0 to 3 are its fields.
         if len(items) != 1 or isinstance(items[0], Range) or (int_of(items[0]) or 0) < 0:
-            vm.emit(Misused(node, vm.where(), base, "an index"))
+            vm.emit(Misused(node, vm.where(), value=base, use="an index"))
         return Opaque("?")
     if len(items) == 1:
         return pick(base, items[0])
@@ -82,7 +78,7 @@ def pick(base: Value, item: Value) -> Value:
     return Opaque("?")
 
 
-def _index_item(vm: Machine, item: cst.BaseSlice) -> Value:
+def _index_item(vm: Walk, item: cst.BaseSlice) -> Value:
     if isinstance(item, cst.Index):
         return vm.evaluate(item.value)
     assert isinstance(item, cst.Slice)
@@ -111,7 +107,7 @@ def length_of(value: Value) -> Dim | None:
     return None
 
 
-def item_of(vm: Machine, iterable: Value, node: cst.BaseExpression) -> Value:
+def item_of(vm: Walk, iterable: Value, node: cst.BaseExpression) -> Value:
     """What the first turn of a loop over `iterable` sees."""
     iterable = resolve(iterable)
     if isinstance(iterable, Tensor) and iterable.rank:

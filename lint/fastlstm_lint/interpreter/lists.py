@@ -6,21 +6,16 @@ Values are never changed in place, so that a branch can be undone: the name is b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import libcst as cst
 
 from ..values import Many, Module, Opaque, Tup, Value, int_of, resolve
 from .join import join, join_all
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "appendleft"})
 """The methods of a list, and of nn.ModuleList, that change it."""
 
 
-def changed(vm: Machine, base: Value, name: str, given: Sequence[Value]) -> Value | None:
+def changed(vm: Walk, base: Value, name: str, given: Sequence[Value]) -> Value | None:
     """The list that `base` is after one of its methods; None where the call changes no list.
 
     In a loop the number of turns is not known: what is appended there makes a list of unknown length.
@@ -38,7 +33,7 @@ def changed(vm: Machine, base: Value, name: str, given: Sequence[Value]) -> Valu
     return Opaque("list")
 
 
-def added(vm: Machine, base: Tup | Many, other: Value) -> Value:
+def added(vm: Walk, base: Tup | Many, other: Value) -> Value:
     """`base += other`."""
     other = resolve(other)
     if isinstance(other, Tup):
@@ -49,7 +44,7 @@ def added(vm: Machine, base: Tup | Many, other: Value) -> Value:
     return Many(join_all([*items, other.item], "item"))
 
 
-def extended(vm: Machine, base: Tup | Many, more: tuple[Value, ...]) -> Value:
+def extended(vm: Walk, base: Tup | Many, more: tuple[Value, ...]) -> Value:
     """A list with further items at its end."""
     if isinstance(base, Tup) and not vm.frame.loops:
         return Tup(base.items + more, True)
@@ -68,11 +63,3 @@ def replaced(base: Value, at: Value, value: Value) -> Value | None:
         return Opaque("list")
     items[index] = value
     return Tup(tuple(items), True)
-
-
-def rebind(vm: Machine, target: cst.BaseExpression, value: Value) -> None:
-    """Let the expression that held a list hold the changed one."""
-    from .assign import bind
-
-    if isinstance(target, (cst.Name, cst.Attribute)):
-        bind(vm, target, value)

@@ -6,18 +6,19 @@ with unknown arguments, `forward` first. Nothing of the program is ever executed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import libcst as cst
 
-from ..facts import AnyFact, Where
+from ..facts import Fact, Where
 from ..values import Class, Function, Instance, Name, Opaque, Value
-from . import arguments, calls, expressions, items, lists, objects, statements
-from .imports import FileScope, SourceFile
+from . import arguments, assign, calls, expressions, items, objects, statements
+from .imports import FileScope
+from .program import SourceFile
 from .scope import Frame, Scope
+from .walk import Walk, Watch
 
-Listener = Callable[[AnyFact], None]
-Watch = Callable[[cst.CSTNode, Value], None]
+Listener = Callable[[Fact], None]
 
 CUSTOMARY = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
 """What these names mean where nothing defines them: the import is behind a `*`, or in another part of a notebook."""
@@ -36,7 +37,7 @@ DEPTH = 12
 """Calls followed inside calls. Deeper nests were not seen in 220 files of recurrent code."""
 
 
-class Machine:
+class Machine(Walk):
     """One walk through one module. `emit` receives every fact; `home` is its file, to find what it imports."""
 
     def __init__(self, module: cst.Module, emit: Listener, home: SourceFile | None = None) -> None:
@@ -51,19 +52,18 @@ class Machine:
         self.frames: list[Frame] = [Frame(self.scope, "<module>", node=module)]
         self.defined: list[Function] = []
         self.classes: list[Class] = []
-        self.called: set[int] = set()
-        self.receivers: dict[int, Value] = {}
-        self.ranks: dict[int, set[int]] = {}  # of what layers are given, by the call, where the program says it
+        self.called: set[cst.CSTNode] = set()
+        self.receivers: dict[cst.Call, Value] = {}
+        self.ranks: dict[cst.CSTNode, set[int]] = {}
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
-        self.handlers = expressions.HANDLERS
 
     @property
     def frame(self) -> Frame:
         return self.frames[-1]
 
-    def run(self) -> None:
+    def walk(self) -> None:
         """Visit everything."""
         self.declare()
         self.enter()
@@ -73,31 +73,48 @@ class Machine:
         for cls in self.classes:
             self._enter_class(cls)
         for function in self.defined:
-            if id(function.node) not in self.called and function.owner is None:
-                calls.call_function(self, function, [], {}, entry=True)
+            if function.node not in self.called and function.owner is None:
+                self.call(function, [], {}, entry=True)
 
     def declare(self) -> None:
         """Run the module's top level only, for the names it defines; facts are dropped."""
-        statements.run_body(self, self.module.body)
+        self.run(self.module.body)
 
     def _enter_class(self, cls: Class) -> None:
         self.frames = self.frames[:1]
         methods = [value for value in cls.body.values() if isinstance(value, Function)]
-        if all(id(method.node) in self.called and method.name != "forward" for method in methods):
+        if all(method.node in self.called and method.name != "forward" for method in methods):
             return
         instance = objects.make_instance(self, cls, [], {}, entry=True)
         if not isinstance(instance, Instance):
             return
         for method in sorted(methods, key=lambda method: method.name != "forward"):
-            if id(method.node) in self.called and method.name != "forward":
+            if method.node in self.called and method.name != "forward":
                 continue
             bound = objects.bind_method(method, instance)
             if isinstance(bound, Function):
-                calls.call_function(self, bound, [], {}, entry=True)
+                self.call(bound, [], {}, entry=True)
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
         """The value of an expression."""
-        return expressions.evaluate(self, node)
+        handler = expressions.HANDLERS.get(type(node))
+        return Opaque("?") if handler is None else handler(self, node)
+
+    def run(self, body: Sequence[cst.CSTNode]) -> None:
+        """Run statements until the path ends."""
+        statements.run_body(self, body)
+
+    def call(
+        self,
+        function: Function,
+        positional: Sequence[Value],
+        keywords: dict[str, Value],
+        *,
+        complete: bool = True,
+        entry: bool = False,
+    ) -> Value:
+        """Follow a call into the program's own code; with `entry`, parameters not given are unknown."""
+        return calls.call_function(self, function, positional, keywords, complete=complete, entry=entry)
 
     def item_of(self, iterable: Value, node: cst.BaseExpression) -> Value:
         """What iterating over a value yields first."""
@@ -112,7 +129,7 @@ class Machine:
 
     def rebind(self, node: cst.BaseExpression, value: Value) -> None:
         """Let the name that held a value hold what a call made of it in place."""
-        lists.rebind(self, node, value)
+        assign.rebind(self, node, value)
 
     def spend(self) -> bool:
         """Count one statement; False when the file has used up its share."""
@@ -182,11 +199,8 @@ class Machine:
         instances = (frame.instance for frame in self.frames)
         return any(isinstance(each, Instance) and objects.is_module_class(each.cls) for each in instances)
 
-    def emit(self, fact: AnyFact) -> None:
+    def emit(self, fact: Fact) -> None:
         self.listener(fact)
-
-    def library(self, full: str) -> Name:
-        return Name((full,))
 
     def lookup(self, name: str) -> Value:
         """A name in the present scope; one that nothing defines is an unknown, the same at every mention."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from .. import signatures
 from ..layers import Recurrent
 from ..nodes import children
-from ..values import Class, Const, Function, Instance, Module, Opaque, Value
+from ..values import Class, Function, Instance, Module, Opaque, Value
 from .imports import canonical
-
-if TYPE_CHECKING:
-    from .machine import Machine
-
+from .walk import Walk
 
 MODULE_BASES = ("Module", "LightningModule", "PreTrainedModel", "Layer")
 
@@ -34,7 +30,7 @@ def is_module_class(cls: Class) -> bool:
 
 
 def make_instance(
-    vm: Machine,
+    vm: Walk,
     cls: Class,
     positional: Sequence[Value],
     keywords: dict[str, Value],
@@ -54,9 +50,7 @@ def make_instance(
     if isinstance(init, Function):
         bound = bind_method(init, instance)
         if isinstance(bound, Function):
-            from .calls import call_function
-
-            call_function(vm, bound, positional, keywords, complete=complete, entry=entry)
+            vm.call(bound, positional, keywords, complete=complete, entry=entry)
     for name in reassigned(cls):
         value = instance.attributes.get(name)
         if value is not None and not isinstance(value, (Recurrent, Module, Instance)):
@@ -66,9 +60,8 @@ def make_instance(
 
 def reassigned(cls: Class) -> frozenset[str]:
     """Attributes that a method other than `__init__` assigns: their value on entry is not the constructor's."""
-    cached = cls.body.get("#reassigned")
-    if isinstance(cached, Const):
-        return frozenset(cached.value)
+    if cls.reassigned is not None:
+        return cls.reassigned
     names: set[str] = set()
     for value in cls.body.values():
         if isinstance(value, Function) and value.name != "__init__":
@@ -80,8 +73,8 @@ def reassigned(cls: Class) -> frozenset[str]:
                     names.update(_self_attributes(targets))
                 elif isinstance(node, (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally, cst.ExceptHandler)):
                     stack.extend(children(node))
-    cls.body["#reassigned"] = Const(tuple(names))
-    return frozenset(names)
+    cls.reassigned = frozenset(names)
+    return cls.reassigned
 
 
 def _self_attributes(targets: Sequence[cst.CSTNode]) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import libcst as cst
 
 from ..dims import Dim, Symbol
@@ -11,17 +9,15 @@ from ..signatures import broadcast
 from ..values import Condition, Const, Num, Opaque, Tensor, Tup, Value, dim_of, int_of, resolve
 from .join import join
 from .truth import by_flag, compare, is_none, large_if_true, tested_for_none, truth
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def evaluate_binary(vm: Machine, node: cst.BinaryOperation) -> Value:
+def evaluate_binary(vm: Walk, node: cst.BinaryOperation) -> Value:
     left, right = vm.evaluate(node.left), vm.evaluate(node.right)
     return binary(vm, node, type(node.operator).__name__, left, right)
 
 
-def binary(vm: Machine, node: cst.CSTNode, operator: str, left: Value, right: Value) -> Value:
+def binary(vm: Walk, node: cst.CSTNode, operator: str, left: Value, right: Value) -> Value:
     """An arithmetic operator on two values; `operator` is libcst's name for it."""
     left, right = resolve(left), resolve(right)
     operator = operator.removesuffix("Assign")
@@ -58,7 +54,7 @@ def _arithmetic(operator: str, a: Dim, b: Dim) -> Value | None:
     return None
 
 
-def evaluate_unary(vm: Machine, node: cst.UnaryOperation) -> Value:
+def evaluate_unary(vm: Walk, node: cst.UnaryOperation) -> Value:
     value = resolve(vm.evaluate(node.expression))
     if isinstance(node.operator, cst.Not):
         answer = truth(value)
@@ -73,7 +69,7 @@ def evaluate_unary(vm: Machine, node: cst.UnaryOperation) -> Value:
     return Opaque("?")
 
 
-def evaluate_comparison(vm: Machine, node: cst.Comparison) -> Value:
+def evaluate_comparison(vm: Walk, node: cst.Comparison) -> Value:
     left = resolve(vm.evaluate(node.left))
     answers = []
     result: Value = Condition(_large(node, left) if len(node.comparisons) == 1 else frozenset())
@@ -97,7 +93,7 @@ def _large(node: cst.Comparison, left: Value) -> frozenset[Symbol]:
     return frozenset(size.symbols()) if above and size is not None else frozenset()
 
 
-def evaluate_boolean(vm: Machine, node: cst.BooleanOperation) -> Value:
+def evaluate_boolean(vm: Walk, node: cst.BooleanOperation) -> Value:
     left = vm.evaluate(node.left)
     answer = truth(left)
     is_and = isinstance(node.operator, cst.And)
@@ -111,7 +107,7 @@ def evaluate_boolean(vm: Machine, node: cst.BooleanOperation) -> Value:
     return Condition(large_if_true(left) | large_if_true(right))
 
 
-def evaluate_conditional(vm: Machine, node: cst.IfExp) -> Value:
+def evaluate_conditional(vm: Walk, node: cst.IfExp) -> Value:
     test = vm.evaluate(node.test)
     answer = truth(test)
     if answer is not None:

@@ -68,7 +68,7 @@ class Scope:
         return scope
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Frame:
     """One running function (or the module): its names, its `self`, and whether the current path still goes on."""
 

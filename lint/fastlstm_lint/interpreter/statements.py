@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import libcst as cst
 
@@ -14,14 +14,13 @@ from .branches import merge
 from .definitions import define_class, define_function
 from .imports import import_from, import_plain
 from .lists import added
+from .operators import binary
 from .scope import Snapshot
 from .truth import large_if_true, truth
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .walk import Walk
 
 
-def run_body(vm: Machine, body: Sequence[cst.CSTNode]) -> None:
+def run_body(vm: Walk, body: Sequence[cst.CSTNode]) -> None:
     """Run statements until the path ends."""
     frame = vm.frame
     for statement in body:
@@ -32,36 +31,33 @@ def run_body(vm: Machine, body: Sequence[cst.CSTNode]) -> None:
             handler(vm, statement)
 
 
-def run_block(vm: Machine, block: cst.BaseSuite) -> None:
-    run_body(vm, block.body)
+def _simple_line(vm: Walk, line: cst.SimpleStatementLine) -> None:
+    vm.run(line.body)
 
 
-def _simple_line(vm: Machine, line: cst.SimpleStatementLine) -> None:
-    run_body(vm, line.body)
-
-
-def _expression(vm: Machine, statement: cst.Expr) -> None:
+def _expression(vm: Walk, statement: cst.Expr) -> None:
     node = statement.value
     if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):  # a docstring
         return
     vm.evaluate(node)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-        source = vm.receivers.pop(id(node), None)
+        source = vm.receivers.pop(node, None)
         if source is not None:
-            vm.emit(Discarded(node, vm.where(), node, node.func.attr.value, source))
+            vm.emit(Discarded(node, vm.where(), call=node, method=node.func.attr.value, source=source))
 
 
-def _assign(vm: Machine, statement: cst.Assign) -> None:
+def _assign(vm: Walk, statement: cst.Assign) -> None:
     value = vm.evaluate(statement.value)
     for target in statement.targets:
         if isinstance(target.target, (cst.Tuple, cst.List)):
-            vm.emit(Unpacked(statement, vm.where(), value, target.target, statement.value))
+            vm.emit(Unpacked(statement, vm.where(), value=value, target=target.target, source=statement.value))
         elif isinstance(value, Num) and isinstance(target.target, cst.Name):
-            vm.emit(Named(statement, vm.where(), target.target.value, value.dim, _measured(vm, statement.value)))
+            measured = _measured(vm, statement.value)
+            vm.emit(Named(statement, vm.where(), name=target.target.value, size=value.dim, tensor=measured))
         assign(vm, target.target, value)
 
 
-def _measured(vm: Machine, node: cst.BaseExpression) -> Tensor | None:
+def _measured(vm: Walk, node: cst.BaseExpression) -> Tensor | None:
     """The tensor whose size an expression takes: `x.size(0)`, `x.shape[0]`, `len(x)`."""
     base: cst.BaseExpression | None = None
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "size":
@@ -76,14 +72,12 @@ def _measured(vm: Machine, node: cst.BaseExpression) -> Tensor | None:
     return value if isinstance(value, Tensor) else None
 
 
-def _ann_assign(vm: Machine, statement: cst.AnnAssign) -> None:
+def _ann_assign(vm: Walk, statement: cst.AnnAssign) -> None:
     if statement.value is not None:
         assign(vm, statement.target, vm.evaluate(statement.value))
 
 
-def _aug_assign(vm: Machine, statement: cst.AugAssign) -> None:
-    from .operators import binary
-
+def _aug_assign(vm: Walk, statement: cst.AugAssign) -> None:
     left = vm.evaluate(statement.target)
     right = vm.evaluate(statement.value)
     if isinstance(left, (Tup, Many)) and isinstance(statement.operator, cst.AddAssign) and vm.frame.loops:
@@ -92,26 +86,26 @@ def _aug_assign(vm: Machine, statement: cst.AugAssign) -> None:
     assign(vm, statement.target, binary(vm, statement, type(statement.operator).__name__, left, right))
 
 
-def _return(vm: Machine, statement: cst.Return) -> None:
+def _return(vm: Walk, statement: cst.Return) -> None:
     value = NONE if statement.value is None else vm.evaluate(statement.value)
     vm.frame.returns.append(value)
     vm.frame.alive = False
 
 
-def _stop(vm: Machine, statement: cst.CSTNode) -> None:
+def _stop(vm: Walk, statement: cst.CSTNode) -> None:
     vm.frame.alive = False
 
 
-def _raise(vm: Machine, statement: cst.Raise) -> None:
+def _raise(vm: Walk, statement: cst.Raise) -> None:
     vm.frame.alive = False
 
 
-def _if(vm: Machine, statement: cst.If) -> None:
+def _if(vm: Walk, statement: cst.If) -> None:
     frame = vm.frame
     test = vm.evaluate(statement.test)
     decided = truth(test)
     if decided is True:
-        run_block(vm, statement.body)
+        vm.run(statement.body.body)
         return
     if decided is False:
         _else(vm, statement.orelse)
@@ -119,7 +113,7 @@ def _if(vm: Machine, statement: cst.If) -> None:
     before = frame.snapshot()
     large, small = frame.large, frame.small
     frame.large = large | large_if_true(test)
-    run_block(vm, statement.body)
+    vm.run(statement.body.body)
     frame.large = large
     taken = frame.snapshot()
     frame.restore(before)
@@ -129,29 +123,29 @@ def _if(vm: Machine, statement: cst.If) -> None:
     merge(vm, taken, statement.test, test)
 
 
-def _else(vm: Machine, orelse: cst.If | cst.Else | None) -> None:
+def _else(vm: Walk, orelse: cst.If | cst.Else | None) -> None:
     if isinstance(orelse, cst.If):
         _if(vm, orelse)
     elif orelse is not None:
-        run_block(vm, orelse.body)
+        vm.run(orelse.body.body)
 
 
-def _loop(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
+def _loop(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     """The first turn of a loop, as it happens; then what holds after any number of turns."""
     _turn(vm, statement, before)
     if vm.watch is not None:
         # A further one from what the first may have left: what is shown beside a line holds on every turn.
         _turn(vm, statement, vm.frame.snapshot())
     if statement.orelse is not None:
-        run_block(vm, statement.orelse.body)
+        vm.run(statement.orelse.body.body)
 
 
-def _turn(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None:
+def _turn(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     """One turn, and the join with not having taken it."""
     frame = vm.frame
     outer = frame.loops
     frame.loops = (*outer, statement)
-    run_block(vm, statement.body)
+    vm.run(statement.body.body)
     frame.loops = outer
     frame.alive = before.alive
     after = frame.snapshot()
@@ -159,52 +153,52 @@ def _turn(vm: Machine, statement: cst.For | cst.While, before: Snapshot) -> None
     merge(vm, after)
 
 
-def _for(vm: Machine, statement: cst.For) -> None:
+def _for(vm: Walk, statement: cst.For) -> None:
     iterable = vm.evaluate(statement.iter)
     before = vm.frame.snapshot()
     item = vm.item_of(iterable, statement.iter)
     if isinstance(statement.target, (cst.Tuple, cst.List)):
-        vm.emit(Unpacked(statement.target, vm.where(), item, statement.target, None))
+        vm.emit(Unpacked(statement.target, vm.where(), value=item, target=statement.target, source=None))
     assign(vm, statement.target, item)
     _loop(vm, statement, before)
 
 
-def _while(vm: Machine, statement: cst.While) -> None:
+def _while(vm: Walk, statement: cst.While) -> None:
     before = vm.frame.snapshot()
     test = vm.evaluate(statement.test)
     if truth(test) is False:
         if statement.orelse is not None:
-            run_block(vm, statement.orelse.body)
+            vm.run(statement.orelse.body.body)
         return
     _loop(vm, statement, before)
 
 
-def _with(vm: Machine, statement: cst.With) -> None:
+def _with(vm: Walk, statement: cst.With) -> None:
     for item in statement.items:
         vm.evaluate(item.item)
         if item.asname is not None and isinstance(item.asname.name, (cst.Name, cst.Tuple, cst.List, cst.Attribute)):
             assign(vm, item.asname.name, Opaque("context"))
-    run_block(vm, statement.body)
+    vm.run(statement.body.body)
 
 
-def _try(vm: Machine, statement: cst.Try | cst.TryStar) -> None:
+def _try(vm: Walk, statement: cst.Try | cst.TryStar) -> None:
     frame = vm.frame
     before = frame.snapshot()
-    run_block(vm, statement.body)
+    vm.run(statement.body.body)
     if statement.orelse is not None and frame.alive:
-        run_block(vm, statement.orelse.body)
+        vm.run(statement.orelse.body.body)
     for handler in statement.handlers:
         done = frame.snapshot()
         frame.restore(before)
         if handler.name is not None and isinstance(handler.name.name, cst.Name):
             frame.scope.names[handler.name.name.value] = Opaque("error")
-        run_block(vm, handler.body)
+        vm.run(handler.body.body)
         merge(vm, done)
     if statement.finalbody is not None:
-        run_block(vm, statement.finalbody.body)
+        vm.run(statement.finalbody.body.body)
 
 
-def _match(vm: Machine, statement: cst.Match) -> None:
+def _match(vm: Walk, statement: cst.Match) -> None:
     frame = vm.frame
     vm.evaluate(statement.subject)
     before = frame.snapshot()
@@ -213,7 +207,7 @@ def _match(vm: Machine, statement: cst.Match) -> None:
         frame.restore(before)
         for name in _captured(case.pattern):
             frame.scope.names[name] = Opaque(name)
-        run_block(vm, case.body)
+        vm.run(case.body.body)
         merge(vm, done)
 
 
@@ -231,15 +225,15 @@ def _captured(pattern: Any) -> list[str]:
     return found
 
 
-def _del(vm: Machine, statement: cst.Del) -> None:
+def _del(vm: Walk, statement: cst.Del) -> None:
     delete(vm, statement.target)
 
 
-def _global(vm: Machine, statement: cst.Global) -> None:
+def _global(vm: Walk, statement: cst.Global) -> None:
     vm.frame.scope.globals |= {item.name.value for item in statement.names}
 
 
-def _assert(vm: Machine, statement: cst.Assert) -> None:
+def _assert(vm: Walk, statement: cst.Assert) -> None:
     vm.evaluate(statement.test)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from ..interpreter.imports import SourceFile
+from ..interpreter.program import SourceFile
 from ..nodes import children
 from .grammar import NOT_NAMES
 from .record import Recorder
@@ -86,7 +86,7 @@ def read_program(source: str, home: SourceFile | None = None) -> Program:
     try:
         module = cst.parse_module(source)
         recorder = Recorder(module, home)
-        recorder.run()
+        recorder.walk()
         placed, comments = statements(module, source)
     except cst.ParserSyntaxError as error:
         raise Unreadable(f"line {error.raw_line}: cannot be parsed: {error.message.strip()}") from error

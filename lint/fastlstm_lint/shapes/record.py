@@ -7,21 +7,21 @@ calls seen in the file. Where a function is only called, what all calls have in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import libcst as cst
 
 from fastlstm.contract import BATCH, FEATURE, TIME
 
 from ..dims import Dim, Symbol
-from ..facts import AnyFact, Applied, LayerCalled, ModuleCalled
-from ..interpreter.imports import SourceFile
+from ..facts import Applied, Fact, LayerCalled, ModuleCalled
 from ..interpreter.machine import Machine
+from ..interpreter.program import SourceFile
+from ..interpreter.scope import Frame
 from ..values import Packed, Tensor, Value, dim_of, resolve
 from .tell import tell
 from .words import PROGRAM_NAME, Namer, Words, describe, meet, size_words
 
-Seen = tuple[Any, bool, Value]
+Seen = tuple[Frame, bool, Value]
 """The frame in which a value was seen, whether that frame's arguments were unknown, and the value."""
 
 
@@ -31,25 +31,28 @@ class Recorder(Machine):
     def __init__(self, module: cst.Module, home: SourceFile | None = None) -> None:
         super().__init__(module, self._listen, home)
         self.watch = self._remember
-        self.handlers = {kind: _remembering(handler) for kind, handler in self.handlers.items()}
         self.general = False
         self.ids: list[Value] = []  # what is given to an Embedding
         self.assumes_batch = False  # whether an unknown given to a layer was taken to have a batch axis
         self.assumes_features = False  # whether an unknown that is packed was taken to have a feature axis
-        self._seen: dict[int, list[Seen]] = {}
-        self._namers: dict[int, Namer] = {}
+        self._seen: dict[cst.CSTNode, list[Seen]] = {}
+        self._namers: dict[Frame, Namer] = {}
         self._stands_for: dict[Symbol, Dim] = {}
-        self._read_as: dict[int, tuple[str | None, ...]] = {}
-        self._kept: list[Tensor] = []  # so that no other tensor gets the identity of one in `_read_as`
+        self._read_as: dict[Tensor, tuple[str | None, ...]] = {}
 
     def enter(self) -> None:
         self.general = True
         super().enter()
 
-    def _remember(self, node: cst.CSTNode, value: Value) -> None:
-        self._seen.setdefault(id(node), []).append((self.frame, self.general, value))
+    def evaluate(self, node: cst.BaseExpression) -> Value:
+        value = super().evaluate(node)
+        self._remember(node, value)
+        return value
 
-    def _listen(self, fact: AnyFact) -> None:
+    def _remember(self, node: cst.CSTNode, value: Value) -> None:
+        self._seen.setdefault(node, []).append((self.frame, self.general, value))
+
+    def _listen(self, fact: Fact) -> None:
         """The last axis of what a layer is given has the size that the layer was made for."""
         if isinstance(fact, LayerCalled):
             self.assumes_batch = self.assumes_batch or fact.assumed
@@ -80,12 +83,11 @@ class Recorder(Machine):
             return
         lead = (BATCH,) if layer.is_cell else (BATCH, TIME) if layer.batch_first else (TIME, BATCH)
         if all(known in (None, wanted) for known, wanted in zip(fact.meanings, lead, strict=False)):
-            self._read_as[id(value)] = (*lead, FEATURE)
-            self._kept.append(value)
+            self._read_as[value] = (*lead, FEATURE)
 
     def values(self, node: cst.CSTNode) -> list[Seen]:
         """Every value a node had: those that hold for any caller, or else those of the calls seen."""
-        seen = self._seen.get(id(node), [])
+        seen = self._seen.get(node, [])
         general = [each for each in seen if each[1]]
         return general if any(self._say(*each) is not None for each in general) else seen
 
@@ -110,14 +112,14 @@ class Recorder(Machine):
     def sizes(self, node: cst.CSTNode) -> dict[str, Dim]:
         """The sizes that have a name where a node's value was first seen, by their names."""
         seen = self.values(node)
-        return self._namers.setdefault(id(seen[0][0]), Namer()).names() if seen else {}
+        return self._namers.setdefault(seen[0][0], Namer()).names() if seen else {}
 
-    def _say(self, frame: Any, general: bool, value: Value) -> Words | None:
+    def _say(self, frame: Frame, general: bool, value: Value) -> Words | None:
         return describe(value, self._named_in(frame), self._read_as)
 
-    def _named_in(self, frame: Any) -> Callable[[Symbol], str]:
+    def _named_in(self, frame: Frame) -> Callable[[Symbol], str]:
         """The naming of sizes in one frame."""
-        namer = self._namers.setdefault(id(frame), Namer())
+        namer = self._namers.setdefault(frame, Namer())
 
         def name(symbol: Symbol) -> str:
             size = self._stands_for.get(symbol)
@@ -127,12 +129,3 @@ class Recorder(Machine):
             return text if "+" not in text and "-" not in text else f"({text})"
 
         return name
-
-
-def _remembering(handler: Callable[[Any, Any], Value]) -> Callable[[Any, Any], Value]:
-    def evaluate(vm: Recorder, node: cst.CSTNode) -> Value:
-        value = handler(vm, node)
-        vm._remember(node, value)
-        return value
-
-    return evaluate

@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from ..finding import REVEAL, Finding
-from ..interpreter.imports import SourceFile
+from ..interpreter.program import SourceFile
 from ..positions import Positions
 from .record import Recorder
 
@@ -22,7 +22,7 @@ def asks(source: str) -> bool:
 def reveal(module: cst.Module, path: str, home: SourceFile | None = None) -> list[Finding]:
     """A note for each call of `reveal_shape`, by whatever name it is reached."""
     recorder = Recorder(module, home)
-    recorder.run()
+    recorder.walk()
     positions = Positions(module)
     found = []
     for call in _calls(module):

@@ -20,8 +20,8 @@ PROGRAM_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 LETTERS = {BATCH: "B", TIME: "T", LAYER: "L", DIRECTION: "D", "directions": "D", "longest": "T"}
 """By what a size measures, or by the name that the signatures invent for it."""
 
-ReadAs = Mapping[int, tuple[str | None, ...]]
-"""By the identity of a tensor: what its axes mean to the layer that it was given to."""
+ReadAs = Mapping[Tensor, tuple[str | None, ...]]
+"""By tensor: what its axes mean to the layer that it was given to."""
 
 MOST_ITEMS = 4
 """Items of a tuple that are spelled out."""
@@ -112,7 +112,7 @@ def describe(value: Value, name: Callable[[Symbol], str], read_as: ReadAs | None
     """A tensor, a packed sequence or a tuple of them in words; None for all else."""
     value = resolve(value)
     if isinstance(value, Tensor):
-        meanings = (read_as or {}).get(id(value)) or (None,) * value.rank
+        meanings = (read_as or {}).get(value) or (None,) * value.rank
         return ShapeWords(tuple(_axis(axis, name, word) for axis, word in zip(value.axes, meanings, strict=True)))
     if isinstance(value, Packed):
         axes = (Axis.of(value.batch, BATCH), Axis.of(value.time, TIME), value.feature)

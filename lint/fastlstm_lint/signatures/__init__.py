@@ -28,6 +28,7 @@ from . import (
     same,
     views,
 )
+from .caller import Caller
 from .recurrent import RECURRENT
 from .registry import CONSTRUCTORS, FUNCTIONS, METHODS, Site, invoke
 
@@ -40,7 +41,7 @@ CHAINED = frozenset(words("to cuda cpu eval train float double half bfloat16 app
 TENSOR_ONLY = frozenset(words("view reshape permute transpose squeeze unsqueeze size dim contiguous flatten"))
 
 
-def call_function(vm: Any, node: cst.Call, name: str, arguments: Any) -> Value | None:
+def call_function(vm: Caller, node: cst.Call, name: str, arguments: Any) -> Value | None:
     """What a library function or constructor gives, by its full name."""
     signature = FUNCTIONS.get(name) or CONSTRUCTORS.get(name)
     if signature is None:
@@ -50,7 +51,7 @@ def call_function(vm: Any, node: cst.Call, name: str, arguments: Any) -> Value |
     return invoke(signature, Site(vm, node, name.rpartition(".")[2]), arguments)
 
 
-def call_method(vm: Any, node: cst.Call, base: Value, name: str, arguments: Any) -> Value | None:
+def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: Any) -> Value | None:
     """What a method of a tensor (or of an unknown that may be one) gives."""
     if isinstance(base, Packed):
         if name in TENSOR_ONLY:
@@ -65,7 +66,7 @@ def call_method(vm: Any, node: cst.Call, base: Value, name: str, arguments: Any)
     return None
 
 
-def call_module(vm: Any, node: cst.Call, module: Recurrent | Module, arguments: Any) -> Value | None:
+def call_module(vm: Caller, node: cst.Call, module: Recurrent | Module, arguments: Any) -> Value | None:
     """What calling a module gives."""
     site = Site(vm, node, "forward")
     if isinstance(module, Recurrent):

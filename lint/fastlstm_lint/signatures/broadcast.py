@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import libcst as cst
 
 from ..values import Opaque, Tensor, Value, resolve
+from .caller import Caller
 from .registry import Site, tensor_op
 
 
-def operator(vm: Any, node: cst.CSTNode, name: str, left: Value, right: Value) -> Value:
+def operator(vm: Caller, node: cst.CSTNode, name: str, left: Value, right: Value) -> Value:
     """`left name right` where at least one is a tensor; `name` is libcst's name of the operator."""
     if name == "MatrixMultiply":
         from .linalg import matmul_shape

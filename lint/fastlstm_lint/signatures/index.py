@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import libcst as cst
 
 from fastlstm.contract import DIRECTION, FEATURE
@@ -11,10 +9,11 @@ from fastlstm.contract import DIRECTION, FEATURE
 from ..dims import Dim
 from ..facts import Indexed
 from ..values import NONE, Axis, Const, Num, Opaque, Part, Range, Tensor, Value, dim_of, int_of, resolve, tensor_of
+from .caller import Caller
 from .registry import Site, axis_number, tensor_op, unknown_size
 
 
-def index_tensor(vm: Any, node: cst.Subscript, source: Tensor, items: tuple[Value, ...]) -> Value:
+def index_tensor(vm: Caller, node: cst.Subscript, source: Tensor, items: tuple[Value, ...]) -> Value:
     """`source[items]`, told to the rules."""
     items = tuple(resolve(item) for item in items)
     result = _indexed(source, items)

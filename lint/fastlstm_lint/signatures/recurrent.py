@@ -121,7 +121,7 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
         settled = value.as_tensor(_rank(site, layer, state))
         value = value if settled is None else settled
     elif isinstance(value, Tensor) and not assumed:
-        site.vm.ranks.setdefault(id(site.node), set()).add(value.rank)
+        site.vm.ranks.setdefault(site.node, set()).add(value.rank)
     batch: Dim | None = None
     time: Dim | None = None
     meanings: tuple[str | None, ...] = ()
@@ -131,8 +131,21 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     elif isinstance(value, Tensor):
         meanings = tuple(axis.meaning[0] if len(axis.meaning) == 1 else None for axis in value.axes)
         batch, time = _sample_sizes(layer, value)
-    told = (value, state, input_node, state_node, batch, time, packed, meanings, assumed)
-    site.emit(LayerCalled, site.node, site.node, layer, *told)
+    site.emit(
+        LayerCalled,
+        site.node,
+        call=site.node,
+        layer=layer,
+        input=value,
+        state=state,
+        input_node=input_node,
+        state_node=state_node,
+        batch=batch,
+        time=time,
+        packed=packed,
+        meanings=meanings,
+        assumed=assumed,
+    )
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
@@ -158,7 +171,7 @@ def _rank(site: Site, layer: Recurrent, state: Value | None) -> int:
     A state of (rows, hidden) is that of a single sequence.
     """
     usual = 2 if layer.is_cell else 3
-    if site.vm.ranks.get(id(site.node)) == {usual - 1}:
+    if site.vm.ranks.get(site.node) == {usual - 1}:
         return usual - 1
     states = [value for _, value in given_states(layer, state)]
     alone = [each for each in states if isinstance(each, Tensor) and each.rank == 2 and each.sizes[0] == layer.rows]

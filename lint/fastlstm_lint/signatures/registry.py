@@ -16,6 +16,7 @@ import libcst as cst
 from ..dims import Dim, Invented
 from ..facts import Applied, Fact
 from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, int_of, resolve, tensor_of
+from .caller import Caller
 
 Handler = Callable[..., Value | None]
 
@@ -24,16 +25,16 @@ Handler = Callable[..., Value | None]
 class Site:
     """One call: where it stands, and the nodes of its arguments by name."""
 
-    vm: Any
+    vm: Caller
     node: cst.Call
     name: str = ""
     nodes: dict[str, cst.BaseExpression] = field(default_factory=dict)
     positional: int = 0
     complete: bool = True
 
-    def emit(self, fact: type[Fact], node: cst.CSTNode, *values: Any) -> None:
+    def emit(self, fact: type[Fact], node: cst.CSTNode, *values: Any, **named: Any) -> None:
         """Tell the rules; `node` is where a message points."""
-        self.vm.emit(fact(node, self.vm.where(), *values))
+        self.vm.emit(fact(node, self.vm.where(), *values, **named))
 
     def applied(self, arguments: dict[str, Value], result: Value | None) -> Value | None:
         """Tell the rules of a call of a function or method, and return its result."""

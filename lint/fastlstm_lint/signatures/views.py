@@ -84,7 +84,7 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Seque
     moved: tuple[int, ...] = ()
     if axes is None or (sizes != source.sizes and any(axis is not None for axis in read)):
         hole = next((i for i, size in enumerate(target) if size is not None and size == -1), None)
-        moved = moved_axes(source, sizes, read, hole, site.vm.frame.small)
+        moved = moved_axes(source, sizes, read, hole, site.vm.where().small)
     if axes is None or moved:
         word = NOTHING if moved else None
         axes = tuple(Axis((Part(unknown_size(site.name) if size is None else size, word),)) for size in sizes)

@@ -1,0 +1,37 @@
+"""The walk, as far as a signature needs it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import libcst as cst
+
+from ..facts import Fact, Where
+from ..values import Value
+
+
+class Caller(Protocol):
+    """Who asks for the value of a call; `fastlstm_lint.interpreter.walk.Walk` is more of the same."""
+
+    ranks: dict[cst.CSTNode, set[int]]
+    """The ranks of what layers were given, by the call, where the program itself says them."""
+
+    def in_model(self) -> bool:
+        """Whether a method of a model is being walked, and no constructor."""
+        ...
+
+    def where(self) -> Where:
+        """The place that is being walked."""
+        ...
+
+    def emit(self, fact: Fact) -> None:
+        """Tell the rules."""
+        ...
+
+    def apply_values(self, node: cst.Call, callee: Value, values: list[Value]) -> Value:
+        """Call a value with values, as one module of a Sequential hands on to the next."""
+        ...
+
+    def rebind(self, node: cst.BaseExpression, value: Value) -> None:
+        """Let the name that held a value hold what a call made of it in place."""
+        ...
