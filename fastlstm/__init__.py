@@ -1,10 +1,12 @@
 """LSTMs, GRUs and RNNs several times faster on a CPU: NumPy layers and drop-in torch modules."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import cells
     from .engine import get_num_threads, set_num_threads
     from .layers import (
         GRU,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         LSTMCell,
         Module,
         PackedSequence,
+        Recurrent,
         RNNCell,
         clip_grad_norm,
         cross_entropy,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         split_gates,
         stack_gates,
     )
+    from .spec import cell
 
 __all__ = [
     "GRU",
@@ -47,6 +51,9 @@ __all__ = [
     "Module",
     "PackedSequence",
     "RNNCell",
+    "Recurrent",
+    "cell",
+    "cells",
     "clip_grad_norm",
     "cross_entropy",
     "get_num_threads",
@@ -67,9 +74,10 @@ def __getattr__(name: str) -> Any:
     """What is behind the door, when it is first asked for: numba alone takes 0.7 s to import, the linter needs none."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import engine, layers
-
-    value = globals()[name] = getattr(engine if name.endswith("_num_threads") else layers, name)
+    if name == "cells":
+        return import_module(f"{__name__}.cells")
+    room = "spec" if name == "cell" else "engine" if name.endswith("_num_threads") else "layers"
+    value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
     return value
 
 

@@ -17,7 +17,7 @@ from . import checks
 from .arrays import float_dtype
 from .checks import States
 from .exchange import FromTorch
-from .module import uniform
+from .module import configured, uniform
 from .places import PLACES
 
 Seed = int | np.random.Generator | None
@@ -34,6 +34,10 @@ class StepTape:
 
 class _Step(FromTorch):
     """The call of a cell; the classes below say how its states look to the user."""
+
+    input_size = configured("input_size", "I: how many features the input has.")
+    hidden_size = configured("hidden_size", "H: how many units there are.")
+    bias = configured("bias", "Whether there are biases.")
 
     def __init__(self, config: Cell, dtype: Any, seed: Seed, device: str) -> None:
         device = checks.one_of("device", device, tuple(PLACES))
@@ -197,6 +201,8 @@ class GRUCell(_SingleStateStep):
 
 class RNNCell(_SingleStateStep):
     """One step of a plain RNN, as torch.nn.RNNCell, with `nonlinearity` "tanh" or "relu"."""
+
+    nonlinearity = configured("nonlinearity", '"tanh" or "relu".')
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
                  dtype: Any = np.float32, seed: Seed = None, device: str = "cpu") -> None:  # fmt: skip

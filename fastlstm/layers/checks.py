@@ -142,6 +142,21 @@ def check_states(
     return tuple(checked)
 
 
+def states_of(name: str, value: Any, config: Layer) -> tuple[Any, ...]:
+    """The states of a layer as a tuple: the user's own, or the one array where there is one."""
+    names = config.state_names
+    if len(names) == 1:
+        if isinstance(value, tuple | list):
+            errors.refuse_type(name, value, "numpy array", f"{config.kind} has one state, {names[0]}")
+        return (value,)
+    due = f"({', '.join(names)})"
+    if not isinstance(value, tuple | list):
+        errors.refuse_type(name, value, f"tuple {due}", f"{config.kind} carries {len(names)} states")
+    if len(value) != len(names):
+        raise ValueError(f"{name} has {len(value)} entries, expected the {len(names)} of {due}")
+    return tuple(value)
+
+
 def pair(name: str, value: Any) -> tuple[Any, Any]:
     """The two states of an LSTM."""
     if not isinstance(value, tuple | list):

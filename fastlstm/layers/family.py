@@ -13,8 +13,10 @@ from numpy import ndarray
 from ..contract import Layer
 from ..errors import refuse_type
 from . import checks
+from .exchange import FromKeras, FromTorch
+from .module import configured
 from .packing import PackedSequence
-from .recurrent import Recurrent, Tape
+from .recurrent import RecurrentLayer, Tape
 
 Sequences = ndarray | PackedSequence
 Seed = int | np.random.Generator | None
@@ -39,13 +41,15 @@ def _config(kind: str, input_size: int, hidden_size: int, num_layers: int, bias:
     )
 
 
-class LSTM(Recurrent):
+class LSTM(FromTorch, FromKeras, RecurrentLayer):
     """A stack of LSTM layers; the equations are in `fastlstm/reference/lstm.py`.
 
     The constructor is torch.nn.LSTM's, and `dtype` is float32 or float64. Parameters are uniform in
     -1/sqrt(H)..1/sqrt(H), drawn from `seed`, as is the dropout: p = `dropout` on the output of every layer but the
     last, in training mode. With device="cuda" arrays on a GPU go in and come out (docs/cuda.md).
     """
+
+    proj_size = configured("proj_size", "P: the width of h where it is projected, else 0.")
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class LSTM(Recurrent):
         return self._backward(grad_output, states, tape)
 
 
-class _SingleState(Recurrent):
+class _SingleState(FromTorch, FromKeras, RecurrentLayer):
     """The call of the layers whose state is one array."""
 
     def __call__(
@@ -148,6 +152,8 @@ class RNN(_SingleState):
 
     Arguments as for LSTM; as in torch, `nonlinearity` comes fourth.
     """
+
+    nonlinearity = configured("nonlinearity", '"tanh" or "relu".')
 
     def __init__(
         self,

@@ -133,6 +133,11 @@ class Module:
         vars(self).update(state)
 
 
+def configured(name: str, doc: str) -> Any:
+    """A read-only attribute that the configuration holds."""
+    return property(lambda self: getattr(self.config, name), doc=doc)
+
+
 def uniform(
     shapes: Mapping[str, tuple[int, ...]], bound: float, dtype: np.dtype, seed: int | np.random.Generator | None
 ) -> dict[str, ndarray]:

@@ -10,6 +10,8 @@ from numpy import ndarray
 
 from ..contract import Layer
 from ..engine import Engine
+from ..reference import Reference
+from ..spec import Stack
 from .arrays import check_bool, require, require_mask
 
 
@@ -39,7 +41,7 @@ class Host:
     """NumPy arrays."""
 
     def engine(self, config: Layer, dtype: np.dtype) -> Any:
-        return Engine(config, dtype)
+        return Reference(config, dtype) if isinstance(config, Stack) else Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> ndarray:
         return require(name, value, dtype)

@@ -1,4 +1,4 @@
-"""The call of a recurrent layer, forward and backward: what LSTM, GRU and RNN have in common."""
+"""The call of a recurrent layer, forward and backward: what LSTM, GRU, RNN and a user's cell have in common."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ..contract import Layer, sizes
 from . import checks
 from .arrays import dropout_mask, float_dtype
 from .checks import Form, States
-from .exchange import FromKeras, FromTorch
-from .module import uniform
+from .module import Module, configured, uniform
 from .packing import PackedSequence
 from .places import PLACES
 
@@ -30,8 +29,15 @@ class Tape:
     form: Form | None
 
 
-class Recurrent(FromTorch, FromKeras):
-    """A stack of recurrent layers; LSTM, GRU and RNN say how their states look to the user."""
+class RecurrentLayer(Module):
+    """A stack of recurrent layers; LSTM, GRU, RNN and Recurrent say how their states look to the user."""
+
+    input_size = configured("input_size", "I: how many features the input has.")
+    hidden_size = configured("hidden_size", "H: how many units a layer has in one direction.")
+    num_layers = configured("num_layers", "L: how many layers there are.")
+    bias = configured("bias", "Whether there are biases.")
+    batch_first = configured("batch_first", "Whether input and output are (B, T, features).")
+    bidirectional = configured("bidirectional", "Whether there is a second direction, from the last step to the first.")
 
     def __init__(
         self,
@@ -133,27 +139,41 @@ class Recurrent(FromTorch, FromKeras):
 
     def _backward(self, grad_output: Any, grad_states: tuple[Any, ...] | None, tape: Tape | None) -> tuple[Any, States]:
         """Gradients of x and of the initial states; adds those of the parameters to `grad`."""
-        tape = tape or self.tape or Tape(None, self._version, (), None)
-        errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
+        tape = self._checked_tape(tape)
         if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
             raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
         if grad_output is not None:
-            grad_output = self._checked_grad_output(grad_output, tape)
-        states = (None,) * len(self._widths) if grad_states is None else grad_states
-        T, B = self._sizes(tape)
-        states = checks.check_states(self.config, self.dtype, self._place, states, T, B, "grad_{}_n")
-        if tape.form is not None:
-            states = tuple(None if grad is None else tape.form.inner_state(grad) for grad in states)
+            grad_output = self._checked_grad_output("grad_output", grad_output, tape)
+        states = self._checked_grad_states(grad_states, tape)
         grad_x, grad_initial, grads = self._engine.backward(
             self._parameters, self._version, tape.saved, grad_output, states
         )
+        self._done(tape, grads)
+        if tape.form is not None:
+            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
+        return grad_x, grad_initial
+
+    def _checked_tape(self, tape: Tape | None) -> Tape:
+        """The given tape, or the layer's; RuntimeError where there is none to go back through."""
+        tape = tape or self.tape or Tape(None, self._version, (), None)
+        errors.check_tape(tape.saved is not None, self.training, tape.version == self._version)
+        return tape
+
+    def _checked_grad_states(self, grad_states: tuple[Any, ...] | None, tape: Tape) -> tuple[Any, ...]:
+        """The gradients of the final states, in the engine's form."""
+        states = (None,) * len(self._widths) if grad_states is None else grad_states
+        T, B = self._sizes(tape)
+        states = checks.check_states(self.config, self.dtype, self._place, states, T, B, "grad_{}_n")
+        if tape.form is None:
+            return states
+        return tuple(None if grad is None else tape.form.inner_state(grad) for grad in states)
+
+    def _done(self, tape: Tape, grads: dict[str, Any]) -> None:
+        """The tape is used up; the parameters' gradients are added to `grad`."""
         tape.saved = None
         if tape is self.tape:
             self.tape = None
         self._accumulate(self._place.fetch(grads))
-        if tape.form is not None:
-            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
-        return grad_x, grad_initial
 
     def _sizes(self, tape: Tape) -> tuple[int, int | None]:
         """T and B of the forward; B is None where it was unbatched."""
@@ -163,15 +183,15 @@ class Recurrent(FromTorch, FromKeras):
         packed = tape.form.packed
         return (tape.output_shape[0], None) if packed is None else (len(packed.batch_sizes), int(packed.batch_sizes[0]))
 
-    def _checked_grad_output(self, grad: Any, tape: Tape) -> Any:
-        """The gradient of the output, in the engine's form."""
-        name, packed = "grad_output", tape.form.packed if tape.form else None
+    def _checked_grad_output(self, name: str, grad: Any, tape: Tape) -> Any:
+        """The gradient of the output, or of a state after every step, in the engine's form."""
+        packed = tape.form.packed if tape.form else None
         if (packed is not None) != isinstance(grad, PackedSequence):
             errors.refuse_type(name, grad, "numpy array" if packed is None else "PackedSequence", "as the output")
         if packed is not None:
             if not np.array_equal(grad.batch_sizes, packed.batch_sizes):
-                raise ValueError("batch_sizes of grad_output are not those of the output")
-            grad, name = grad.data, "data of grad_output"
+                raise ValueError(f"batch_sizes of {name} are not those of the output")
+            grad, name = grad.data, f"data of {name}"
         grad = self._place.array(name, grad, self.dtype)
         errors.check_grad_output(tuple(grad.shape), tape.output_shape, name)
         return grad if tape.form is None else tape.form.inner(grad)

@@ -1,0 +1,253 @@
+"""Recurrent: layers of a cell of one's own, on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import errors
+from ..spec import Cell, Stack
+from . import checks
+from .packing import PackedSequence
+from .recurrent import RecurrentLayer, Tape
+from .steps import Steps, check_steps, step_gradients
+
+Sequences = ndarray | PackedSequence
+
+
+class Recurrent(RecurrentLayer):
+    """A stack of recurrent layers of a user's cell, with the arguments of `fastlstm.LSTM`.
+
+    cell: from the decorator `fastlstm.cell`, or one of `fastlstm.cells`.
+    input_size, hidden_size: I and H. With a cell of input="none", I is G*H: x holds the gates.
+    num_layers, bias, batch_first, dropout, bidirectional: as LSTM's.
+    num_heads: N, for a cell with recurrent="heads": W_hh is N blocks of (G*H/N, H/N). N divides H.
+    unit: first values of unit parameters by name, a number or an array (H,), in every layer; the others, as all
+        parameters, are uniform in -1/sqrt(H)..1/sqrt(H), drawn from `seed`.
+    dtype: float32 or float64. seed: an int or a generator; also of the dropout.
+
+    Parameters: weight_ih_l0 (G*H, I), weight_hh_l0 (G*H, H) (diagonal: (G*H,); heads: (N, G*H/N, H/N)), bias_ih_l0 and
+    bias_hh_l0 (G*H,), rows in the order of the cell's gates, and each unit parameter, p_i_l0 (H,); `_l1`, `_reverse`
+    and so on as in torch. What a cell has no product for has no parameters.
+
+        layer = fastlstm.Recurrent(fastlstm.cells.PeepholeLSTM, 5, 6, num_layers=2, unit={"p_i": 0.0})
+        output, (h_n, c_n) = layer(np.zeros((7, 3, 5), np.float32))
+
+    Raises TypeError or ValueError, naming the argument, where one is wrong.
+    """
+
+    config: Stack
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        num_heads: int = 1,
+        unit: Mapping[str, float | ndarray] | None = None,
+        dtype: Any = np.float32,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
+        super().__init__(config, dropout, dtype, seed)
+        for name, value in _first_values(config, unit).items():
+            for suffix in config.suffixes():
+                self._parameters[f"{name}_{suffix}"][...] = value
+
+    @property
+    def cell(self) -> Cell:
+        """The cell."""
+        return self.config.cell
+
+    @property
+    def num_heads(self) -> int:
+        """N: how many heads the recurrent product has."""
+        return self.config.num_heads
+
+    def __call__(
+        self,
+        x: Sequences,
+        state: Any = None,
+        *,
+        reset: ndarray | None = None,
+        step: Mapping[str, Sequences] | None = None,
+        all_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """`output, state_n = layer(x, state_0)`; with `all_states`, `output, state_n, states = layer(...)`.
+
+        x: (T, B, I), or (B, T, I) with batch_first, or (T, I) unbatched, or a PackedSequence with rows (N, I).
+        state: a tuple of the cell's states, or the one array where there is one, each (L*D, B, H), without B for an
+            unbatched x, never batch-first; None for zeros.
+        reset: (T, B) bool, also with batch_first; (T,) unbatched. Where `reset[t, b]`, step t of sequence b begins
+            anew: no state and no gradient passes between steps t - 1 and t, in either direction.
+        step: the cell's step inputs by name, each laid out as x with H or 1 features, or (B, H) where it is the same at
+            every step. Every layer and direction reads them.
+
+        output: as x, with D*H features. state_n: as state. states: a tuple with each state of the last layer after
+        every step, laid out as output; the first is the output. In training mode all arrays must stay as they are until
+        `backward`. Raises ValueError or TypeError, naming the argument, where one is wrong.
+        """
+        given = None if state is None else checks.states_of("state", state, self.config)
+        all_states = checks.flag("all_states", all_states)
+        call = checks.check_call(self.config, self.dtype, self._place, x, given, reset)
+        T, B = self._steps_and_batch(call)
+        steps = check_steps(self.config, self.dtype, step, T, B, call.form)
+        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self.dropout else None
+        output, final, saved, *every = self._engine.forward(
+            self._parameters,
+            self._version,
+            call.x,
+            call.states,
+            train=self.training,
+            batch_sizes=call.batch_sizes,
+            reset=call.reset,
+            masks=masks,
+            step=steps.values,
+            all_states=all_states,
+        )
+        every = list(every[0]) if every else []
+        if call.form is not None:
+            output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
+            every = [call.form.outer(value) for value in every]
+        if self.training:
+            shape = tuple((output.data if isinstance(output, PackedSequence) else output).shape)
+            self._keep(_Tape(saved, self._version, shape, call.form, steps))
+        results = output, final if len(final) > 1 else final[0]
+        return (*results, tuple(every)) if all_states else results
+
+    def backward(
+        self,
+        grad_output: Sequences | None,
+        grad_state: Any = None,
+        *,
+        grad_all_states: tuple[Sequences | None, ...] | None = None,
+        tape: Tape | None = None,
+    ) -> tuple[Any, ...]:
+        """`grad_x, grad_state_0 = layer.backward(grad_output, grad_state_n)`; with step inputs a third result, a
+        dict of their gradients.
+
+        Goes back through the last forward, once, or through the one whose `layer.tape` is given. Every gradient has the
+        shape of its value; None stands for zeros. grad_all_states: those of the states after every step. Adds the
+        parameters' gradients to `grad`.
+        RuntimeError where there is no forward to go back through, or the parameters have changed since.
+        """
+        tape = self._checked_tape(tape)
+        names = self.config.state_names
+        states = (None,) * len(names) if grad_state is None else checks.states_of("grad_state", grad_state, self.config)
+        every = grad_all_states
+        if every is not None:
+            if not isinstance(every, tuple | list) or len(every) != len(names):
+                errors.refuse_type(
+                    "grad_all_states", every, f"tuple of {len(names)}", f"one for each of {', '.join(names)}"
+                )
+            every = tuple(
+                None if grad is None else self._checked_grad_output(f"grad_all_states of {name}", grad, tape)
+                for name, grad in zip(names, every, strict=True)
+            )
+        if all(grad is None for grad in (grad_output, *states, *(every or ()))):
+            raise ValueError("the gradients of the output and of all states are None, expected one at least")
+        if grad_output is not None:
+            grad_output = self._checked_grad_output("grad_output", grad_output, tape)
+        states = self._checked_grad_states(states, tape)
+        grad_x, grad_initial, grads, *grad_step = self._engine.backward(
+            self._parameters, self._version, tape.saved, grad_output, states, every
+        )
+        self._done(tape, grads)
+        if tape.form is not None:
+            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
+        results = grad_x, tuple(grad_initial) if len(names) > 1 else grad_initial[0]
+        if not self.cell.step:
+            return results
+        return *results, step_gradients(grad_step[0], tape.steps.static, tape.form)  # type: ignore[attr-defined]
+
+    def _steps_and_batch(self, call: checks.Call) -> tuple[int, int | None]:
+        """T and B of a checked call; B is None where x is unbatched."""
+        if call.batch_sizes is not None:
+            return len(call.batch_sizes), int(call.batch_sizes[0])
+        T, B = call.x.shape[1 - self._batch_axis], call.x.shape[self._batch_axis]
+        return T, None if call.form is not None else B
+
+    def __repr__(self) -> str:
+        config = self.config
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "bidirectional": False, "num_heads": 1}
+        changed = [f"{n}={getattr(config, n)}" for n, usual in defaults.items() if getattr(config, n) != usual]
+        changed += [f"dropout={self.dropout}"] if self.dropout else []
+        return f"Recurrent({', '.join([config.kind, str(config.input_size), str(config.hidden_size), *changed])})"
+
+
+class _Tape(Tape):
+    """A tape that knows the step inputs of its forward."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, saved: Any, version: int, shape: tuple[int, ...], form: Any, steps: Steps) -> None:
+        super().__init__(saved, version, shape, form)
+        self.steps = steps
+
+
+def stack(
+    cell: Any,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int = 1,
+    bias: bool = True,
+    batch_first: bool = False,
+    bidirectional: bool = False,
+    num_heads: int = 1,
+) -> Stack:
+    """The checked configuration of layers of a user's cell."""
+    if not isinstance(cell, Cell):
+        hint = "decorate the step with @fastlstm.cell(gates=..., states=...), or take one of fastlstm.cells"
+        errors.refuse_type("cell", cell, "fastlstm cell", hint)
+    config = Stack(
+        cell.name,
+        checks.count("input_size", input_size),
+        checks.count("hidden_size", hidden_size),
+        checks.count("num_layers", num_layers),
+        checks.flag("bias", bias),
+        checks.flag("batch_first", batch_first),
+        checks.flag("bidirectional", bidirectional),
+        cell=cell,
+        num_heads=checks.count("num_heads", num_heads),
+    )
+    N, H, G = config.num_heads, config.hidden_size, len(cell.gates)
+    if cell.recurrent != "heads" and N != 1:
+        raise ValueError(f"num_heads is {N}, but {cell.name} has recurrent={cell.recurrent!r}, not 'heads'")
+    if H % N:
+        raise ValueError(f"num_heads is {N}, expected a divisor of hidden_size = {H}")
+    if cell.input == "none":
+        if config.input_size != G * H:
+            raise ValueError(f"input_size is {config.input_size}, expected G*H = {G}*{H} = {G * H}: the input of "
+                             f"{cell.name} holds its gates {', '.join(cell.gates)}")  # fmt: skip
+        if config.num_layers > 1:
+            raise ValueError(f"num_layers is {config.num_layers}, expected 1: the input of {cell.name} holds its "
+                             "gates, which the layer below does not give")  # fmt: skip
+    return config
+
+
+def _first_values(config: Stack, unit: Any) -> dict[str, Any]:
+    """First values of unit parameters, checked."""
+    if unit is None:
+        return {}
+    if not isinstance(unit, Mapping):
+        errors.refuse_type("unit", unit, "dict", "first values by name, as unit={'p_i': 0.0}")
+    names, H = config.cell.unit, config.hidden_size
+    for name, value in unit.items():
+        if name not in names:
+            there = f"its unit parameters are {', '.join(names)}" if names else "it has no unit parameters"
+            raise ValueError(f"unit names {name!r}, which {config.cell.name} has not: {there}")
+        shape = np.shape(value)
+        if shape not in ((), (H,)):
+            errors.refuse_shape(f"unit[{name!r}]", shape, f"(H,) = ({H},), or one number")
+        if np.asarray(value).dtype.kind not in "fiu":
+            errors.refuse_type(f"unit[{name!r}]", value, "number or array of numbers")
+    return dict(unit)
