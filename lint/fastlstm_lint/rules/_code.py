@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from ..facts import Indexed, Where
+from ..facts import Fact, Indexed, Where
 from ..nodes import walk
 from ..values import Const, Range, Value
 from .base import code_of
@@ -122,6 +122,18 @@ def assignment_of(function: cst.CSTNode | None, value: cst.CSTNode) -> cst.Assig
         if isinstance(each, cst.Assign) and each.value is value:
             return each
     return None
+
+
+def only_use(fact: Fact, given: cst.BaseExpression | None) -> cst.BaseExpression | None:
+    """The expression behind an argument: itself, or what its name is bound to where nothing else reads that name."""
+    if not isinstance(given, cst.Name) or fact.where.node is None:
+        return given
+    bound = [
+        each
+        for each in walk(fact.where.node)
+        if isinstance(each, cst.Assign) and any(code_of(target.target) == given.value for target in each.targets)
+    ]
+    return bound[0].value if len(bound) == 1 and mentions(fact.where.node, given.value) == 2 else None
 
 
 def mentions(function: cst.CSTNode, name: str) -> int:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..facts import Applied, Fact, ModuleCalled
 from ..values import Opaque, Tensor, Value
-from ._code import argument, last_word, mentions, walk
+from ._code import argument, last_word, only_use
 from .base import Problem, Right, Rule, Wrong, code_of
 
 RULE = Rule(
@@ -146,15 +146,7 @@ def check_function(fact: Applied) -> Iterator[Problem]:
 
 def _problem(fact: Fact, given: cst.BaseExpression | None) -> Problem:
     """The finding; its fix takes the softmax away where nothing but the loss gets its result."""
-    softmax = given
-    if isinstance(given, cst.Name) and fact.where.node is not None:
-        bound = [
-            each
-            for each in walk(fact.where.node)
-            if isinstance(each, cst.Assign) and any(code_of(target.target) == given.value for target in each.targets)
-        ]
-        alone = len(bound) == 1 and mentions(fact.where.node, given.value) == 2
-        softmax = bound[0].value if alone else None
+    softmax = only_use(fact, given)
     logits = _logits(softmax)
     edits = () if softmax is None or logits is None else ((softmax, code_of(logits)),)
     return Problem(fact.node, MESSAGE, edits=edits, fix="Hand over the logits")

@@ -16,7 +16,18 @@ def operator(vm: Caller, node: cst.CSTNode, name: str, left: Value, right: Value
 
         result = matmul_shape(left, right)
         return Opaque("?") if result is None else result
-    return combine(left, right)
+    result = combine(left, right)
+    return weighed(left, right, result) if name == "Multiply" else result
+
+
+def weighed(left: Value, right: Value, result: Value) -> Value:
+    """A product, marked where it picks log-probabilities by class: `log_probs * one_hot`."""
+    if not isinstance(left, Tensor) or not isinstance(right, Tensor) or not isinstance(result, Tensor):
+        return result
+    full = left.rank == right.rank >= 2 and left.sizes[-1] != 1 and right.sizes[-1] != 1
+    if full and "log_softmax" in left.traits | right.traits:
+        return result.replaced(result.axes, None, result.traits | {"picked"})
+    return result
 
 
 def combine(left: Value, right: Value) -> Value:

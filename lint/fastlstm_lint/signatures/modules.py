@@ -10,6 +10,7 @@ from ..dims import Dim, words
 from ..facts import Made, ModuleCalled
 from ..layers import Recurrent
 from ..values import Axis, Function, Instance, Many, Module, Num, Opaque, Rows, Tensor, Tup, Value, dim_of, resolve
+from . import attention
 from .losses import LOSS_MODULES
 from .registry import CONSTRUCTORS, Signature, Site, function, unknown_size
 from .same import with_trait
@@ -51,6 +52,8 @@ def _maker(kind: str) -> Signature:
 
     return Signature(handler, False, PARAMETERS.get(kind, "").split() or ["reduction"])
 
+
+PARAMETERS |= attention.PARAMETERS
 
 for _kind in (*PARAMETERS, *POINTWISE, *LOSS_MODULES):
     CONSTRUCTORS.setdefault(f"torch.nn.{_kind}", _maker(_kind))
@@ -96,6 +99,8 @@ def wrapper(site: Site, module: Value) -> Value | None:
 
 def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
     """What a module gives for `value`."""
+    if module.kind in attention.GIVEN:
+        return attention.call(site, module, arguments)
     result = _result(site, module, value, arguments)
     known = Opaque("?") if result is None else result
     others = tuple(resolve(other) for other in arguments.positional[1:])

@@ -26,7 +26,10 @@ def reduce(site: Site, input: Value, dim: Value | None = None, keepdim: Value | 
         return None
     if site.name == "norm" and site.positional == 1 and "dim" in site.nodes:
         return None
-    return _reduce(site, source, dim, keepdim)
+    result = _reduce(site, source, dim, keepdim)
+    if "picked" in source.traits and dim is not None:
+        return site.applied({"input": source, "dim": dim}, result)
+    return result
 
 
 @tensor_op("max", "min", "median")

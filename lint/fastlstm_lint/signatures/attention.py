@@ -1,0 +1,60 @@
+"""nn.MultiheadAttention and the transformer's layers: sequence-first as recurrent layers are, unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastlstm.contract import FEATURE
+
+from ..dims import Dim, words
+from ..facts import ModuleCalled
+from ..values import Axis, Module, Opaque, Tensor, Tup, Value, dim_of, resolve
+from .registry import Site, flag_value, unknown_size
+
+PARAMETERS = {
+    "MultiheadAttention": "embed_dim num_heads dropout bias add_bias_kv add_zero_attn kdim vdim batch_first",
+    "TransformerEncoderLayer": "d_model nhead dim_feedforward dropout activation layer_norm_eps batch_first",
+    "TransformerDecoderLayer": "d_model nhead dim_feedforward dropout activation layer_norm_eps batch_first",
+    "TransformerEncoder": "encoder_layer num_layers norm",
+    "TransformerDecoder": "decoder_layer num_layers norm",
+}
+"""Constructor parameters by position."""
+
+GIVEN = {
+    "MultiheadAttention": words("query key value"),
+    "TransformerEncoderLayer": words("src"),
+    "TransformerEncoder": words("src"),
+    "TransformerDecoderLayer": words("tgt memory"),
+    "TransformerDecoder": words("tgt memory"),
+}
+"""The sequences that a call takes, by position."""
+
+
+def batch_first(module: Module) -> bool | None:
+    """Whether the batch is the first axis of what a module is given; None where that is not known."""
+    inner = module.config.get("encoder_layer") or module.config.get("decoder_layer")
+    if module.kind in ("TransformerEncoder", "TransformerDecoder"):
+        return batch_first(inner) if isinstance(inner, Module) and inner.kind in GIVEN else None
+    return flag_value(module.config.get("batch_first"), False)
+
+
+def call(site: Site, module: Module, arguments: Any) -> Value:
+    """What a module of the transformer gives: of the shape of its first sequence."""
+    names = GIVEN[module.kind]
+    given = [
+        resolve(value)
+        for i, name in enumerate(names)
+        if (value := arguments.positional[i] if i < len(arguments.positional) else arguments.keywords.get(name))
+        is not None
+    ]
+    first: Value = given[0] if given else Opaque("?")
+    result: Value = Opaque("?")
+    if isinstance(first, Tensor) and first.rank == 3:
+        size = dim_of(module.config.get("embed_dim"))
+        last = Axis.of(unknown_size("embed_dim") if size is None else Dim.of(size), FEATURE)
+        kept = last if module.kind == "MultiheadAttention" else first.axes[-1]
+        result = Tensor((*first.axes[:-1], kept), None, first.traits & {"padded"})
+    if module.kind == "MultiheadAttention":
+        result = Tup((result, Opaque("weights")))
+    site.emit(ModuleCalled, site.node, site.node, module, first, result, tuple(given[1:]))
+    return result
