@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import noqa
@@ -89,16 +90,31 @@ def collect(
             for fact, check in rule.checks:
                 checks.setdefault(fact, []).append((rule, check))
     problems: dict[tuple[str, int], tuple[Rule, Problem]] = {}
+    given: dict[tuple[str, int], str] = {}
 
     def listen(fact: Fact) -> None:
         if fact.where.foreign:  # it is found where that file is linted
             return
         for rule, check in checks.get(type(fact), ()):
             for problem in check(fact):  # type: ignore[attr-defined]
-                problems.setdefault((rule.code, id(problem.node)), (rule, problem))
+                key = (rule.code, id(problem.node))
+                if key not in problems:
+                    problems[key] = rule, problem
+                    given[key] = fact.where.given
+                elif given[key] != fact.where.given:
+                    given[key] = ""  # it is so for either value of a flag
 
     Machine(module, listen, None if imports is None else imports.home).walk()
-    return place(Positions(module, source), path, list(problems.values()), imports) if problems else []
+    said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
+    return place(Positions(module, source), path, said, imports) if said else []
+
+
+def _given(problem: Problem, given: str) -> Problem:
+    """A problem that is one for a single value of a flag says so; its fix might break the other value."""
+    if not given:
+        return problem
+    edits = problem.edits if problem.either else ()
+    return replace(problem, message=f"{problem.message} (when {given})", edits=edits)
 
 
 def place(

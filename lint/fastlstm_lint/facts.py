@@ -25,6 +25,7 @@ class Where:
     instance: Instance | None = None  # the object whose method it is
     large: frozenset[Symbol] = frozenset()  # sizes of which an enclosing `if` says that one is above its smallest
     small: frozenset[Symbol] = frozenset()  # sizes of which an enclosing `if` says that all are at their smallest
+    given: str = ""  # what a walk supposes of a constructor's flag: "bidirectional is True"
     foreign: bool = False  # whether the function is in another file than the linted one
 
     @property

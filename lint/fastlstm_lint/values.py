@@ -72,9 +72,14 @@ class Flag(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition(Value):
-    """A test whose outcome is not known. Where it holds, one of `large` is not at its smallest value."""
+    """A test whose outcome is not known. Where it holds, one of `large` is not at its smallest value.
+
+    Where it holds, all of `ones` are 1, and where it does not, all of `ones_else`.
+    """
 
     large: frozenset[Symbol] = frozenset()
+    ones: frozenset[Symbol] = frozenset()
+    ones_else: frozenset[Symbol] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +172,7 @@ class Class(Value):
     bases: tuple[Value, ...]
     body: dict[str, Value] = field(default_factory=dict)
     reassigned: frozenset[str] | None = None  # attributes that methods beside `__init__` assign, once asked for
+    is_made: bool = False  # whether the program itself makes objects of it
 
     def find(self, name: str) -> Value | None:
         """An attribute of the class or of its bases, nearest first."""

@@ -192,3 +192,121 @@ def test_repeated_rows_are_copy_major() -> None:
         assert codes(HEADER + model(layer, body.format(text), "steps")) == [], text
     interleaved = "x.repeat_interleave(self.steps, dim=0).view(self.steps, n, f)"
     assert codes(HEADER + model(layer, body.format(interleaved), "steps")) == ["FL204"]
+
+
+def test_an_axis_that_the_program_has_made_sure_is_1_may_be_viewed_away() -> None:
+    body = "h, w, b = x.shape\n{}y = x.view(w, h, b)\nreturn y"
+    sure = (
+        "if h != 1:\n    raise ValueError('one row')\n",
+        "assert h == 1\n",
+        "assert h == 1, 'one row'\n",
+        "if not h == 1:\n    return x\n",
+        "if h > 1 or b > 9:\n    return None\n",
+        "if h == 1:\n    pass\nelse:\n    raise ValueError\n",
+    )
+    assert codes(HEADER + model("self.gru = nn.GRU(5, 6)", body.format(""))) == ["FL204"]
+    assert codes(HEADER + model("self.gru = nn.GRU(5, 6)", body.format("assert h != 1\n"))) == ["FL204"]
+    for test in sure:
+        assert codes(HEADER + model("self.gru = nn.GRU(5, 6)", body.format(test))) == [], test
+
+
+FLAG = """
+class Net(nn.Module):
+    def __init__(self, width, both{default}):
+        super().__init__()
+        self.gru = nn.GRU(5, width, batch_first=True, bidirectional=both)
+        self.head = nn.Linear({size}, 2)
+
+    def forward(self, x):
+        out, h = self.gru(x)
+        return self.head({use})
+"""
+
+
+def messages(source: str) -> list[tuple[str, str]]:
+    found = check_source(source, "case.py")
+    return [(each.code, each.message.partition("(when ")[2].partition(")")[0]) for each in found]
+
+
+@pytest.mark.parametrize("default", ["", "=False"])
+def test_what_holds_for_one_value_of_a_flag_only_says_so(default: str) -> None:
+    width = HEADER + FLAG.format(default=default, size="width", use="out")
+    assert messages(width) == [("FL301", "both is True")]
+    doubled = HEADER + FLAG.format(default=default, size="width * 2", use="out")
+    assert messages(doubled) == [("FL301", "both is False")]
+    right = HEADER + FLAG.format(default=default, size="width * (2 if both else 1)", use="out")
+    assert messages(right) == []
+    last = HEADER + FLAG.format(default=default, size="width", use="h[-1]")
+    assert messages(last) == [("FL303", "both is True")]
+
+
+def test_a_flag_that_the_program_itself_gives_is_not_guessed() -> None:
+    width = HEADER + FLAG.format(default="", size="width", use="out")
+    assert codes(width + "\nnet = Net(6, False)\nnet(torch.zeros(4, 7, 5))\n") == []
+    assert codes(width + "\ndef main():\n    net = Net(6, False)\n    net(torch.zeros(4, 7, 5))\n") == []
+    assert codes(width + "\nnet = Net(6, True)\nnet(torch.zeros(4, 7, 5))\n") == ["FL301"]
+
+
+def test_the_fix_of_a_head_that_ignores_a_flag_asks_the_flag() -> None:
+    (finding,) = check_source(HEADER + FLAG.format(default="", size="width", use="out"), "case.py")
+    assert finding.fix is not None
+    assert [edit.content for edit in finding.fix.edits] == ["width * (2 if both else 1)"]
+
+
+UNBATCHED = """
+class Spell(nn.Module):
+    def __init__(self, letters, width, kinds):
+        super().__init__()
+        self.width = width
+        self.rnn = nn.RNN(letters, width, 2)
+        self.head = nn.Linear(width, kinds)
+        self.squash = nn.Softmax(dim=0)
+
+    def forward(self, x, h):
+        y, h = self.rnn(x, h)
+        return self.squash(self.head(y[-1])), h
+
+    def start(self):
+        return torch.zeros(2, self.width)
+"""
+
+
+def test_a_model_that_its_file_uses_unbatched_is_left_alone() -> None:
+    called = "net = Spell(26, 16, 5)\nnet(torch.randn(10, 26), net.start())\n"
+    inside = "def main():\n    " + called.replace("\n", "\n    ").rstrip() + "\n"
+    assert codes(HEADER + UNBATCHED) == ["FL603"]
+    assert codes(HEADER + UNBATCHED + called) == []
+    assert codes(HEADER + UNBATCHED + inside) == []
+    assert codes(HEADER + UNBATCHED + called.replace("10, 26", "10, 4, 26").replace("net.start()", "None")) == ["FL603"]
+
+
+def test_a_loop_over_modules_of_several_kinds_goes_through_each() -> None:
+    source = """
+class First(nn.Module):
+    def forward(self, pair):
+        return pair[0]
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList([nn.LSTM(5, 6, bidirectional=True), First(), nn.Linear(SIZE, 2)])
+
+    def forward(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+"""
+    assert codes(HEADER + source.replace("SIZE", "6")) == ["FL301"]
+    assert codes(HEADER + source.replace("SIZE", "12")) == []
+    through = source.replace("nn.ModuleList([", "nn.Sequential(").replace("])\n", ")\n")
+    assert codes(HEADER + through.replace("SIZE", "6")) == ["FL301"]
+    assert codes(HEADER + through.replace("SIZE", "12")) == []
+
+
+def test_the_shapes_of_a_model_keep_their_names_when_a_function_of_the_file_calls_it() -> None:
+    source = HEADER + model("self.gru = nn.GRU(5, 6, batch_first=True)", "out, h = self.gru(x)\nreturn out")
+    called = source + "\ndef main():\n    net = Model()\n    y = net(torch.zeros(4, 7, 5))\n"
+    shown = {bound.name: str(bound.words) for line in read_program(called).lines for bound in line.bound}
+    assert shown["out"] == "(B batch, T time, 6 feature)"
+    assert shown["y"] == "(4 batch, 7 time, 6 feature)"

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 import libcst as cst
 
+from ..dims import words
 from ..facts import Fact, Where
-from ..values import Class, Function, Instance, Name, Opaque, Value
+from ..values import Class, Const, Function, Instance, Name, Opaque, Value
 from . import arguments, assign, calls, expressions, items, objects, statements
 from .imports import FileScope
 from .program import SourceFile
@@ -37,6 +38,20 @@ DEPTH = 12
 """Calls followed inside calls. Deeper nests were not seen in 220 files of recurrent code."""
 
 
+MOST_FLAGS = 2
+"""Flags of one constructor whose values are tried."""
+
+SETTINGS = frozenset(words("args arg config cfg conf opt opts options params hparams argv device flags _"))
+"""Parameters of a `main` that say nothing about the shape of a tensor."""
+
+
+def _asks_for_nothing(function: Function) -> bool:
+    """Whether a function may be called without saying what tensors are: by nothing, or by the program's settings."""
+    params = function.node.params
+    asked = [each for each in (*params.posonly_params, *params.params, *params.kwonly_params) if each.default is None]
+    return all(each.name.value in SETTINGS for each in asked)
+
+
 class Machine(Walk):
     """One walk through one module. `emit` receives every fact; `home` is its file, to find what it imports."""
 
@@ -55,6 +70,9 @@ class Machine(Walk):
         self.called: set[cst.CSTNode] = set()
         self.receivers: dict[cst.Call, Value] = {}
         self.ranks: dict[cst.CSTNode, set[int]] = {}
+        self.flags: dict[str, cst.CSTNode] = {}
+        self.decided: set[cst.CSTNode] = set()
+        self._given = ""  # what is supposed of a flag while a class is entered once more
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
@@ -66,12 +84,22 @@ class Machine(Walk):
     def walk(self) -> None:
         """Visit everything."""
         self.declare()
+        self.hear()
         self.enter()
+
+    def hear(self) -> None:
+        """Enter the functions that ask for nothing, such as `main`: what they give to the file's classes counts."""
+        for function in self.defined:
+            if function.node not in self.called and function.owner is None and _asks_for_nothing(function):
+                self.call(function, [], {}, entry=True)
 
     def enter(self) -> None:
         """Enter what may be called from outside, with unknown arguments."""
         for cls in self.classes:
-            self._enter_class(cls)
+            self.flags.clear()
+            self._enter_class(cls, {})
+            if self.watch is None and self.flags:
+                self._try_flags(cls)
         for function in self.defined:
             if function.node not in self.called and function.owner is None:
                 self.call(function, [], {}, entry=True)
@@ -80,12 +108,21 @@ class Machine(Walk):
         """Run the module's top level only, for the names it defines; facts are dropped."""
         self.run(self.module.body)
 
-    def _enter_class(self, cls: Class) -> None:
+    def _try_flags(self, cls: Class) -> None:
+        """Enter a class once for each value of a flag that decides on the directions of its layers."""
+        open_flags = [name for name, layer in self.flags.items() if layer not in self.decided]
+        for name in open_flags[:MOST_FLAGS]:
+            for value in (True, False):
+                self._given = f"{name} is {value}"
+                self._enter_class(cls, {name: Const(value)})
+                self._given = ""
+
+    def _enter_class(self, cls: Class, keywords: dict[str, Value]) -> None:
         self.frames = self.frames[:1]
         methods = [value for value in cls.body.values() if isinstance(value, Function)]
         if all(method.node in self.called and method.name != "forward" for method in methods):
             return
-        instance = objects.make_instance(self, cls, [], {}, entry=True)
+        instance = objects.make_instance(self, cls, [], keywords, entry=True)
         if not isinstance(instance, Instance):
             return
         for method in sorted(methods, key=lambda method: method.name != "forward"):
@@ -149,7 +186,8 @@ class Machine(Walk):
         frame = self.frame
         node = frame.node.node if isinstance(frame.node, Function) else None
         foreign = frame.scope.top is not self.scope
-        return Where(frame.function, frame.loops, node, frame.instance, frame.large, frame.small, foreign)
+        small = frame.small
+        return Where(frame.function, frame.loops, node, frame.instance, frame.large, small, self._given, foreign)
 
     @property
     def file(self) -> SourceFile | None:

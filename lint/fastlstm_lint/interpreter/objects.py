@@ -46,6 +46,7 @@ def make_instance(
         if short == "typing.NamedTuple":
             return Opaque(cls.name)
     instance = Instance(cls)
+    cls.is_made = cls.is_made or not entry
     init = cls.find("__init__")
     if isinstance(init, Function):
         bound = bind_method(init, instance)

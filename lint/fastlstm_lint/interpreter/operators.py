@@ -58,7 +58,9 @@ def evaluate_unary(vm: Walk, node: cst.UnaryOperation) -> Value:
     value = resolve(vm.evaluate(node.expression))
     if isinstance(node.operator, cst.Not):
         answer = truth(value)
-        return Condition() if answer is None else Const(not answer)
+        if answer is None:
+            return Condition(frozenset(), value.ones_else, value.ones) if isinstance(value, Condition) else Condition()
+        return Const(not answer)
     if isinstance(value, Tensor):
         return value
     if isinstance(node.operator, cst.Minus):
@@ -72,10 +74,13 @@ def evaluate_unary(vm: Walk, node: cst.UnaryOperation) -> Value:
 def evaluate_comparison(vm: Walk, node: cst.Comparison) -> Value:
     left = resolve(vm.evaluate(node.left))
     answers = []
-    result: Value = Condition(_large(node, left) if len(node.comparisons) == 1 else frozenset())
+    result: Value = Condition()
+    single = len(node.comparisons) == 1
     for target in node.comparisons:
         right = resolve(vm.evaluate(target.comparator))
         answers.append(compare(target.operator, left, right))
+        if single:
+            result = Condition(_large(node, left), *_ones(target.operator, left, right))
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             result = broadcast.operator(vm, node, "Compare", left, right)
         left = right
@@ -93,6 +98,20 @@ def _large(node: cst.Comparison, left: Value) -> frozenset[Symbol]:
     return frozenset(size.symbols()) if above and size is not None else frozenset()
 
 
+def _ones(operator: cst.BaseCompOp, left: Value, right: Value) -> tuple[frozenset[Symbol], frozenset[Symbol]]:
+    """The sizes that are 1 where a comparison holds, and those that are where it does not."""
+    none: frozenset[Symbol] = frozenset()
+    size = left if int_of(right) == 1 else right if int_of(left) == 1 else None
+    symbol = size.dim.symbol if isinstance(size, Num) else None
+    if symbol is None:
+        return none, none
+    own = frozenset({symbol})
+    if isinstance(operator, cst.Equal):
+        return own, none
+    above = cst.GreaterThan if size is left else cst.LessThan
+    return (none, own) if isinstance(operator, (cst.NotEqual, above)) else (none, none)
+
+
 def evaluate_boolean(vm: Walk, node: cst.BooleanOperation) -> Value:
     left = vm.evaluate(node.left)
     answer = truth(left)
@@ -104,7 +123,11 @@ def evaluate_boolean(vm: Walk, node: cst.BooleanOperation) -> Value:
         return right
     if is_and and truth(right) is False:
         return right
-    return Condition(large_if_true(left) | large_if_true(right))
+    none: frozenset[Symbol] = frozenset()
+    sides = [each if isinstance(each, Condition) else Condition() for each in (left, right)]
+    ones = sides[0].ones | sides[1].ones if is_and else none
+    ones_else = none if is_and else sides[0].ones_else | sides[1].ones_else
+    return Condition(large_if_true(left) | large_if_true(right), ones, ones_else)
 
 
 def evaluate_conditional(vm: Walk, node: cst.IfExp) -> Value:

@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 
 from ..facts import Discarded, Named, Unpacked
-from ..values import NONE, Many, Num, Opaque, Tensor, Tup, resolve
+from ..layers import Recurrent
+from ..values import NONE, Condition, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
 from .assign import assign, delete
 from .branches import merge
 from .definitions import define_class, define_function
@@ -112,14 +113,16 @@ def _if(vm: Walk, statement: cst.If) -> None:
         return
     before = frame.snapshot()
     large, small = frame.large, frame.small
-    frame.large = large | large_if_true(test)
+    ones, ones_else = (test.ones, test.ones_else) if isinstance(test, Condition) else (frozenset(), frozenset())
+    frame.large, frame.small = large | large_if_true(test), small | ones
     vm.run(statement.body.body)
-    frame.large = large
+    frame.large, frame.small = large, small
     taken = frame.snapshot()
     frame.restore(before)
-    frame.small = small | large_if_true(test)
+    frame.small = small | large_if_true(test) | ones_else
     _else(vm, statement.orelse)
-    frame.small = small
+    # `if height != 1: raise`: what comes after it is on the other path only.
+    frame.small = small | (ones if not frame.alive else frozenset()) | (ones_else if not taken.alive else frozenset())
     merge(vm, taken, statement.test, test)
 
 
@@ -153,8 +156,32 @@ def _turn(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     merge(vm, after)
 
 
+MOST_TURNS = 8
+"""Modules of a list that a loop is walked through one by one."""
+
+
+def _through(vm: Walk, statement: cst.For, modules: Sequence[Value]) -> bool:
+    """A loop over modules of several kinds, turn by turn; False where a turn ends early, and nothing has happened."""
+    frame = vm.frame
+    before, outer = frame.snapshot(), frame.loops
+    for module in modules:
+        assign(vm, statement.target, module)
+        frame.loops = (*outer, statement)
+        vm.run(statement.body.body)
+        frame.loops = outer
+        if not frame.alive:
+            frame.restore(before)
+            return False
+    return True
+
+
 def _for(vm: Walk, statement: cst.For) -> None:
     iterable = vm.evaluate(statement.iter)
+    listed = resolve(iterable)
+    items = listed.items if isinstance(listed, (Module, Tup)) else ()
+    modules = all(isinstance(item, (Module, Recurrent, Instance)) for item in items)
+    if 1 < len(items) <= MOST_TURNS and modules and vm.watch is None and _through(vm, statement, items):
+        return
     before = vm.frame.snapshot()
     item = vm.item_of(iterable, statement.iter)
     if isinstance(statement.target, (cst.Tuple, cst.List)):
@@ -234,7 +261,9 @@ def _global(vm: Walk, statement: cst.Global) -> None:
 
 
 def _assert(vm: Walk, statement: cst.Assert) -> None:
-    vm.evaluate(statement.test)
+    test = vm.evaluate(statement.test)
+    if isinstance(test, Condition):
+        vm.frame.small |= test.ones
 
 
 HANDLERS: dict[type, Callable[[Any, Any], None]] = {

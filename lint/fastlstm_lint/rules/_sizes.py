@@ -36,8 +36,10 @@ def argument_edit(
     node = argument(call, position, name) if isinstance(call, cst.Call) else None
     if node is None:
         return ()
-    if wanted.value is not None:
+    if wanted.value is not None and isinstance(node, cst.Integer):
         return ((node, str(wanted.value)),)
+    if isinstance(node, cst.Integer):
+        return ()
     times = wanted.exact_div(present)
     if times is not None and times.value is not None:
         text = code_of(node)

@@ -69,6 +69,7 @@ class Problem:
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
     fix: str = ""
     safe: bool = False
+    either: bool = False  # whether the edits are right for every value of the constructor's flags
 
 
 Check = Callable[[Any], Iterator[Problem]]

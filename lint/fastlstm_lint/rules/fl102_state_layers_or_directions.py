@@ -11,6 +11,7 @@ from ..dims import Dim
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
+from ._code import argument
 from ._sizes import always_differ
 from ._states import Edits, change_states, is_taken, seen_from
 from .base import Problem, Right, Rule, Wrong, code_of
@@ -73,6 +74,28 @@ class Model(nn.Module):
 """,
             "crash",
         ),
+        Wrong(
+            """
+class Net(nn.Module):
+    def __init__(self, width, layers):
+        super().__init__()
+        self.width, self.layers = width, layers
+        self.gru = nn.GRU(5, width)
+
+    def forward(self, x):
+        return self.gru(x, torch.zeros(self.layers, x.size(1), self.width))[0]  # FL102
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = [Net(*sizes) for sizes in ((6, 2),)]
+
+    def forward(self, x):
+        return self.parts[0](x)
+""",
+            "crash",
+        ),
     ),
     valid=(
         Right(
@@ -117,7 +140,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         if not isinstance(state, Tensor) or state.rank != 3:
             continue
         rows, second, _ = state.sizes
-        if always_differ(rows, layer.rows) and second != layer.rows:
+        if second != layer.rows and (always_differ(rows, layer.rows) or _another_count(fact, rows)):
             factors = f"num_layers * directions = {layer.num_layers} * {layer.directions}"
             yield Problem(
                 fact.node,
@@ -130,10 +153,26 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
             return
 
 
+def _another_count(fact: LayerCalled, rows: Dim) -> bool:
+    """Whether the rows are a number of layers that the constructor takes and does not hand to the layer.
+
+    The program may still give 1 for it; where it makes objects of the class itself, those are looked at.
+    """
+    layer, instance = fact.layer, fact.where.instance
+    symbol = rows.symbol
+    if symbol is None or instance is None or instance.cls.is_made or "layer" not in symbol.name.lower():
+        return False
+    own = argument(layer.node, 2, "num_layers") if isinstance(layer.node, cst.Call) else rows
+    return layer.rows == 1 and (own is None or isinstance(own, cst.Integer))
+
+
 def _with_rows(fact: LayerCalled, rows: Dim, sizes: list[cst.BaseExpression]) -> Edits:
     wanted, layer = fact.layer.rows, code_of(fact.call.func)
+    states = [state for _, state in given_states(fact.layer, fact.state) if isinstance(state, Tensor)]
     if is_taken(sizes[0]):
         return ()
+    if any(state.sizes[-1] != fact.layer.output_size for state in states):
+        return ()  # a half repair raises as before
     if wanted.value is not None:
         return ((sizes[0], str(wanted)),)
     times = wanted.exact_div(rows)

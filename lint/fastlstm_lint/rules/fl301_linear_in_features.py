@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
+from fastlstm.contract import DIRECTION, FEATURE
+
+from ..dims import Dim
 from ..facts import ModuleCalled
-from ..values import Tensor, dim_of
+from ..layers import Recurrent
+from ..nodes import walk
+from ..signatures.recurrent import RECURRENT
+from ..values import Function, Tensor, dim_of
+from ._code import argument, as_operand
 from ._sizes import always_differ, argument_edit
-from .base import Problem, Right, Rule, Wrong, model
+from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
     code="FL301",
@@ -43,6 +52,23 @@ fit.
             ),
             "crash",
         ),
+        Wrong(
+            """
+class Net(nn.Module):
+    def __init__(self, width, both):
+        super().__init__()
+        self.lstm = nn.LSTM(5, width, batch_first=True, bidirectional=both)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0])  # FL301
+
+
+def Model(width=6, both=True):
+    return Net(width, both)
+""",
+            "crash",
+        ),
     ),
     valid=(
         Right(
@@ -72,10 +98,30 @@ def check(fact: ModuleCalled) -> Iterator[Problem]:
     last = value.axes[-1]
     if any(word is None for word in last.meaning) or not always_differ(last.size, wanted):
         return
+    by_flag = _by_flag(fact, value, wanted)
     yield Problem(
         fact.node,
         f"this Linear takes {wanted} features and gets {last.size}: its input is {value}",
         None if value.origin is None else value.origin.layer,
-        argument_edit(fact.module.node, 0, "in_features", wanted, last.size),
+        by_flag or argument_edit(fact.module.node, 0, "in_features", wanted, last.size),
         "Set in_features to the size of the input",
+        either=bool(by_flag),
     )
+
+
+def _by_flag(fact: ModuleCalled, value: Tensor, wanted: Dim) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The edit of a head made for one direction of a layer that has one or two: `width * (2 if both else 1)`."""
+    layer = None if value.origin is None or value.origin.mixed else value.origin.layer
+    node, made = fact.module.node, getattr(layer, "node", None)
+    if not isinstance(layer, Recurrent) or not isinstance(node, cst.Call) or not isinstance(made, cst.Call):
+        return ()
+    size = argument(node, 0, "in_features")
+    flag = argument(made, RECURRENT[layer.kind].split().index("bidirectional"), "bidirectional")
+    beside = value.axes[-1].means(DIRECTION, FEATURE) and value.axes[-1].parts[1].size == wanted
+    if not beside or not isinstance(flag, (cst.Name, cst.Attribute)) or code_of(flag) in ("True", "False"):
+        return ()
+    init = None if fact.where.instance is None else fact.where.instance.cls.find("__init__")
+    together = {id(each) for each in walk(init.node)} if isinstance(init, Function) else set()
+    if size is None or isinstance(size, cst.Integer) or not {id(node), id(made)} <= together:
+        return ()
+    return ((size, f"{as_operand(size)} * (2 if {code_of(flag)} else 1)"),)

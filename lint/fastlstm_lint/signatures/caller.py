@@ -16,6 +16,12 @@ class Caller(Protocol):
     ranks: dict[cst.CSTNode, set[int]]
     """The ranks of what layers were given, by the call, where the program itself says them."""
 
+    flags: dict[str, cst.CSTNode]
+    """The parameters of constructors that decide whether a layer has one direction or two, with that layer's call."""
+
+    decided: set[cst.CSTNode]
+    """The layers' calls for which the program itself decides, somewhere."""
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         ...

@@ -96,7 +96,10 @@ def _batch_first(site: Site, value: Value | None) -> bool | None:
 def _directions(site: Site, value: Value | None) -> Dim:
     known = None if value is None and not site.complete else flag_value(value, False)
     if known is not None:
+        site.vm.decided.add(site.node)
         return Dim.of(2 if known else 1)
+    if isinstance(value, (Flag, Opaque)) and site.vm.where().function == "__init__":
+        site.vm.flags[value.name] = site.node
     if isinstance(value, Flag):
         return value.count
     return value.attribute("directions").number if isinstance(value, Opaque) else unknown_size("directions")
