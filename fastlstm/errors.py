@@ -7,7 +7,9 @@ silence where the call is right and raises ValueError or TypeError where it is n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from .contract import Cell, Layer, Shape, letters, sizes
@@ -32,8 +34,60 @@ def refuse_type(name: str, got: object, expected: str, hint: str = "") -> NoRetu
 def refuse_dtype(name: str, got: Any, expected: Any) -> NoReturn:
     """Raise for argument `name` of a dtype that the layer does not have."""
     raise ValueError(
-        f"{name} is {got}, expected {expected} as the layer: convert it with .astype, or build the layer with dtype="
+        f"{name} is {got}, expected {expected} as the layer: convert it with .astype(np.{expected}), or build the "
+        f"layer with dtype={'np.' + str(got) if str(got) in ('float32', 'float64') else 'np.float64'}"
     )
+
+
+def count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        refuse_type(name, value, "int")
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected at least {least}")
+    return int(value)
+
+
+def flag(name: str, value: Any, hint: str = "") -> bool:
+    """`value` as a bool. 0 and 1 are refused: a forgotten argument shifts its neighbours into a flag's place.
+
+    `hint` says so where a number is found.
+    """
+    if type(value).__name__ not in ("bool", "bool_"):  # Python's and NumPy's
+        refuse_type(name, value, "bool", hint if isinstance(value, Real) else "")
+    return bool(value)
+
+
+def probability(name: str, value: Any) -> float:
+    """`value` as a float in 0..1."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        refuse_type(name, value, "float")
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"{name} is {value}, expected 0 to 1")
+    return float(value)
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...], hint: str = "") -> str:
+    """`value`, if it is one of `choices`. `hint` is told where a number is found."""
+    if not isinstance(value, str) or value not in choices:
+        slip = f": {hint}" if hint and isinstance(value, Real) else ""
+        raise ValueError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}{slip}")
+    return value
+
+
+def memory(title: str, needed: int) -> None:
+    """`needed` bytes are not more than this machine has. ValueError, with the sizes in `title`, where they are."""
+    there = machine_memory()
+    if needed > there:
+        raise ValueError(f"{title} would take {needed / 1e9:.4g} GB, and this machine has {there / 1e9:.4g}")
+
+
+def machine_memory() -> int:
+    """Bytes of this machine's memory; where the system does not say, of the addresses that a process has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 47
 
 
 def expected(shape: Shape) -> str:

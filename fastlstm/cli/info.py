@@ -12,7 +12,7 @@ import click
 @click.option("--plan", "layer", metavar="LAYER", help="How calls of a layer, such as 'LSTM(64, 256)', would be run.")
 @click.option("--input", "shape", metavar="SIZES", help="With --plan: shape of the input, such as 128,8,64.")
 @click.option("--train", is_flag=True, help="With --plan: in training mode.")
-@click.option("--threads", type=click.IntRange(min=1), help="With --plan: as if this many were granted.")
+@click.option("--threads", type=click.IntRange(1, 4096), help="With --plan: as if this many were granted.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="With --plan.")
 def info(layer: str | None, shape: str | None, train: bool, threads: int | None, dtype: str) -> None:
     """Show versions, CPU, threads, and which backend serves what, and why not the others. Made for bug reports.
@@ -49,9 +49,12 @@ def _plan(
     if isinstance(config, Cell):
         config, T = config.layer(), 1
     yield "plan", [layer]
-    yield from found.plan_lines(
-        config, T or 0, 1 if B is None else B, threads or get_num_threads(), np.dtype(dtype), train
-    )
+    try:
+        yield from found.plan_lines(
+            config, T or 0, 1 if B is None else B, threads or get_num_threads(), np.dtype(dtype), train
+        )
+    except (MemoryError, OverflowError) as error:
+        raise click.UsageError(f"a call of these sizes has no room in any memory: {error}") from None
 
 
 def _sections() -> Iterator[tuple[str, list[str]]]:
@@ -75,4 +78,8 @@ def _sections() -> Iterator[tuple[str, list[str]]]:
 def _threads() -> str:
     from fastlstm.engine.pool import cores, get_num_threads
 
-    return f"{get_num_threads()} used; {cores()} cores granted by the affinity mask and the control group"
+    try:
+        used = f"{get_num_threads()} used"
+    except ValueError as error:  # of the environment variable: what every call would say
+        used = f"none: {error}"
+    return f"{used}; {cores()} cores granted by the affinity mask and the control group"

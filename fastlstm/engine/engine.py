@@ -19,7 +19,7 @@ from fastlstm.engine.weights import Weights, parts
 from fastlstm.kernels.backward import backward
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
-from fastlstm.kernels.jit import compile_kernel, job_type
+from fastlstm.kernels.jit import check, compile_kernel, job_type
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.product import multiply, multiply_signature
@@ -66,6 +66,7 @@ class Engine:
     """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check."""
 
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
+        check()
         self.config, self.dtype = config, np.dtype(dtype)
         self.layout = Layout(config, self.dtype)
         self._cell = cell_name(config)

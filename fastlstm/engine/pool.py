@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fastlstm import errors
 from fastlstm.engine.control import MAIL, MAILBOX
 from fastlstm.engine.launch import ENTRY
 
@@ -122,18 +123,23 @@ def get_num_threads() -> int:
     """How many threads a call may use: set_num_threads, else FASTLSTM_NUM_THREADS, else the cores of this process."""
     global _threads
     if _threads is None:
-        _threads = int(os.environ.get("FASTLSTM_NUM_THREADS", 0)) or cores()
+        _threads = _asked() or cores()
     return _threads
 
 
 def set_num_threads(count: int) -> None:
     """Let every later call use up to `count` threads."""
     global _threads
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"the number of threads is an int, not {type(count).__name__}")
-    if count < 1:
-        raise ValueError(f"the number of threads is at least 1, not {count}")
-    _threads = count
+    _threads = errors.count("count", count)
+
+
+def _asked() -> int:
+    """FASTLSTM_NUM_THREADS, or 0 where it is not set. ValueError, naming it, where it is no number of threads."""
+    text = os.environ.get("FASTLSTM_NUM_THREADS", "")
+    try:
+        return errors.count("FASTLSTM_NUM_THREADS", int(text), least=0) if text.strip() else 0
+    except ValueError:
+        raise ValueError(f"FASTLSTM_NUM_THREADS is {text!r}, expected an int of at least 1") from None
 
 
 POOL = Pool()

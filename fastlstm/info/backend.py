@@ -35,13 +35,15 @@ def backends() -> list[Backend]:
 
 
 def _vector_units() -> list[Backend]:
+    from fastlstm.kernels.jit import why_not
     from fastlstm.kernels.machine import host
 
     chosen, there = host().name, set(cpu_features())
     found = []
     for name, needed in VECTOR_UNITS.items():
         if name == chosen:
-            found.append(Backend(name, KERNELS_SERVE))
+            reason = why_not()
+            found.append(Backend(name, None if reason else KERNELS_SERVE, reason))
         elif needed - there:
             found.append(Backend(name, None, f"this {platform.machine()} CPU lacks {' '.join(sorted(needed - there))}"))
         else:

@@ -7,18 +7,17 @@ reset_after=False it multiplies the state by r before the recurrent product, whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from fastlstm.contract import GATES
-from fastlstm.errors import refuse_shape, refuse_type
+from fastlstm.errors import count, flag, refuse_shape, refuse_type
 from fastlstm.interop.gates import from_order, to_order
 from fastlstm.layers import GRU, LSTM, RNN
-from fastlstm.layers.arrays import float_dtype
-from fastlstm.layers.checks import count, flag
+from fastlstm.layers.arrays import float_dtype, plain
 
 ORDER = {"LSTM": ("i", "f", "g", "o"), "GRU": ("z", "r", "n"), "RNN": ("h",)}
 """Keras's order by the contract's names: its candidates, c and h, are torch's g and n."""
@@ -29,8 +28,8 @@ def read(
 ) -> Any:
     """A layer of class `cls` from a list as `get_weights()` gives it; see `from_keras_weights`."""
     kind = next(kind.__name__ for kind in (LSTM, GRU, RNN) if issubclass(cls, kind))
-    suffixes = _suffixes(count("num_layers", num_layers), flag("bidirectional", bidirectional))
-    groups = dict(zip(suffixes, _groups(weights, len(suffixes)), strict=True))
+    num_layers, bidirectional = count("num_layers", num_layers), flag("bidirectional", bidirectional)
+    groups = dict(_groups(weights, num_layers, bidirectional))
     kernel, recurrent = groups["l0"][:2]
     I, H = kernel.shape[0], recurrent.shape[0]
     for suffix, group in groups.items():
@@ -71,13 +70,16 @@ def _suffixes(num_layers: int, bidirectional: bool) -> list[str]:
     return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
 
 
-def _groups(weights: Sequence[ndarray], number: int) -> list[tuple[ndarray, ...]]:
-    """The arrays of each layer and direction: kernel, recurrent_kernel and perhaps bias."""
+def _groups(
+    weights: Sequence[ndarray], num_layers: int, bidirectional: bool
+) -> Iterator[tuple[str, tuple[ndarray, ...]]]:
+    """The arrays of each layer and direction, by suffix: kernel, recurrent_kernel and perhaps bias."""
     if isinstance(weights, ndarray) or not isinstance(weights, Sequence):
         refuse_type("weights", weights, "list of numpy arrays", "layer.get_weights()")
     for k, value in enumerate(weights):
-        if not isinstance(value, ndarray):
-            refuse_type(f"weights[{k}]", value, "numpy array")
+        if plain(f"weights[{k}]", value, "numpy array").dtype.kind != "f":
+            raise ValueError(f"weights[{k}] is {value.dtype}, expected a float dtype")
+    number = num_layers * (2 if bidirectional else 1)
     size, rest = divmod(len(weights), number)
     if rest or size not in (2, 3):
         raise ValueError(
@@ -87,7 +89,8 @@ def _groups(weights: Sequence[ndarray], number: int) -> list[tuple[ndarray, ...]
     for k, value in enumerate(weights):
         if k % size < 2 and value.ndim != 2:
             refuse_shape(f"weights[{k}]", value.shape, "(H, G*H)" if k % size else "(I, G*H)")
-    return [tuple(weights[k : k + size]) for k in range(0, len(weights), size)]
+    for k, suffix in enumerate(_suffixes(num_layers, bidirectional)):
+        yield suffix, tuple(weights[size * k : size * (k + 1)])
 
 
 def _check(kind: str, suffix: str, group: tuple[ndarray, ...], I: int, H: int) -> None:

@@ -22,6 +22,7 @@ from numba.core.extending import intrinsic, models, register_model
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
+from fastlstm import __version__
 from fastlstm.cells import CELLS
 from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
@@ -53,14 +54,28 @@ def compile_kernel(function: Callable[..., None], arguments: tuple[types.Type, .
 _compiled: list[Any] = []
 
 
+def why_not() -> str | None:
+    """The reason why nothing can be compiled in this process, or None."""
+    return "NUMBA_DISABLE_JIT is set, and the kernels are nothing without Numba" if numba.config.DISABLE_JIT else None
+
+
+def check() -> None:
+    """RuntimeError where nothing can be compiled in this process."""
+    if reason := why_not():
+        raise RuntimeError(reason)
+
+
 @cache
 def digest() -> str:
-    """A digest of all kernel sources and of the machine they are compiled for."""
+    """A digest of all kernel sources and of the machine they are compiled for.
+
+    In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
+    """
     root = Path(__file__).parent
     sources = sorted(
         [*root.glob("*.py"), *(root.parent / "cells").glob("*.py"), *(root.parent / "engine").glob("*.py")]
     )
-    total = hashlib.sha256(repr(host()).encode())
+    total = hashlib.sha256(repr(host()).encode() + (b"" if sources else __version__.encode()))
     for source in sources:
         total.update(source.read_bytes())
     return total.hexdigest()[:16]

@@ -33,19 +33,24 @@ def require(name: str, value: Any, dtype: np.dtype) -> ndarray:
             "builtins": "convert it with np.asarray",
         }.get(type(value).__module__.partition(".")[0], "")
         refuse_type(name, value, "numpy array", hint)
-    if isinstance(value, np.ma.MaskedArray):
-        refuse_type(name, value, "numpy array", "fill it first; for sequences of unequal length there is reset= "
-                    "or pack_padded_sequence")  # fmt: skip
-    if value.dtype.newbyteorder("=") != dtype:
+    if plain(name, value, "numpy array").dtype.newbyteorder("=") != dtype:
         refuse_dtype(name, value.dtype, dtype)
     return np.require(value, dtype, ("C", "A", "W"))
 
 
+def plain(name: str, value: Any, expected: str) -> ndarray:
+    """`value`, a NumPy array. TypeError for anything else, and for a masked array, whose mask would be lost."""
+    if not isinstance(value, ndarray):
+        refuse_type(name, value, expected)
+    if isinstance(value, np.ma.MaskedArray):
+        refuse_type(name, value, expected, "fill it first; for sequences of unequal length there is reset= "
+                    "or pack_padded_sequence")  # fmt: skip
+    return value
+
+
 def require_mask(name: str, value: Any) -> ndarray:
     """`value` as a boolean array for a kernel."""
-    if not isinstance(value, ndarray):
-        refuse_type(name, value, "numpy array of bool")
-    check_bool(name, value.dtype)
+    check_bool(name, plain(name, value, "numpy array of bool").dtype)
     return np.require(value, np.bool_, ("C", "A", "W"))
 
 

@@ -42,6 +42,7 @@ class _Step(FromTorch):
     def __init__(self, config: Cell, dtype: Any, seed: Seed, device: str) -> None:
         device = checks.one_of("device", device, tuple(PLACES))
         rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
+        checks.parameters_fit(config.layer(), dtype, f"{config.kind}Cell({config.input_size}, {config.hidden_size})")
         shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
         super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
         self.config, self.dtype, self.device = config, dtype, device

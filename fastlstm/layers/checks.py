@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Integral, Real
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,42 +10,22 @@ from numpy import ndarray
 
 from .. import errors
 from ..contract import Layer
+from ..errors import count, flag, memory, one_of, probability
 from .packing import PackedSequence, check_packed
 from .places import Place
+
+__all__ = ["Call", "Form", "States", "check_call", "check_states", "count", "flag", "memory", "one_of", "pair",
+           "parameters_fit", "probability"]  # fmt: skip
 
 States = tuple[Any, ...]
 
 
-def count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        errors.refuse_type(name, value, "int")
-    if value < least:
-        raise ValueError(f"{name} is {value}, expected at least {least}")
-    return int(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """`value` as a bool. 0 and 1 are refused: a forgotten argument shifts its neighbours into a flag's place."""
-    if not isinstance(value, bool | np.bool_):
-        errors.refuse_type(name, value, "bool")
-    return bool(value)
-
-
-def probability(name: str, value: Any) -> float:
-    """`value` as a float in 0..1."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        errors.refuse_type(name, value, "float")
-    if not 0 <= float(value) <= 1:
-        raise ValueError(f"{name} is {value}, expected 0 to 1")
-    return float(value)
-
-
-def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    """`value`, if it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}")
-    return value
+def parameters_fit(config: Layer, dtype: np.dtype, title: str) -> None:
+    """The parameters of a stack have room in this machine; told before the first of them is made."""
+    one, two = (replace(config, num_layers=number).parameter_count() for number in (1, 2))
+    numbers = one + (config.num_layers - 1) * (two - one)
+    # 4 KB of names, arrays and job blocks for each layer and direction: where layers are many and small, that counts.
+    memory(title, numbers * dtype.itemsize + 4096 * config.num_layers * config.directions)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from .recurrent import RecurrentLayer, Tape
 
 Sequences = ndarray | PackedSequence
 Seed = int | np.random.Generator | None
+FOURTH = "the 4th positional argument is {}, not dropout"  # the linter's rule FL309
 
 
 def _config(kind: str, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
@@ -33,11 +34,11 @@ def _config(kind: str, input_size: int, hidden_size: int, num_layers: int, bias:
         checks.count("input_size", input_size),
         hidden_size,
         checks.count("num_layers", num_layers),
-        checks.flag("bias", bias),
+        checks.flag("bias", bias, FOURTH.format("bias")),
         checks.flag("batch_first", batch_first),
         checks.flag("bidirectional", bidirectional),
         proj_size,
-        checks.one_of("nonlinearity", nonlinearity, ("tanh", "relu")),
+        checks.one_of("nonlinearity", nonlinearity, ("tanh", "relu"), FOURTH.format("nonlinearity")),
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import check_grad_output, check_tape, refuse_shape, refuse_type
+from ..errors import check_grad_output, check_tape, refuse_shape
 from . import checks
-from .arrays import dropout_mask, float_dtype, require
+from .arrays import dropout_mask, float_dtype, plain, require
 from .module import Module, uniform
 
 Seed = int | np.random.Generator | None
@@ -47,6 +47,7 @@ class Linear(_Head):
         if checks.flag("bias", bias):
             shapes["bias"] = (O,)
         rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
+        checks.memory(f"Linear({I}, {O})", I * O * dtype.itemsize)
         super().__init__(uniform(shapes, I**-0.5, dtype, rng), rng)
         self.in_features, self.out_features, self.dtype = I, O, dtype
 
@@ -80,14 +81,13 @@ class Embedding(_Head):
     def __init__(self, num_embeddings: int, embedding_dim: int, *, dtype: Any = np.float32, seed: Seed = None) -> None:
         rng = np.random.default_rng(seed)
         shape = (checks.count("num_embeddings", num_embeddings), checks.count("embedding_dim", embedding_dim))
+        checks.memory(f"Embedding{shape}", shape[0] * shape[1] * 8)  # drawn in double
         super().__init__({"weight": rng.standard_normal(shape).astype(float_dtype(dtype))}, rng)
         self.num_embeddings, self.embedding_dim = shape
 
     def __call__(self, tokens: ndarray) -> ndarray:
         """Token numbers (...), of any int dtype, 0 to num_embeddings - 1, to vectors (..., embedding_dim)."""
-        if not isinstance(tokens, ndarray):
-            refuse_type("tokens", tokens, "numpy array of ints")
-        if tokens.dtype.kind not in "iu":
+        if plain("tokens", tokens, "numpy array of ints").dtype.kind not in "iu":
             raise ValueError(f"tokens are {tokens.dtype}, expected ints")
         if tokens.size and (tokens.min() < 0 or tokens.max() >= self.num_embeddings):
             raise ValueError(
@@ -117,8 +117,7 @@ class Dropout(_Head):
 
     def __call__(self, x: ndarray) -> ndarray:
         """x of any shape, float32 or float64."""
-        if not isinstance(x, ndarray):
-            refuse_type("x", x, "numpy array")
+        x = plain("x", x, "numpy array")
         if not self.training:
             return x
         mask = dropout_mask(self._rng, x.shape, self.p, float_dtype(x.dtype))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from ..errors import refuse_shape, refuse_type
-from .arrays import float_dtype
+from ..errors import refuse_shape
+from .arrays import float_dtype, plain
 
 
 def cross_entropy(logits: ndarray, targets: ndarray, *, ignore_index: int = -100) -> tuple[float, ndarray]:
@@ -17,9 +17,7 @@ def cross_entropy(logits: ndarray, targets: ndarray, *, ignore_index: int = -100
     Returns the loss (NaN where every target is ignored) and the gradient of logits (..., C).
     """
     _check_float("logits", logits)
-    if not isinstance(targets, ndarray):
-        refuse_type("targets", targets, "numpy array of ints")
-    if targets.dtype.kind not in "iu":
+    if plain("targets", targets, "numpy array of ints").dtype.kind not in "iu":
         raise ValueError(f"targets are {targets.dtype}, expected ints")
     if logits.ndim < 1 or targets.shape != logits.shape[:-1]:
         refuse_shape("targets", targets.shape, f"{logits.shape[:-1]}, as logits {logits.shape} without the classes")
@@ -43,9 +41,7 @@ def cross_entropy(logits: ndarray, targets: ndarray, *, ignore_index: int = -100
 def mse_loss(prediction: ndarray, target: ndarray) -> tuple[float, ndarray]:
     """Mean of (prediction - target)**2 over all entries, and the gradient of prediction. One shape, no broadcasting."""
     _check_float("prediction", prediction)
-    if not isinstance(target, ndarray):
-        refuse_type("target", target, "numpy array")
-    if prediction.shape != target.shape:
+    if prediction.shape != plain("target", target, "numpy array").shape:
         refuse_shape("target", target.shape, f"{prediction.shape} as the prediction")
     difference = (prediction - target).astype(prediction.dtype, copy=False)
     loss = float(np.square(difference).mean(dtype=np.float64)) if difference.size else float("nan")
@@ -53,9 +49,7 @@ def mse_loss(prediction: ndarray, target: ndarray) -> tuple[float, ndarray]:
 
 
 def _check_float(name: str, value: ndarray) -> None:
-    if not isinstance(value, ndarray):
-        refuse_type(name, value, "numpy array")
     try:
-        float_dtype(value.dtype)
+        float_dtype(plain(name, value, "numpy array").dtype)
     except ValueError:
         raise ValueError(f"{name} are {value.dtype}, expected float32 or float64") from None

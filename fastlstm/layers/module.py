@@ -9,7 +9,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import refuse_type
-from .arrays import read_only
+from .arrays import plain, read_only
+from .storage import Stored
 
 
 class Module:
@@ -61,35 +62,45 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], prefix: str = "") -> None:
         """Copy the parameters in. NumPy arrays or torch tensors of any float dtype, by torch's names after `prefix`.
 
-        With a prefix, names that do not begin with it belong to others. KeyError for a missing or unexpected name,
-        ValueError for a wrong shape or dtype, and then nothing has changed.
+        With a prefix, names that do not begin with it belong to others. TypeError for what is no mapping of names to
+        arrays, KeyError for a missing or unexpected name, ValueError for a wrong shape or dtype, and then nothing has
+        changed.
         """
-        given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if not isinstance(state, Mapping):
+            refuse_type("state", state, "state_dict", "load_state_dict(fastlstm.load(path))")
+        for name in state:
+            if not isinstance(name, str):
+                refuse_type(f"the name {name!r} in state", name, "str")
+        given = {name.removeprefix(prefix) for name in state if name.startswith(prefix)}
         missing = [prefix + name for name in self._parameters if name not in given]
-        unexpected = [prefix + name for name in given if name not in self._parameters]
+        unexpected = [name for name in state if name.startswith(prefix) and name[len(prefix) :] not in self._parameters]
         if missing or unexpected:
-            lists = (("missing", missing), ("unexpected", unexpected))
-            found = "; ".join(f"{word} {', '.join(names)}" for word, names in lists if names)
-            raise KeyError(f"state_dict of another layer than {self!r}: {found}")
-        values = {name: self._checked(prefix + name, value, mine) for name, value, mine in self._matched(given)}
+            raise KeyError(_Told(f"state_dict of another layer than {self!r}: {_difference(missing, unexpected)}"))
+        for name, shape in state.shapes.items() if isinstance(state, Stored) else ():  # before anything is read
+            if name.startswith(prefix):
+                _check_shape(name, shape, self._parameters[name.removeprefix(prefix)])
+        values = {
+            name: self._checked(prefix + name, state[prefix + name], mine) for name, mine in self._parameters.items()
+        }
         for name, value in values.items():
             self._parameters[name][...] = value
         self._version += 1
-
-    def _matched(self, given: Mapping[str, Any]) -> Iterable[tuple[str, Any, ndarray]]:
-        return ((name, given[name], mine) for name, mine in self._parameters.items())
 
     @staticmethod
     def _checked(name: str, value: Any, mine: ndarray) -> ndarray:
         """`value` as an array that may be copied into `mine`."""
         if hasattr(value, "detach"):  # a torch tensor; by double, since NumPy has no bfloat16
-            value = value.detach().cpu().double().numpy()
-        if not isinstance(value, ndarray):
-            refuse_type(name, value, "numpy array or torch tensor")
+            _check_shape(name, tuple(value.shape), mine)
+            try:
+                value = value.detach().cpu().double().numpy()
+            except (RuntimeError, TypeError) as error:  # sparse, quantized, or on the meta device
+                raise ValueError(f"{name} cannot be read: {error}") from error
+        value = plain(name, value, "numpy array or torch tensor")
+        if value.dtype.name == "bfloat16":  # of ml_dtypes
+            value = value.astype(np.float32)
         if value.dtype.kind != "f":
             raise ValueError(f"{name} is {value.dtype}, expected a float dtype")
-        if value.shape != mine.shape:
-            raise ValueError(f"{name} has shape {value.shape}, expected {mine.shape}")
+        _check_shape(name, value.shape, mine)
         return value
 
     def _keep(self, tape: Any) -> None:
@@ -136,6 +147,30 @@ class Module:
 def configured(name: str, doc: str) -> Any:
     """A read-only attribute that the configuration holds."""
     return property(lambda self: getattr(self.config, name), doc=doc)
+
+
+class _Told(str):
+    """A message that a KeyError shows as it is: of an ordinary str it shows the repr."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _difference(missing: list[str], unexpected: list[str]) -> str:
+    """Which names are not there, and which should not be, the first ten of each."""
+    lists = (("missing", missing), ("unexpected", unexpected))
+    found = "; ".join(
+        f"{word} {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        for word, names in lists
+        if names
+    )
+    ends = {name.rpartition(".")[2] for name in unexpected}
+    return found + (" (is a prefix missing?)" if missing and (not unexpected or ends & set(missing)) else "")
+
+
+def _check_shape(name: str, shape: tuple[int, ...], mine: ndarray) -> None:
+    if shape != mine.shape:
+        raise ValueError(f"{name} has shape {shape}, expected {mine.shape}")
 
 
 def uniform(

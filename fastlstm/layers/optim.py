@@ -10,7 +10,7 @@ optimiser.zero_grad()
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -22,10 +22,13 @@ from .module import Module
 
 
 def _modules(modules: Iterable[Module] | Module) -> list[Module]:
+    if not isinstance(modules, Iterable | Module):
+        refuse_type("modules", modules, "layer or list of layers")
     found = [modules] if isinstance(modules, Module) else list(modules)
     for module in found:
         if not isinstance(module, Module):
-            refuse_type("modules", module, "layer or list of layers")
+            refuse_type("modules", modules if isinstance(modules, Mapping) else module, "layer or list of layers",
+                        "pass the layers themselves; their gradients are found")  # fmt: skip
     return found
 
 
@@ -42,6 +45,9 @@ class Optimiser:
 
     def __init__(self, modules: Iterable[Module] | Module, lr: float, weight_decay: float) -> None:
         self.modules = _modules(modules)
+        if not self.modules:
+            hint = ": it is a mapping, such as lstm.grad; pass the layers themselves" * isinstance(modules, Mapping)
+            raise ValueError(f"modules are empty, expected a layer or a list of layers{hint}")
         self.lr = _at_least_zero("lr", lr)
         self.weight_decay = _at_least_zero("weight_decay", weight_decay)
         self._moments: dict[tuple[int, str], tuple[ndarray, ...]] = {}

@@ -54,6 +54,8 @@ class RecurrentLayer(Module):
                 f"dropout={dropout} does nothing here: it acts between layers, and num_layers is 1", stacklevel=3
             )
         rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
+        title = f"{config.kind}({config.input_size}, {config.hidden_size}, num_layers={config.num_layers})"
+        checks.parameters_fit(config, dtype, title)
         shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
         super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
         self.config, self.dtype, self.dropout, self.device = config, dtype, dropout, device

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ..cuda.shim import has_dlpack
 from ..errors import refuse_type
+from .arrays import plain
 
 
 def on_gpu(value: Any) -> bool:
@@ -21,7 +22,7 @@ def on_gpu(value: Any) -> bool:
 def array_of(name: str, value: Any) -> Any:
     """A NumPy array as it is, an array on a GPU as one of Numba's, which shares its memory. TypeError for others."""
     if isinstance(value, ndarray):
-        return value
+        return plain(name, value, "numpy array")
     if not on_gpu(value):
         refuse_type(name, value, "numpy array")
     from ..cuda.arrays import as_device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import version
 
@@ -75,6 +76,27 @@ def test_what_is_not_installed_is_listed_with_its_use(monkeypatch: pytest.Monkey
     assert "no-such-distribution (nothing at all)" in shown.stdout
 
 
+def test_without_a_compiler_it_says_so_and_so_does_the_first_layer(python) -> None:  # type: ignore[no-untyped-def]
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    shown = python("-m", "fastlstm", "info", env=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert f"{machine.host().name:<6}  no: NUMBA_DISABLE_JIT is set" in shown.stdout
+    for program in ("import fastlstm; fastlstm.LSTM(2, 3)", "import fastlstm; fastlstm.GRUCell(2, 3)"):
+        done = python("-c", program, env=environment)
+        assert done.stderr.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT is set")
+
+
+@pytest.mark.parametrize("text", ["abc", "0.5", "-1"])
+def test_a_thread_variable_that_is_no_number_is_named(python, text: str) -> None:  # type: ignore[no-untyped-def]
+    done = python("-c", "import fastlstm; fastlstm.get_num_threads()", env=os.environ | {"FASTLSTM_NUM_THREADS": text})
+    assert done.stderr.splitlines()[-1] == (
+        f"ValueError: FASTLSTM_NUM_THREADS is {text!r}, expected an int of at least 1"
+    )
+    shown = python("-m", "fastlstm", "info", env=os.environ | {"FASTLSTM_NUM_THREADS": text})
+    assert (shown.returncode, "Traceback" in shown.stderr) == (0, False)
+    assert f"FASTLSTM_NUM_THREADS is {text!r}" in shown.stdout
+
+
 def test_features_come_from_this_machine() -> None:
     if platform.machine() in {"x86_64", "AMD64"}:
         assert "sse2" in info.cpu_features()
@@ -127,6 +149,9 @@ def test_a_cell_is_planned_as_one_step() -> None:
         (["--plan", "LSTM(5)", "--input", "1,1,5"], "needs hidden_size"),
         (["--plan", "LSTM(5, 6)", "--input", "1,1,7"], "input_size=5, got 7"),
         (["--input", "1,1,7"], "go with --plan"),
+        (["--plan", "LSTM(5, 6)", "--input", "1000000000000,1000000,5", "--train"], "no room in any memory"),
+        (["--plan", f"GRU({10**30}, 6)", "--input", f"3,1,{10**30}"], "no room in any memory"),
+        (["--plan", "LSTM(5, 6)", "--input", "3,1,5", "--threads", str(10**12)], "4096"),
     ],
 )
 def test_a_plan_of_nothing_is_refused(arguments: list[str], told: str) -> None:

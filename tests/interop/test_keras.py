@@ -29,6 +29,21 @@ def weights(name: str) -> list[np.ndarray]:
     return [RECORDED[key] for key in sorted(RECORDED) if key.startswith(f"{name}/weight/")]
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"num_layers": 10**9}, ValueError, "there are 3 weights, expected 3000000000"),
+        ({"masked": True}, TypeError, r"weights\[0\] is a numpy.ma.MaskedArray"),
+        ({"dtype": np.int64}, ValueError, r"weights\[0\] is int64, expected a float dtype"),
+    ],
+)
+def test_what_are_no_weights_is_refused(change: dict[str, Any], error: type[Exception], told: str) -> None:
+    given = [value.astype(change.pop("dtype", np.float32)) for value in weights("LSTM")]
+    given = [np.ma.masked_array(value, True) for value in given] if change.pop("masked", False) else given
+    with pytest.raises(error, match=told):
+        fastlstm.LSTM.from_keras_weights(given, **change)
+
+
 def test_every_recorded_case_is_tested() -> None:
     assert {key.partition("/")[0] for key in RECORDED} == {"x", *CASES}
 

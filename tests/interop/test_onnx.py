@@ -321,3 +321,59 @@ def test_layers_that_do_not_fit_are_not_stacked(second: Any) -> None:
         stack([first, second])
     with pytest.raises(ValueError, match="layers are empty"):
         stack([])
+
+
+def recurrent(weights: str, nodes: list[onnx.NodeProto], stored: list[onnx.TensorProto]) -> onnx.ModelProto:
+    """A model whose RNN node takes W from the constant `weights`."""
+    R = numpy_helper.from_array(np.zeros((1, 4, 4), np.float32), "R")
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [5, 2, 3])
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    node = helper.make_node("RNN", ["x", weights, "R"], ["y"], name="rnn", hidden_size=4)
+    return helper.make_model(helper.make_graph([*nodes, node], "g", [x], [y], [R, *stored]))
+
+
+def bombs() -> dict[str, onnx.ModelProto]:
+    """Constants that would never end, or would take a thousand GB."""
+    shape = numpy_helper.from_array(np.array([1, 1 << 20, 1 << 20]), "shape")
+    one = numpy_helper.from_array(np.zeros((1, 4, 3), np.float32), "c0")
+    doubled = [helper.make_node("Concat", [f"c{n}"] * 8, [f"c{n + 1}"], axis=1) for n in range(40)]
+    few = numpy_helper.from_array(np.zeros((1, 1, 1), np.float32), "few")
+    many = numpy_helper.from_array(np.zeros(1 << 14, np.int64), "many")
+    row = numpy_helper.from_array(np.zeros((1, 1 << 16), np.float32), "row")
+    return {
+        "a circle": recurrent("a", [helper.make_node("Identity", [b], [a]) for a, b in ("ab", "ba")], []),
+        "a shape": recurrent("W", [helper.make_node("ConstantOfShape", ["shape"], ["W"])], [shape]),
+        "an expansion": recurrent("W", [helper.make_node("Expand", ["few", "shape"], ["W"])], [shape, few]),
+        "doubling": recurrent("c40", doubled, [one]),
+        "rows again and again": recurrent("W", [helper.make_node("Gather", ["row", "many"], ["W"])], [many, row]),
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_a_model_that_would_never_end_or_fit_is_refused(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"'rnn' cannot be (read: the constant '\w+' would|served: its W is not const)"
+    ):
+        from_onnx(bombs()[name])
+
+
+def test_a_damaged_model_is_one_kind_of_error(tmp_path: Path) -> None:
+    """Cut, or one byte changed: layers, or a ValueError that names file or node, or the missing file of weights."""
+    data = to_onnx(made("LSTM", num_layers=2)).SerializeToString()
+    rng, refused, path = np.random.default_rng(0), 0, tmp_path / "damaged.onnx"
+    for n in range(400):
+        broken = bytearray(data)
+        at = int(rng.integers(len(data) if n % 2 else 600))
+        if n % 4 == 0:
+            del broken[at:]
+        else:
+            broken[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(broken)
+        said = ""
+        try:
+            from_onnx(path)
+        except ValueError as error:
+            said = str(error)
+            refused += 1
+        assert not said or "damaged" in said or "node" in said or "weight" in said, said
+    assert refused > 50

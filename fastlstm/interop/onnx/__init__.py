@@ -7,7 +7,8 @@ one, `node.py` reads a node.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,21 @@ def from_onnx(
     compute: peepholes, clip, input_forget, other activations, linear_before_reset=0, direction="reverse", layout=1, or
     weights that are not constant. KeyError for a name that is not there.
     """
-    found = scope.recurrent_nodes(_loaded(model))
+    title = str(model) if isinstance(model, str | os.PathLike) else "the model"
+    loaded = _loaded(model, title)
+    with _damage(title):
+        found = scope.recurrent_nodes(loaded)
     if not found:
         raise ValueError(f"the model has no {', '.join(GATES)} node")
     wanted = list(found) if nodes is None else list(nodes)
     unknown = [name for name in wanted if name not in found]
     if unknown:
         raise KeyError(f"{unknown[0]!r} is no recurrent node of the model; there are {', '.join(found)}")
-    return {name: _layer(name, found[name]) for name in wanted}
+    layers = {}
+    for name in wanted:
+        with _damage(f"{title}: node {name!r}"):
+            layers[name] = _layer(name, found[name])
+    return layers
 
 
 def to_onnx(layer: Layer, *, T: int | None = None, B: int | None = None) -> onnx.ModelProto:
@@ -91,6 +99,17 @@ def stack(layers: Sequence[Layer]) -> Layer:
     return made.train(layers[0].training)
 
 
+@contextmanager
+def _damage(title: str) -> Iterator[None]:
+    """Whatever onnx raises for a model that is damaged, one ValueError."""
+    try:
+        yield
+    except (scope.Refused, OSError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{title} cannot be read: {str(error) or type(error).__name__}") from error
+
+
 def _layer(name: str, place: scope.Place) -> Layer:
     config, parameters = node.read(name, place)
     layer = CLASSES[config.kind](
@@ -106,13 +125,14 @@ def _layer(name: str, place: scope.Place) -> Layer:
     return layer
 
 
-def _loaded(model: Any) -> onnx.ModelProto:
+def _loaded(model: Any, title: str) -> onnx.ModelProto:
     if isinstance(model, onnx.ModelProto):
         return model
     if not isinstance(model, str | os.PathLike | bytes):
         refuse_type("model", model, "path, bytes or onnx.ModelProto")
-    try:
-        return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    except DecodeError:
-        what = "the bytes are" if isinstance(model, bytes) else f"{model} is"
-        raise ValueError(f"{what} no ONNX model") from None
+    with _damage(title):
+        try:
+            return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+        except DecodeError:
+            what = "the bytes are" if isinstance(model, bytes) else f"{model} is"
+            raise scope.Refused(f"{what} no ONNX model") from None

@@ -11,7 +11,7 @@ from onnx import helper
 from fastlstm.contract import GATES, Layer
 from fastlstm.interop.gates import from_order
 from fastlstm.interop.onnx.graph import ORDER
-from fastlstm.interop.onnx.scope import Place
+from fastlstm.interop.onnx.scope import Place, Refused
 
 ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"], "RNN": ["tanh"]}
 """For one direction, as ONNX has them by default; compared in lower case, which ONNX allows."""
@@ -97,7 +97,7 @@ class _Reader:
         return from_order(self.kind, ORDER[self.kind], value)
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise ValueError(f"{self.title} cannot be served: {reason}")
+        raise Refused(f"{self.title} cannot be served: {reason}")
 
 
 def _plain(value: Any) -> Any:

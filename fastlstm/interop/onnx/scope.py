@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
+import numpy as np
 import onnx
 from numpy import ndarray
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
@@ -20,7 +22,14 @@ FOLDED = frozenset(
 )  # fmt: skip
 """What exporters leave between a stored weight and the node that uses it."""
 
+LARGEST = 1 << 28
+"""Numbers in a constant that is computed here: a model of a hundred bytes can ask for any number of them."""
+
 STANDARD = ("", "ai.onnx")
+
+
+class Refused(ValueError):
+    """A model or node that is understood, and not served; the message says what and why."""
 
 
 class Scope:
@@ -29,6 +38,7 @@ class Scope:
     def __init__(self, graph: GraphProto, opset: int, outer: Scope | None = None) -> None:
         self._opset, self._outer = opset, outer
         self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        self._made: dict[str, ndarray | None] = {}
         self._makers = {name: node for node in graph.node for name in node.output if name}
 
     def value(self, name: str) -> ndarray | None:
@@ -38,11 +48,21 @@ class Scope:
         maker = self._makers.get(name)
         if maker is None:
             return self._outer.value(name) if self._outer else None
+        if name not in self._made:
+            self._made[name] = None  # meanwhile: what depends on itself is not constant
+            self._made[name] = self._computed(name, maker)
+        return self._made[name]
+
+    def _computed(self, name: str, maker: NodeProto) -> ndarray | None:
+        """What a node of FOLDED makes of constants."""
         if maker.domain not in STANDARD or maker.op_type not in FOLDED:
             return None
-        given = {source: self.value(source) for source in maker.input if source}
+        given: dict[str, Any] = {source: self.value(source) for source in dict.fromkeys(maker.input) if source}
         if any(value is None for value in given.values()):
             return None
+        numbers = _numbers(maker, [given[source] for source in maker.input if source])
+        if numbers > LARGEST:
+            raise ValueError(f"the constant {name!r} would have {numbers} numbers")
         made: Any = ReferenceEvaluator(maker, opsets={"": self._opset}).run(None, given)
         return made[list(maker.output).index(name)]
 
@@ -76,6 +96,18 @@ def _walk(graph: GraphProto, opset: int, outer: Scope | None, path: str) -> Iter
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
                 yield from _walk(helper.get_attribute_value(attribute), opset, scope, f"{name}/{attribute.name}/")
+
+
+def _numbers(node: NodeProto, given: list[ndarray]) -> int:
+    """How many numbers a node of FOLDED makes, or at most makes."""
+    if node.op_type == "ConstantOfShape":
+        return prod(map(int, given[0].ravel()))
+    if node.op_type == "Expand":
+        return prod(np.broadcast_shapes(given[0].shape, tuple(map(int, given[1].ravel()))))
+    if node.op_type == "Gather":
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        return given[0].size // max(given[0].shape[axis], 1) * given[1].size
+    return sum(value.size for value in given)
 
 
 def _output(node: NodeProto) -> str:
