@@ -1,4 +1,4 @@
-"""One time step without a backward, on the weights where they are: nothing is packed, kept or compared.
+"""One time step on the weights where they are: nothing is packed or compared. With a backward as far as the gates.
 
 For callers whose weights may change unseen, on addresses alone.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numba import njit, types
 
+from fastlstm.cells import CELLS
 from fastlstm.contract import Layer
 from fastlstm.engine import launch
 from fastlstm.engine.layout import Layout, Memory, cell_name
@@ -20,6 +21,7 @@ from fastlstm.engine.pool import Threads
 from fastlstm.engine.weights import parts
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
+from fastlstm.kernels.unpacked_backward import step_back
 from fastlstm.kernels.unpacked_few import step_few
 from fastlstm.kernels.unpacked_samples import step_samples
 
@@ -29,8 +31,13 @@ MOST_SAMPLES = 32
 # Of a step below about 100 us: waking a thread for it costs more than it gives.
 BRIEF_FLOPS = 2_500_000
 
+# The gates' equations take about a tenth of the time of the products: alone they are worth a thread later.
+BACK_FLOPS = 30_000_000
+
 _HAS_STATE, _STATE_OFFSET, _OUT_OFFSET = SLOTS["has_state"], SLOTS["h_offset"], SLOTS["out_offset"]
 _X, _OUT, _H0, _C0, _HN, _CN = (SLOTS[name] for name in ("x", "out", "h0", "c0", "hn", "cn"))
+_TRAIN, _KEPT, _Z, _U = (SLOTS[name] for name in ("train", "kept", "z", "u"))
+_GRAD_HN, _GRAD_CN, _GRAD_H0, _GRAD_C0 = (SLOTS[name] for name in ("grad_hn", "grad_cn", "grad_h0", "grad_c0"))
 _WEIGHTS = [SLOTS[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
 
 
@@ -51,10 +58,11 @@ class _Plan:
             widths = {"xs": z, "m": z, "z": B * z, "u": B * z, "h": B * h}
             thread = 0
         else:
-            thread = max(config.input_size, D * H) * lanes
+            vectors = -(-B // lanes)
+            thread = max(config.input_size, D * H) * lanes * vectors
             h = (H + layout.row(1)) * lanes
             z = layout.gates * h
-            widths = {"xs": threads * thread, "m": threads * thread, "z": z, "u": z, "h": h}
+            widths = {"xs": threads * thread, "m": threads * thread, "z": vectors * z, "u": vectors * z, "h": h}
         scratch = {name: memory.add(widths[name]) for name in ("xs", "m", "z", "u")}
         scratch |= {name: memory.add(widths["h"]) for name in ("hin", "cin", "h_end", "c_end")}
         between = [memory.add(B * D * H) for _ in range(config.num_layers - 1)]
@@ -73,6 +81,24 @@ class _Plan:
                 self.blocks[row, SLOTS[name]] = value
 
 
+class _BackPlan:
+    """The job block of a batch of B, the memory that it works in, and zeros for what is not given."""
+
+    def __init__(self, layout: Layout, B: int, threads: int) -> None:
+        H, lanes, G = layout.config.hidden_size, layout.lanes, layout.gates
+        self.kernel = _address(step_back, cell_name(layout.config), layout.dtype.name)
+        self.blocks = blank(1)
+        self.address = self.blocks.ctypes.data
+        memory = Memory(layout.dtype)
+        thread = layout.row((4 * G + 6) * lanes)
+        scratch, zeros = memory.add(threads * thread), memory.add(B * H)
+        self.owner, base = memory.allocate()
+        self.zeros = base + zeros
+        fields = {"T": 1, "B": B, "H": H, "scratch": base + scratch, "scratch_thread": thread}
+        for name, value in fields.items():
+            self.blocks[0, SLOTS[name]] = value
+
+
 @cache
 def _address(kernel: Callable[..., None], cell: str, dtype: str) -> int:
     return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), types.int64))
@@ -86,11 +112,13 @@ def _entry(size: int) -> Any:
     """
     key = digest()
 
-    @njit(types.void(*[types.int64] * 13), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_step(control, blocks, rows, kernel, tasks, threads, has_state, x, h0, c0, out, hn, cn):
+    @njit(types.void(*[types.int64] * 14), cache=True, no_cfunc_wrapper=True, **OPTIONS)
+    def run_step(control, blocks, rows, kernel, tasks, threads, has_state, x, h0, c0, out, hn, cn, kept):
         _ = key
         for i in range(rows):
             block = launch.block_at(blocks, i)
+            block[_TRAIN] = kept != 0
+            block[_KEPT] = kept
             block[_HAS_STATE] = has_state
             block[_H0] = h0 + block[_STATE_OFFSET] * size
             block[_C0] = c0 + block[_STATE_OFFSET] * size
@@ -106,6 +134,54 @@ def _entry(size: int) -> Any:
     return launch.direct(run_step)
 
 
+@cache
+def _back_entry() -> Any:
+    """The same for the backward: every argument is an address but the number of threads."""
+    key = digest()
+
+    @njit(types.void(*[types.int64] * 13), cache=True, no_cfunc_wrapper=True, **OPTIONS)
+    def run_back(control, blocks, kernel, threads, kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0):
+        _ = key
+        block = launch.block_at(blocks, 0)
+        block[_KEPT] = kept
+        block[_H0], block[_C0], block[_GRAD_HN], block[_GRAD_CN] = h0, c0, grad_hn, grad_cn
+        block[_Z], block[_U], block[_GRAD_H0], block[_GRAD_C0] = z, u, grad_h0, grad_c0
+        one = types.int64(1)  # no literal: Numba would compile `run_tasks` again for it
+        launch.run_tasks(control, kernel, blocks, types.int64(0), one, threads)
+
+    return launch.direct(run_back)
+
+
+# Batch sizes whose plans are kept: a decoder has a new one whenever a sequence ends.
+IDLE_BATCHES = 8
+
+
+P = TypeVar("P")
+
+
+class _Idle(Generic[P]):
+    """Plans that nobody uses, by what they were made for; of the sizes that came first none are kept any more."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[int, int], list[P]] = {}
+
+    def take(self, key: tuple[int, int]) -> P | None:
+        try:
+            return self._plans[key].pop()
+        except (KeyError, IndexError):
+            return None
+
+    def give(self, key: tuple[int, int], plan: P) -> None:
+        plans = self._plans.get(key)
+        if plans is not None:
+            plans.append(plan)
+            return
+        self._plans[key] = [plan]
+        if len(self._plans) > IDLE_BATCHES:
+            oldest, *_ = list(self._plans)  # in one go: another thread may add one meanwhile
+            self._plans.pop(oldest, None)
+
+
 class Unpacked:
     """The kernels for one configuration without a projection, and one dtype. Two threads may call it at once."""
 
@@ -115,31 +191,36 @@ class Unpacked:
         self._count = config.num_layers * config.directions
         self._per_part = 4 if config.bias else 2
         self._flops = flops(self._layout, Sizes(1, 1, False, 1))
-        self._idle: dict[tuple[int, int], list[_Plan]] = {}
+        self._idle: _Idle[_Plan] = _Idle()
+        self._idle_back: _Idle[_BackPlan] = _Idle()
+        cell = CELLS[cell_name(config)]
+        self.splits_gates, self.passes_state = bool(cell.SPLITS_GATES), bool(cell.PASSES_STATE)
+        self.gate_rows = len(config.gates) * config.hidden_size
+        self.kept_width = self.gate_rows * (1 + self.splits_gates)
+        """Numbers that a step keeps of each sample for its backward."""
 
     @cached_property
     def _run(self) -> Any:
         return _entry(self._layout.dtype.itemsize)
 
+    @cached_property
+    def _run_back(self) -> Any:
+        return _back_entry()
+
     def step(
         self, weights: list[int], B: int, threads: int, has_state: bool, x: int, h0: int, c0: int, out: int, hn: int,
-        cn: int,
+        cn: int, kept: int = 0,
     ) -> None:  # fmt: skip
         """From x and the states to output and final states; every array by its address, contiguous. Trusts its input.
 
-        weights: in the contract's order. x: B rows of I. h0, c0, hn, cn: (L*D, B, H) each. out: B rows of D*H.
+        weights: in the contract's order. x: B rows of I. h0, c0, hn, cn: (L*D, B, H) each. out: B rows of D*H. kept: of
+        a single layer and direction (B, kept_width), what `back` needs; 0 where no backward will follow.
         """
         if self._flops * B < SMALL_FLOPS:
             threads = 1
         elif threads > 1:
             self._pool.start(threads)
-        idle = self._idle.get((B, threads))
-        if idle is None:
-            idle = self._idle.setdefault((B, threads), [])
-        try:
-            plan = idle.pop()
-        except IndexError:
-            plan = _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
+        plan = self._idle.take((B, threads)) or _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
         if weights != plan.weights:
             plan.weights = weights
             for row in range(self._count):
@@ -147,6 +228,28 @@ class Unpacked:
                 plan.blocks[row, _WEIGHTS[: self._per_part]] = own
         self._run(
             self._pool.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, has_state,
-            x, h0, c0, out, hn, cn,
+            x, h0, c0, out, hn, cn, kept,
         )  # fmt: skip
-        idle.append(plan)
+        self._idle.give((B, threads), plan)
+
+    def back(
+        self, B: int, threads: int, kept: int, h0: int, c0: int, grad_hn: int, grad_cn: int, z: int, u: int,
+        grad_h0: int, grad_c0: int,
+    ) -> None:  # fmt: skip
+        """The backward of `step` as far as the gates, of a single layer and direction; arrays as in `step`.
+
+        h0, c0, grad_hn, grad_cn: (B, H), 0 for zeros. Writes z, the gradient of the input products (B, G*H), and u, of
+        the recurrent ones where the cell splits its gates; grad_c0; and grad_h0, what reaches h0 past the gates, where
+        the cell passes its state.
+        """
+        if self._flops * B < BACK_FLOPS:
+            threads = 1
+        elif threads > 1:
+            self._pool.start(threads)
+        plan = self._idle_back.take((B, threads)) or _BackPlan(self._layout, B, threads)
+        zeros = plan.zeros
+        self._run_back(
+            self._pool.address, plan.address, plan.kernel, threads, kept, h0 or zeros, c0 or zeros, grad_hn or zeros,
+            grad_cn or zeros, z, u, grad_h0, grad_c0,
+        )  # fmt: skip
+        self._idle_back.give((B, threads), plan)

@@ -88,6 +88,8 @@ SLOT_KINDS: Mapping[str, str] = {
     "h_end": "real*",
     "c_end": "real*",
     "m": "real*",
+    # one step on unpacked weights: (B, G*H) the gates in torch's order, then where the cell splits them u likewise
+    "kept": "real*",
     # backward
     "all_tokens": "int",  # of all tasks of this direction; their rows stand one after another from the first task's
     "has_grad_out": "int",

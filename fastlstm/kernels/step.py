@@ -54,7 +54,7 @@ def step_forward(
             if cell.CARRIES_CELL:
                 math.store(c_value, new_c, block)
 
-        _each_block(builder, str(job.dtype), blocks, advance)
+        each_block(builder, str(job.dtype), blocks, advance)
         return context.get_dummy_value()
 
     return types.void(job, z, u, h, c, new_h, new_c, types.int64), emit
@@ -103,13 +103,13 @@ def step_backward(
             if cell.CARRIES_CELL:
                 math.store(dc_value, dc, block)
 
-        _each_block(builder, str(job.dtype), blocks, advance)
+        each_block(builder, str(job.dtype), blocks, advance)
         return context.get_dummy_value()
 
     return types.void(job, z, u, h, c, dh, direct, dc, types.int64, types.int64), emit
 
 
-def _each_block(
+def each_block(
     builder: ir.IRBuilder, dtype: str, blocks: ir.Value, advance: Callable[[Lockstep, ir.Value], None]
 ) -> None:
     """Two blocks at a time, then the one that may be left.

@@ -29,8 +29,8 @@ CHAINS = 8
 def step_few(job, thread):
     """Kernel for few samples: this thread's share of the units of every direction, from x and h0 to out, hn and cn.
 
-    T is 1. Reads B I H blocks bias tasks, x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn. Works in z u (B rows), xs m
-    (one row of z each, the biases), hin cin h_end c_end (B rows).
+    T is 1. Reads B I H blocks bias tasks train, x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn, and kept where train is
+    set. Works in z u (B rows), xs m (one row of z each, the biases), hin cin h_end c_end (B rows).
     """
     lanes = lanes_of(job.z)
     for number in range(job.tasks):
@@ -59,6 +59,29 @@ def step_few(job, thread):
             copy(at(here.h_end, row), at(here.hn, b * here.H + n), width)
             if trait(job, "CARRIES_CELL"):
                 copy(at(here.c_end, row), at(here.cn, b * here.H + n), width)
+            if here.train:
+                _keep(here, b, first, last)
+
+
+@inner
+def _keep(job, b, first, last):
+    """The gates of sample b in torch's order, and u where the cell splits them: what `unpacked_backward` reads."""
+    lanes = lanes_of(job.z)
+    G = trait(job, "GATES")
+    kept = at(job.kept, b * kept_width(job))
+    for block in range(first, last):
+        for gate in range(G):
+            unit = block * lanes
+            place, count = b * job.z_ld + (block * G + gate) * lanes, min(lanes, job.H - unit)
+            copy(at(job.z, place), at(kept, gate * job.H + unit), count)
+            if trait(job, "SPLITS_GATES"):
+                copy(at(job.u, place), at(kept, (G + gate) * job.H + unit), count)
+
+
+@inner
+def kept_width(job):
+    """Numbers of one sample in `kept`."""
+    return trait(job, "GATES") * job.H * (1 + trait(job, "SPLITS_GATES"))
 
 
 @inner

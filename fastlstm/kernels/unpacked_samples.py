@@ -13,6 +13,7 @@ from fastlstm.kernels.jit import Job, at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.tokens import share
+from fastlstm.kernels.unpacked_few import kept_width
 from fastlstm.kernels.vector import Emitter, Vector
 
 _I64 = ir.IntType(64)
@@ -21,43 +22,65 @@ _I64 = ir.IntType(64)
 def step_samples(job, thread):
     """Kernel: this thread's share of the units of every direction, from x and h0 to out, hn and cn. T is 1.
 
-    Reads B I H bias tasks blocks (of units), x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn. `lanes` samples at a time.
-    Works in xs m, (I, lanes) and (H, lanes) for each thread, `scratch_thread` apart; z u, (H, G, lanes); hin cin h_end
-    c_end, (H, lanes).
+    Reads B I H bias tasks train, x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn, and kept where train is set. `lanes`
+    samples at a time, each time all of them for a few units, whose weights stay in the first-level cache. Works in xs
+    m, (I, lanes) and (H, lanes) for every `lanes` samples of each thread, `scratch_thread` apart; z u, (H, G, lanes)
+    for every `lanes` samples, `z_ld` apart; hin cin h_end c_end, (H, lanes).
     """
     lanes = lanes_of(job.z)
     for number in range(job.tasks):
         here = task(job, number)
         xs = at(here.xs, thread * here.scratch_thread)
         hs = at(here.m, thread * here.scratch_thread)
-        first, last = share(here.H, units_at_once(here), thread, here.threads)
+        first, last = share(here.H, units_at_once(here, 1), thread, here.threads)
         for b in range(0, here.B, lanes):
             samples = min(lanes, here.B - b)
-            _turn(at(here.x, b * here.x_batch), here.x_batch, samples, xs, 0, here.I)
+            _turn(at(here.x, b * here.x_batch), here.x_batch, samples, at(xs, b * here.I), 0, here.I)
             if here.has_state:
-                _turn(at(here.h0, b * here.H), here.H, samples, hs, 0, here.H)
-            _units(here, b, samples, first, last, xs, hs)
+                _turn(at(here.h0, b * here.H), here.H, samples, at(hs, b * here.H), 0, here.H)
+        _gates(here, first, last, xs, hs)
+        for b in range(0, here.B, lanes):
+            _units(here, b, min(lanes, here.B - b), first, last)
 
 
 @inner
-def _units(job, b, samples, first, last, xs, hs):
-    """Units first..last-1 of the samples from b on."""
+def _gates(job, first, last, xs, hs):
+    """z, and u where the cell splits its gates, of units first..last-1 for all samples."""
     lanes = lanes_of(job.z)
     depth = job.H if job.has_state else 0
-    for unit in range(first, last, units_at_once(job)):
-        if trait(job, "SPLITS_GATES"):
-            _gates_of(job, unit, 0, xs, depth, hs, job.b_hh, 0, job.u)
-            _gates_of(job, unit, job.I, xs, 0, hs, job.b_ih, 0, job.z)
-        else:
-            _gates_of(job, unit, job.I, xs, depth, hs, job.b_ih, job.bias, job.z)
-    n, gates = first * lanes, first * trait(job, "GATES") * lanes
+    pairs = job.B // (2 * lanes) * 2 * lanes
+    for unit in range(first, last, units_at_once(job, 1)):
+        for b in range(0, pairs, 2 * lanes):
+            for n in range(unit, min(unit + units_at_once(job, 1), last), units_at_once(job, 2)):
+                turn, x, h = b // lanes * job.z_ld, at(xs, b * job.I), at(hs, b * job.H)
+                if trait(job, "SPLITS_GATES"):
+                    _two_gates_of(job, n, 0, x, depth, h, job.b_hh, 0, at(job.u, turn))
+                    _two_gates_of(job, n, job.I, x, 0, h, job.b_ih, 0, at(job.z, turn))
+                else:
+                    _two_gates_of(job, n, job.I, x, depth, h, job.b_ih, job.bias, at(job.z, turn))
+        for b in range(pairs, job.B, lanes):
+            turn, x, h = b // lanes * job.z_ld, at(xs, b * job.I), at(hs, b * job.H)
+            if trait(job, "SPLITS_GATES"):
+                _gates_of(job, unit, 0, x, depth, h, job.b_hh, 0, at(job.u, turn))
+                _gates_of(job, unit, job.I, x, 0, h, job.b_ih, 0, at(job.z, turn))
+            else:
+                _gates_of(job, unit, job.I, x, depth, h, job.b_ih, job.bias, at(job.z, turn))
+
+
+@inner
+def _units(job, b, samples, first, last):
+    """Units first..last-1 of the samples from b on, through the cell's equations and to the caller's arrays."""
+    lanes = lanes_of(job.z)
+    G = trait(job, "GATES")
+    n = first * lanes
+    z, u = at(job.z, b // lanes * job.z_ld), at(job.u, b // lanes * job.z_ld)
     _state(job.has_state, at(job.h0, b * job.H), job.H, samples, job.hin, first, last)
     if trait(job, "CARRIES_CELL"):
         _state(job.has_state, at(job.c0, b * job.H), job.H, samples, job.cin, first, last)
     step_forward(
         job,
-        at(job.z, gates),
-        at(job.u, gates),
+        at(z, n * G),
+        at(u, n * G),
         at(job.hin, n),
         at(job.cin, n),
         at(job.h_end, n),
@@ -72,13 +95,30 @@ def _units(job, b, samples, first, last, xs, hs):
         if trait(job, "CARRIES_CELL"):
             for unit in range(first, last):
                 put(job.cn, (b + i) * job.H + unit, job.c_end[unit * lanes + i])
+        if job.train:
+            kept = at(job.kept, (b + i) * kept_width(job))
+            for gate in range(G):
+                for unit in range(first, last):
+                    put(kept, gate * job.H + unit, z[(unit * G + gate) * lanes + i])
+                if trait(job, "SPLITS_GATES"):
+                    for unit in range(first, last):
+                        put(kept, (G + gate) * job.H + unit, u[(unit * G + gate) * lanes + i])
 
 
 @inner
 def _gates_of(job, unit, x_depth, xs, h_depth, hs, bias, has_other, out):
     gates_of(
-        job, unit, job.H, job.w_ih, job.I, x_depth, xs, job.w_hh, h_depth, hs, bias, job.b_hh, job.bias, has_other, out
-    )
+        job, 1, unit, job.H, job.w_ih, job.I, x_depth, xs, job.w_hh, h_depth, hs, bias, job.b_hh, job.bias, has_other,
+        out, 0,
+    )  # fmt: skip
+
+
+@inner
+def _two_gates_of(job, unit, x_depth, xs, h_depth, hs, bias, has_other, out):
+    gates_of(
+        job, 2, unit, job.H, job.w_ih, job.I, x_depth, xs, job.w_hh, h_depth, hs, bias, job.b_hh, job.bias, has_other,
+        out, job.z_ld,
+    )  # fmt: skip
 
 
 @inner
@@ -98,52 +138,60 @@ def _turn(source, distance, samples, target, first, last):
             put(target, k * lanes + b, 0.0)
 
 
-def _units_at_once(cell: str) -> int:
-    """Units whose gates fill the accumulators of the matrix product's tile."""
-    return max(host().tile_rows * host().tile_vectors // CELLS[cell].GATES, 1)
+def _units_at_once(cell: str, vectors: int) -> int:
+    """Units whose gates, for so many vectors of samples, fill the accumulators of the matrix product's tile."""
+    return max(host().tile_rows * host().tile_vectors // (CELLS[cell].GATES * vectors), 1)
 
 
-@intrinsic
-def units_at_once(typing_context: Any, job: Job):
-    """How many units `gates_of` computes, as a compile-time constant."""
-    count = _units_at_once(job.cell)
+@intrinsic(prefer_literal=True)
+def units_at_once(typing_context: Any, job: Job, vectors: types.IntegerLiteral):
+    """How many units `gates_of` computes for so many vectors of samples, as a compile-time constant."""
+    if not isinstance(vectors, types.IntegerLiteral):
+        return None
+    count = _units_at_once(job.cell, vectors.literal_value)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         return ir.Constant(_I64, count)
 
-    return types.int64(job), emit
+    return types.int64(job, vectors), emit
 
 
-@intrinsic
+@intrinsic(prefer_literal=True)
 def gates_of(
     typing_context: Any,
     job: Job,
-    unit: types.Integer,
-    total: types.Integer,
+    at_once: types.IntegerLiteral,
+    unit: Any,
+    total: Any,
     w: types.CPointer,
-    width: types.Integer,
-    I: types.Integer,
+    width: Any,
+    I: Any,
     xs: types.CPointer,
     v: types.CPointer,
-    H: types.Integer,
+    H: Any,
     hs: types.CPointer,
     bias: types.CPointer,
     other_bias: types.CPointer,
-    has_bias: types.Integer,
-    has_other: types.Integer,
+    has_bias: Any,
+    has_other: Any,
     out: types.CPointer,
+    out_ld: Any,
 ):
-    """out[u, g] = the gates' sums of `units_at_once` units from `unit` on: up to two biases, w x + v h.
+    """out[n, u, g] = the gates' sums of `units_at_once` units from `unit` on: up to two biases, w x + v h.
 
-    w: rows of `width`, v: rows of `total`, a row for each gate and each of `total` units. xs: (I, lanes), hs: (H,
-    lanes), out: (units, G, lanes). I is `width` and H is `total`, or 0 to leave that product out. Units behind the last
-    one read the last one's weights; nobody reads what comes of it.
+    For `at_once` (1 or 2) vectors n of samples, each weight read once for both: with two, half as many rows of weights
+    are under way, whose addresses stay in registers. w: rows of `width`, v: rows of `total`, a row for each gate and
+    each of `total` units. xs: (at_once, width, lanes), hs: (at_once, total, lanes), out: (at_once, units, G, lanes),
+    `out_ld` apart. I is `width` and H is `total`, or 0 to leave that product out. Units behind the last one read the
+    last one's weights; nobody reads what comes of it.
     """
-    G = CELLS[job.cell].GATES
-    units = _units_at_once(job.cell)
+    if not isinstance(at_once, types.IntegerLiteral):
+        return None
+    G, V = CELLS[job.cell].GATES, at_once.literal_value
+    units = _units_at_once(job.cell, V)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, unit, total, w, width, I, xs, v, H, hs, bias, other_bias, has_bias, has_other, out = args
+        _, _, unit, total, w, width, I, xs, v, H, hs, bias, other_bias, has_bias, has_other, out, out_ld = args
         vectors = Emitter(builder, host(), str(signature.args[0].dtype))
         last = builder.sub(total, ir.Constant(_I64, 1))
         rows = []
@@ -159,28 +207,31 @@ def gates_of(
                 yes = builder.icmp_signed("!=", there, ir.Constant(_I64, 0))
                 read = builder.load(builder.select(yes, builder.gep(pointer, [row]), xs))
                 value = builder.fadd(value, builder.select(yes, read, ir.Constant(vectors.real.type, 0.0)))
-            sums.append(vectors.splat(value))
+            sums += [vectors.splat(value)] * V
         for weights, distance, values, depth in ((w, width, xs, I), (v, total, hs, H)):
             pointers = [builder.gep(weights, [builder.mul(row, distance)]) for row in rows]
-            sums = _multiply(builder, vectors, pointers, values, depth, sums)
+            apart = builder.mul(distance, ir.Constant(_I64, vectors.lanes))
+            factors = [values, builder.gep(values, [apart])][:V]
+            sums = _multiply(builder, vectors, pointers, factors, depth, sums)
         first = builder.mul(unit, ir.Constant(_I64, G * vectors.lanes))
+        places = [builder.gep(out, [first]), builder.gep(out, [builder.add(first, out_ld)])]
         for n, total_n in enumerate(sums):
-            vectors.store(total_n, builder.gep(out, [first]), n * vectors.lanes)
+            vectors.store(total_n, places[n % V], n // V * vectors.lanes)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, n, n, w, n, n, xs, v, n, hs, bias, other_bias, n, n, out), emit
+    return types.void(job, at_once, n, n, w, n, n, xs, v, n, hs, bias, other_bias, n, n, out, n), emit
 
 
 def _multiply(
     builder: ir.IRBuilder,
     vectors: Emitter,
     rows: list[ir.Value],
-    values: ir.Value,
+    values: list[ir.Value],
     depth: ir.Value,
     sums: list[Vector],
 ) -> list[Vector]:
-    """sums[r] += rows[r][k] * values[k] over all k: a number of each row times a vector of samples."""
+    """sums[r, n] += rows[r][k] * values[n][k] over all k: a number of each row times each vector of samples."""
     entry = builder.block
     head, body, done = (builder.append_basic_block(name) for name in ("depth", "multiply", "done"))
     builder.branch(head)
@@ -191,11 +242,13 @@ def _multiply(
         phi.add_incoming(value, entry)
     builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
     builder.position_at_end(body)
-    factor = vectors.load(values, builder.mul(k, ir.Constant(_I64, vectors.lanes)))
-    products = [
-        vectors.fma(vectors.splat(builder.load(builder.gep(row, [k]))), factor, Vector(vectors, phi)).value
-        for row, phi in zip(rows, phis, strict=True)
-    ]
+    here = builder.mul(k, ir.Constant(_I64, vectors.lanes))
+    factors = [vectors.load(one, here) for one in values]
+    products = []
+    for r, row in enumerate(rows):
+        weight = vectors.splat(builder.load(builder.gep(row, [k])))
+        for n, factor in enumerate(factors):
+            products.append(vectors.fma(weight, factor, Vector(vectors, phis[r * len(factors) + n])).value)
     for phi, value in zip([k, *phis], [builder.add(k, ir.Constant(_I64, 1)), *products], strict=True):
         phi.add_incoming(value, body)
     builder.branch(head)

@@ -1,4 +1,4 @@
-"""LSTMCell, GRUCell and RNNCell: torch's classes with a forward of our own. A cell is a layer called with T = 1."""
+"""LSTMCell, GRUCell and RNNCell: torch's classes with a forward of our own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor
 from fastlstm.contract import Layer
 from fastlstm.torch import quick
 from fastlstm.torch.compiling import is_symbolic, leaf
-from fastlstm.torch.module import Accelerated, call, trace, traceable
+from fastlstm.torch.module import Accelerated, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
+from fastlstm.torch.step import advance
 
 
 class _Cell(Accelerated, torch.nn.RNNCellBase):
@@ -38,13 +39,19 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
                 warn_once(reason)
             return result
         unbatched = input.dim() == 1
-        x = input[None, None] if unbatched else input[None]
-        states = tuple([state[None, None] if unbatched else state[None] for state in states])
         if tracing:
+            x = input[None, None] if unbatched else input[None]
+            states = tuple([state[None, None] if unbatched else state[None] for state in states])
             final = trace(config, x, states, weights)[1]
+            after = tuple([state[0, 0] if unbatched else state[0] for state in final])
         else:
-            final = call(self._runner(config, x.dtype), x, states, weights)[1]
-        after = tuple([state[0, 0] if unbatched else state[0] for state in final])
+            if unbatched:
+                input, states = input[None], tuple([state[None] for state in states])
+            weights = [weight.contiguous() for weight in weights]
+            pointers = [weight.data_ptr() for weight in weights]
+            after = advance(self._runner(config, input.dtype), weights, pointers, input, states, lasting=False)
+            if unbatched:
+                after = tuple([state[0] for state in after])
         return after if len(after) == 2 else after[0]
 
     def _config(self) -> Layer:

@@ -78,6 +78,13 @@ def _sequence(
     return steps, state
 
 
+def step_by_torch(config: Layer, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor]) -> States:
+    """One time step of a single layer: the states after it. x: (B, I). states: (B, H) each, none for zeros."""
+    own = dict(zip(_NAMES, weights, strict=False))
+    states = states or [x.new_zeros(len(x), config.hidden_size) for _ in config.state_names]
+    return _step(config, own, x, tuple(states))
+
+
 def _step(config: Layer, own: dict[str, Tensor], x: Tensor, state: States) -> States:
     """One time step: x (B, I), state (B, P) and (B, H)."""
     h = state[0]

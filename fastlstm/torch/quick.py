@@ -6,6 +6,7 @@ then the module's own `forward` goes through all cases and finds the words.
 
 from __future__ import annotations
 
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,11 @@ from fastlstm.engine.unpacked import MOST_SAMPLES
 from fastlstm.torch.module import RUNNER, call
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import surroundings, wants_gradient
+from fastlstm.torch.step import advance
 
-_CELL_WEIGHTS = (("weight_ih", "weight_hh"), ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+_CELL_WEIGHTS = (itemgetter(*_NAMES[:2]), itemgetter(*_NAMES))  # without and with bias
+_FACTS = attrgetter("dtype", "shape", "is_cpu", "layout", "__class__")
 
 
 def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
@@ -57,10 +61,10 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
 
 
 def cell(module: Any, x: Any, hx: Any) -> Any:
-    """What `_Cell.forward(x, hx)` returns where no gradient is wanted, or None."""
-    own = module.__dict__
-    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or not _dense(x) or surroundings() is not None:
+    """What `_Cell.forward(x, hx)` returns, or None."""
+    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or surroundings() is not None:
         return None
+    own = module.__dict__
     key = (own["input_size"], own["hidden_size"], own["bias"], own.get("nonlinearity"))
     runner: Runner | None = own.get(RUNNER)
     if runner is None or runner.key != key or runner.dtype is not x.dtype:
@@ -68,19 +72,27 @@ def cell(module: Any, x: Any, hx: Any) -> Any:
         if config.nonlinearity not in ("tanh", "relu"):
             return None
         runner = module._runner(config, x.dtype)
-        runner.key = key
+        runner.key, runner.facts = key, []
     config, (B, I) = runner.config, x.shape
     states = _states(config, hx)
-    if states is None or not 0 < B <= MOST_SAMPLES or not I or config.input_size != I:
+    if states is None or not B or not I or config.input_size != I or not _dense(x):
         return None
+    expected = (x.dtype, (B, config.hidden_size), True, torch.strided, Tensor)
     for state in states:
-        if state.shape != (B, config.hidden_size) or state.dtype is not x.dtype or not _dense(state):
+        if _FACTS(state) != expected or state.is_neg():
             return None
-    weights, pointers = _weights(runner, own["_parameters"], _CELL_WEIGHTS[bool(config.bias)])
-    if not pointers or wants_gradient((x, *states, *weights)):
+    try:
+        weights = _CELL_WEIGHTS[bool(config.bias)](own["_parameters"])
+        facts = list(map(_FACTS, weights))
+    except (KeyError, AttributeError):  # a weight that something computes, or None
         return None
-    _, final = _step(runner, pointers, (1, B, runner.output_width), x, states)
-    return (final[0][0], final[1][0]) if len(final) == 2 else final[0][0]
+    # One comparison with what was found right before, for all weights.
+    if facts != runner.facts or False in map(Tensor.is_contiguous, weights) or True in map(Tensor.is_neg, weights):
+        if not _weights(runner, own["_parameters"], _NAMES[: len(weights)])[1]:
+            return None
+        runner.facts = facts
+    after = advance(runner, weights, list(map(Tensor.data_ptr, weights)), x, states)
+    return after if len(after) == 2 else after[0]
 
 
 def _step(runner: Runner, pointers: list[int], shape: tuple[int, int, int], x: Tensor, states: Any) -> Any:

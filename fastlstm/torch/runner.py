@@ -38,6 +38,10 @@ class Runner:
         self.unpacked = None if config.projected else Unpacked(config, DTYPES[dtype], THREADS)
         self.key: Any = None
         """For `quick`: what the configuration was made from."""
+        self.facts: list[Any] = []
+        """For `quick`: what its weights were when they were last found right."""
+        self.shared: Any = None
+        """For `step`: the node of the weights in autograd's graph."""
         self._pointers: list[int] = []
         self._snapshot = Snapshot(())
         self._version = 0
