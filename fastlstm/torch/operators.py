@@ -6,13 +6,14 @@ two functions of `runner`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from functools import cache
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 
 from fastlstm.contract import Layer
 from fastlstm.cuda import CudaError
@@ -85,7 +86,7 @@ class Recurrence(torch.autograd.Function):
         if grad_output is None and all(grad is None for grad in grad_final):
             return (*nothing, *[None] * len(wanted))
         rest, given = (batch_sizes, reset, masks), (grad_output, *grad_final)
-        if torch.is_grad_enabled():  # create_graph=True: somebody will differentiate these gradients
+        if by_torch(given):
             return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
         try:
             grad_x, grad_states, grad_weights = ctx.runner.backward(
@@ -93,10 +94,7 @@ class Recurrence(torch.autograd.Function):
             )
         except CudaError as error:
             warn_once(str(error))
-            with torch.enable_grad():
-                leaves = [tensor.detach().requires_grad_() for tensor in (x, *tensors[:end])]
-                found = gradients(ctx.runner.config, leaves, count, rest, given, wanted, create_graph=False)
-            return (*nothing, *found)
+            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
         grads = (grad_x, *grad_states[:count], *grad_weights)
         return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(grads, wanted, strict=True)])
 
@@ -108,18 +106,49 @@ def gradients(
     rest: tuple[Tensor | None, Tensor | None, Sequence[Tensor]],
     given: Sequence[Tensor | None],
     wanted: Sequence[bool],
-    create_graph: bool = True,
 ) -> list[Tensor | None]:
     """Gradients by torch's operators, one step after the other, of those of (x, *states, *weights) that are wanted.
 
     count: of states. rest: batch_sizes, reset and masks. given: gradients of the output and the final states.
     """
-    output, final = composed(config, tensors[0], tensors[1 : 1 + count], tensors[1 + count :], *rest)
-    pairs = [(y, grad) for y, grad in zip((output, *final), given, strict=True) if grad is not None]
-    inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
+
+    def results(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        output, final = composed(config, x, others[:count], others[count:], *rest)
+        return output, *final
+
+    return pulled(results, tensors, given, wanted)
+
+
+def by_torch(given: Sequence[Tensor | None]) -> bool:
+    """Whether torch's operators are to make the gradients, from those of the results.
+
+    So that they can be differentiated themselves (create_graph=True), or where one tensor stands for the gradients of
+    many backward passes at once (vmap, is_grads_batched=True), which has no memory that a kernel could read.
+    """
+    if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        return True
+    return any(grad is not None and is_legacy_batchedtensor(grad) for grad in given)
+
+
+def pulled(
+    function: Callable[..., Sequence[Tensor]],
+    tensors: Sequence[Tensor],
+    given: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    """From the gradients of a function's results, where given, those of its arguments that are wanted."""
+    with torch.enable_grad():
+        # Through the history of one argument another may be reached, as the weights are through the state before.
+        own = [tensor.view_as(tensor) for tensor in tensors]
+        results = function(*own)
+    pairs = [(y, grad) for y, grad in zip(results, given, strict=True) if grad is not None]
     found = iter(
         torch.autograd.grad(
-            [y for y, _ in pairs], inputs, [grad for _, grad in pairs], create_graph=create_graph, allow_unused=True
+            [y for y, _ in pairs],
+            [tensor for tensor, is_wanted in zip(own, wanted, strict=True) if is_wanted],
+            [grad for _, grad in pairs],
+            create_graph=torch.is_grad_enabled(),
+            allow_unused=True,
         )
     )
     return [next(found) if is_wanted else None for is_wanted in wanted]

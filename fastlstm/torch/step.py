@@ -1,7 +1,7 @@
 """One step of a single layer, as cells and loops over layers make it, known to autograd.
 
-Of torch's own operators a step is some twenty nodes of autograd's graph; some of them make a whole gradient of a weight,
-and the T steps of a loop add up T of those. Here a step is one node, and the weights are another one that all steps
+Of torch's own operators a step is some twenty nodes of autograd's graph; some make a whole gradient of a weight, and
+the T steps of a loop add up T of those. Here a step is one node, and the weights are another one that all steps
 share: a step's backward notes the gradients of its gates there, and when the last has come the weights' gradients are
 one product over the samples of all steps.
 """
@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._C import _are_functorch_transforms_active, _current_graph_task_id, _will_engine_execute_node
+from torch._C import _current_graph_task_id, _will_engine_execute_node
 
 from fastlstm.engine.pool import get_num_threads
 from fastlstm.torch.composed import step_by_torch
+from fastlstm.torch.operators import by_torch, pulled
 from fastlstm.torch.runner import Runner
 
 
@@ -102,10 +103,11 @@ class Shared(NamedTuple):
 def _shared(runner: Runner, weights: Sequence[Tensor], wanted: Sequence[bool], lasting: bool) -> Shared:
     """The node of these weights; a new one where they are not what they were in the step before."""
     known: Shared | None = runner.shared
-    if known is not None and not known.node.used and known.wanted == wanted and all(map(is_, known.weights, weights)):
+    if known is not None and known.wanted == wanted and all(map(is_, known.weights, weights)):
         # With notes it is at work in another backward pass, or in one that ended in an exception, and whose notes go
         # with the node.
-        if not known.node.notes:
+        is_free = not known.node.used and not known.node.notes
+        if is_free:
             return known
     token = Weights.apply(*weights)
     shared = Shared(weights, wanted, token, token.grad_fn)
@@ -148,9 +150,14 @@ class Step(torch.autograd.Function):
         notes: list[Note] | None = None
         if wants_weights and _will_engine_execute_node(node):
             notes = node.notes.setdefault(_this_pass(), [])
-        if torch.is_grad_enabled() or _are_functorch_transforms_active():
+        if by_torch(grads):
             wanted = [wants_x, *wants_states, *[notes is not None and weight.requires_grad for weight in weights]]
-            made = _by_torch(runner, (x, *states, *weights), len(states), grads, wanted)
+            count = len(states)
+
+            def after(x: Tensor, *others: Tensor) -> Sequence[Tensor]:
+                return step_by_torch(runner.config, x, others[:count], others[count:])
+
+            made = pulled(after, (x, *states, *weights), grads, wanted)
             if notes is not None:
                 notes.append(Note(made=made[1 + len(states) :]))
             return (None, None, None, None, None, *made[: 1 + len(states)])
@@ -170,26 +177,6 @@ class Step(torch.autograd.Function):
 
 # Without what torch.autograd.Function.apply looks for in Python, a fifth of a step's time: `surroundings` has looked.
 _apply = super(torch.autograd.Function, Step).apply
-
-
-def _by_torch(
-    runner: Runner, tensors: Sequence[Tensor], count: int, grads: Sequence[Tensor | None], wanted: Sequence[bool]
-) -> list[Tensor | None]:
-    """The gradients of (x, *states, *weights) that are wanted, by torch's operators: differentiable, in batches too."""
-    with torch.enable_grad():
-        after = step_by_torch(runner.config, tensors[0], tensors[1 : 1 + count], tensors[1 + count :])
-        pairs = [(y, grad) for y, grad in zip(after, grads, strict=True) if grad is not None]
-    inputs = [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]
-    made = iter(
-        torch.autograd.grad(
-            [y for y, _ in pairs],
-            inputs,
-            [grad for _, grad in pairs],
-            create_graph=torch.is_grad_enabled(),
-            allow_unused=True,
-        )
-    )
-    return [next(made) if is_wanted else None for is_wanted in wanted]
 
 
 def advance(

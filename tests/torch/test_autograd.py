@@ -258,3 +258,20 @@ def test_memory_does_not_grow(twins: Any) -> None:
         ours(x)
     engine = ours._runner(ours._config(), torch.float32).engine
     assert sum(map(len, engine._idle.values())) == 1
+
+
+@pytest.mark.parametrize("module_kind", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"])
+def test_second_derivatives_through_a_loop(module_kind: str, twins: Any) -> None:
+    """The weights stand in each step, and are reached through the state before as well: counted once for each."""
+    found = []
+    for module in twins(module_kind, I, H, dtype=torch.float64):
+        x = data().requires_grad_()
+        state, parts = None, []
+        for t in range(T):
+            result = module(x[t] if "Cell" in module_kind else x[t : t + 1], state)
+            state = result if "Cell" in module_kind else result[1]
+            parts.append(loss_of(result))
+        wanted = [x, *module.parameters()]
+        grads = torch.autograd.grad(torch.stack(parts).sum(), wanted, create_graph=True)
+        found.append([*grads, *torch.autograd.grad(loss_of(list(grads)), wanted)])
+    close(*found)
