@@ -134,11 +134,22 @@ def place(
         places = [positions.find(node) for node, _ in problem.edits]
         if places and None not in places:
             edits = tuple(
-                Edit(*at, text) for at, (_, text) in zip(places, problem.edits, strict=True) if at is not None
+                Edit(*at, _indented(positions, node, text))
+                for at, (node, text) in zip(places, problem.edits, strict=True)
+                if at is not None
             )
             fix = Fix(problem.fix, problem.safe, edits)
         findings.append(Finding(rule.code, rule.name, message, path, *span, fix, made))
     return findings
+
+
+def _indented(positions: Positions, node: cst.CSTNode, text: str) -> str:
+    """The text of an edit, with the indentation of the statement it goes into on its further lines."""
+    if "\n" not in text or '"' * 3 in text or "'" * 3 in text:
+        return text
+    indent = positions.indent_of(node)
+    first, *rest = text.split("\n")
+    return "\n".join([first, *(indent + line if line.strip() else line for line in rest)])
 
 
 def _made(node: cst.CSTNode, positions: Positions, imports: Imports | None) -> tuple[str, int | None]:

@@ -61,6 +61,16 @@ class Positions:
             found, shift = self._far[at].get(node), self._first_line(at)
         return None if found is None else _span(found, shift)
 
+    def indent_of(self, node: cst.CSTNode) -> str:
+        """The white space in front of the statement that holds a node: libcst writes an expression without it."""
+        statement = None if self.find(node) is None else self._statement.get(id(node))
+        span = None if statement is None else self.find(statement)
+        if span is None:
+            return ""
+        lines = self._lines or split_lines(self._source or self._module.code)
+        line = lines[span[0].row - 1]
+        return line[: len(line) - len(line.lstrip())]
+
     def _look(self, statement: cst.CSTNode | None, node: cst.CSTNode) -> CodeRange | None:
         """The position of a node in its statement."""
         if statement is None or (statement is node and isinstance(node, cst.BaseCompoundStatement)):

@@ -91,7 +91,8 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
     if text is None:
         return
     assert rule.fixable
-    assert rule.code not in {code for code, _ in programs.found_lines(text, rule.code)}
+    before, after = ({code for code, _ in programs.found_lines(each, rule.code)} for each in (source, text))
+    assert after <= before - {rule.code}
     x, batch = programs.make_input(case.input)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -144,3 +145,11 @@ def test_the_tests_above_fail_for_a_right_program_and_for_a_rule_that_sees_nothi
     monkeypatch.setattr(rule, "checks", [])
     with pytest.raises(AssertionError):
         test_a_wrong_program_is_reported_at_its_marks_and_nowhere_else(rule, case)
+
+
+def test_a_fix_of_several_lines_keeps_the_indentation_of_its_statement() -> None:
+    call = "nn.GRU(\n            5,\n            hidden_size=6,\n            dropout=0.3,\n        )"
+    text = f"class Model(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.gru = {call}\n"
+    assert fixed_text(programs.HEADER + text, "FL310") == programs.HEADER + text.replace(
+        "            dropout=0.3,\n", ""
+    )

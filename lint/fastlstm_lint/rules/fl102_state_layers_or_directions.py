@@ -11,7 +11,7 @@ from ..dims import Dim
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import argument
+from ._code import argument, names_in
 from ._sizes import always_differ
 from ._states import Edits, change_states, is_taken, seen_from
 from .base import Problem, Right, Rule, Wrong, code_of
@@ -173,10 +173,10 @@ def _with_rows(fact: LayerCalled, rows: Dim, sizes: list[cst.BaseExpression]) ->
         return ()
     if any(state.sizes[-1] != fact.layer.output_size for state in states):
         return ()  # a half repair raises as before
-    if wanted.value is not None:
+    if wanted.value is not None and not names_in(sizes[0]):
         return ((sizes[0], str(wanted)),)
     times = wanted.exact_div(rows)
-    if times is not None and times.value is not None:
+    if times is not None and times.value not in (None, 1):
         return ((sizes[0], f"{_factor(sizes[0])} * {times}"),)
     if fact.layer.directions.value is None or not seen_from(sizes[0], layer, fact.where):
         return ()

@@ -9,6 +9,7 @@ import libcst as cst
 from fastlstm.contract import BATCH, TIME
 
 from ..facts import Indexed
+from ..naming import BATCH_NAMES, names_of
 from ..values import Range, int_of
 from ._code import whole
 from .base import Problem, Right, Rule, Wrong, code_of
@@ -134,6 +135,8 @@ def check(fact: Indexed) -> Iterator[Problem]:
         return
     if any(not whole(item) for item in fact.items[1:2]):
         return
+    if not names_of(source.sizes[1]).isdisjoint(BATCH_NAMES):
+        return  # what the program calls the batch was given to the layer as time: FL203
     assert isinstance(fact.node, cst.Subscript)
     rest = [code_of(element).rstrip(", ") for element in fact.node.slice[2:]]
     right = f"{code_of(fact.node.value)}[{', '.join([':', '-1', *rest])}]"

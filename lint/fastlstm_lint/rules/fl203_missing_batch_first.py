@@ -9,10 +9,11 @@ import libcst as cst
 from fastlstm.contract import BATCH, TIME
 
 from ..dims import Symbol
-from ..facts import LayerCalled, Named
-from ..naming import BATCH_NAMES, TIME_NAMES
-from ..values import Tensor
-from ._code import last_word, with_keyword
+from ..facts import Indexed, LayerCalled, Named, Viewed
+from ..layers import Recurrent
+from ..naming import BATCH_NAMES, TIME_NAMES, names_of
+from ..values import Range, Tensor, int_of
+from ._code import assignment_of, indices_of, last_word, plain_items, whole, with_keyword
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
 RULE = Rule(
@@ -99,6 +100,43 @@ Model()(torch.zeros(4, 7, 5))
 """,
             "mixes",
         ),
+        Wrong(
+            """
+class Net(nn.Module):
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+        self.gru = nn.GRU(5, 6)
+        self.head = nn.Linear(42, 2)
+
+    def forward(self, x):
+        y, _ = self.gru(x.view(-1, 7, 5))  # FL203
+        return self.head(y.view(self.batch, -1))
+
+
+def Model():
+    return Net(*[4])
+""",
+            "mixes",
+        ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)\nself.head = nn.Linear(6, 2)",
+                "y, _ = self.gru(x.view(x.size(0), 7, 5))  # FL203\nreturn self.head(y[:, -1])",
+            ),
+            "differs",
+        ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 2)",
+                "batch, views, _ = x.shape\ny, _ = self.gru(x.transpose(0, 1))  # FL203\nreturn self.head(y[-1])",
+            ),
+            "differs",
+            fixed=model(
+                "self.gru = nn.GRU(5, 6)\nself.head = nn.Linear(6, 2)",
+                "return self.head(self.gru(x.transpose(0, 1))[0][-1])",
+            ),
+        ),
     ),
     valid=(
         Right(
@@ -138,7 +176,8 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
     first, second = value.sizes[0].symbol, value.sizes[1].symbol
     known = fact.meanings[:2]
     if layer.batch_first:
-        if known != (TIME, BATCH):
+        by_name = known[0] in (None, TIME) and _named(second, BATCH_NAMES) and not _named(first, BATCH_NAMES)
+        if known != (TIME, BATCH) and not by_name:
             return
         problem = "a sequence-first value goes into a batch-first layer"
     else:
@@ -156,6 +195,51 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         + ("Drop batch_first=True or transpose" if layer.batch_first else "Add batch_first=True to the layer"),
         layer,
         _edits(fact),
+        "Give the layer what it reads" if layer.batch_first else "Add batch_first=True to the layer",
+    )
+
+
+@RULE.on(Viewed)
+def check_flattened(fact: Viewed) -> Iterator[Problem]:
+    """The output of a sequence-first layer is flattened for each of what the program calls the batch."""
+    source, target = fact.source, fact.target
+    if not _sequence_first_output(source) or len(target) != 2 or target[0] is None or fact.moved:
+        return
+    if names_of(target[0]).isdisjoint(BATCH_NAMES) or target[0] == source.sizes[1]:
+        return
+    func = fact.call.func
+    # A batch-first output is not contiguous.
+    edits = ((func.attr, "reshape"),) if isinstance(func, cst.Attribute) and func.attr.value == "view" else ()
+    yield _read_as_batch_first(source, f"{code_of(fact.receiver)} is viewed as ({target[0]}, ...)", edits)
+
+
+@RULE.on(Indexed)
+def check_last(fact: Indexed) -> Iterator[Problem]:
+    """The last step of a batch-first output is taken, and the input was written batch-first too."""
+    source, items = fact.source, plain_items(fact)
+    if not _sequence_first_output(source) or "led" not in source.traits or len(items) < 2:
+        return
+    if whole(items[0]) and int_of(items[1]) == -1 and all(isinstance(item, Range) for item in items[2:]):
+        yield _read_as_batch_first(source, f"{code_of(fact.node)} is taken as its last step")
+
+
+def _sequence_first_output(source: Tensor) -> bool:
+    origin = source.origin
+    if origin is None or origin.role != "output" or origin.layer.batch_first is not False or source.rank != 3:
+        return False
+    return source.axes[0].means(TIME) and source.axes[1].means(BATCH) and source.sizes[1] != 1
+
+
+def _read_as_batch_first(source: Tensor, use: str, edits: tuple[tuple[cst.CSTNode, str], ...] = ()) -> Problem:
+    assert source.origin is not None
+    layer = source.origin.layer
+    added = _add_batch_first(layer)
+    return Problem(
+        source.origin.node,
+        f"this layer is sequence-first and gives {source}, but {use}: the input has the batch first, so the layer "
+        "needs batch_first=True",
+        layer,
+        added and (*added, *edits),
         "Add batch_first=True to the layer",
     )
 
@@ -203,8 +287,38 @@ def _words(value: Tensor, known: tuple[str | None, ...]) -> str:
 
 
 def _edits(fact: LayerCalled) -> tuple[tuple[cst.CSTNode, str], ...]:
-    node = fact.layer.node
-    if fact.layer.batch_first or not isinstance(node, cst.Call) or fact.layer.library.endswith("Cell"):
+    if not fact.layer.batch_first:
+        return _add_batch_first(fact.layer)
+    if _steps_first(fact):
+        return _drop_batch_first(fact.layer)
+    node = fact.input_node
+    if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute):
+        return ()
+    given = [code_of(each.value) for each in node.args]
+    exchanged = {"transpose": (["0", "1"], ["1", "0"]), "permute": (["1", "0", "2"],)}.get(node.func.attr.value, ())
+    return ((node, code_of(node.func.value)),) if given in exchanged else ()
+
+
+def _steps_first(fact: LayerCalled) -> bool:
+    """Whether the program takes `output[-1]` of the call's output: it means the steps to be first."""
+    statement = assignment_of(fact.where.node, fact.node)
+    target = None if statement is None else statement.targets[-1].target
+    if not isinstance(target, (cst.Tuple, cst.List)) or not target.elements:
+        return False
+    return "-1" in indices_of(fact.where, code_of(target.elements[0].value))
+
+
+def _drop_batch_first(layer: Recurrent) -> tuple[tuple[cst.CSTNode, str], ...]:
+    node = layer.node
+    if not isinstance(node, cst.Call):
+        return ()
+    flags = [each.value for each in node.args if each.keyword is not None and each.keyword.value == "batch_first"]
+    return ((flags[0], "False"),) if len(flags) == 1 and code_of(flags[0]) == "True" else ()
+
+
+def _add_batch_first(layer: Recurrent) -> tuple[tuple[cst.CSTNode, str], ...]:
+    node = layer.node
+    if layer.batch_first is not False or not isinstance(node, cst.Call):
         return ()
     if len([each for each in node.args if each.keyword is None]) > 4 or any(each.star for each in node.args):
         return ()

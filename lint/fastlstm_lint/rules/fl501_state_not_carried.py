@@ -87,6 +87,21 @@ return last
             "differs",
             fixed=model("self.gru = nn.GRU(5, 6)", "return self.gru(x.transpose(0, 1))[1]"),
         ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 5)",
+                """
+h = torch.ones(1, x.size(1), 5)
+word, words = x.new_zeros(1, x.size(1), 5), []
+for _ in range(4):
+    word, _ = self.gru(word, h)  # FL501
+    words.append(word)
+return torch.cat(words)
+""",
+            ),
+            "differs",
+            "T=7 B=4 I=5",
+        ),
     ),
     valid=(
         Right(
@@ -125,8 +140,9 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         return
     if not fact.layer.is_cell and fact.time != 1:
         return
-    steps = names_in(loop.target)
-    if not steps & names_in(fact.input_node) or steps & names_in(fact.call.func):
+    steps, given = names_in(loop.target), names_in(fact.input_node)
+    # An input that the loop makes anew, from the output or from anywhere, is another one in every step.
+    if not (given & (steps | bound_in(loop.body))) or steps & names_in(fact.call.func):
         return
     passed = names_in(fact.state_node)
     if steps & passed or passed & bound_in(loop.body) or not isinstance(fact.state_node, (cst.Name, cst.Tuple)):

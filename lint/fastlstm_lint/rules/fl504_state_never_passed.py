@@ -72,8 +72,46 @@ class Model(nn.Module):
             "differs",
             "T=7 B=4 I=5",
         ),
+        Wrong(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6)
+
+    def init_hidden(self, batch):
+        return torch.ones(1, batch, 6)
+
+    def forward(self, x):
+        self.hidden = self.init_hidden(x.size(1))
+        output, _ = self.gru(x)  # FL504
+        return output
+""",
+            "differs",
+            "T=7 B=4 I=5",
+        ),
     ),
     valid=(
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6)
+
+    def init_hidden(self, batch):
+        return torch.ones(1, batch, 6)
+
+    def step(self, x):
+        output, self.hidden = self.gru(x, self.hidden)
+        return output
+
+    def forward(self, x):
+        self.hidden = self.init_hidden(x.size(1))
+        return self.step(x) + self.gru(x)[0]
+""",
+            "T=7 B=4 I=5",
+        ),
         Right(
             """
 class Model(nn.Module):
@@ -116,11 +154,16 @@ def _made(function: cst.CSTNode) -> list[tuple[str, str]]:
         if not isinstance(each, cst.Assign) or not isinstance(each.value, cst.Call):
             continue
         maker, target = each.value.func, each.targets[0].target
-        if not isinstance(target, cst.Name) or not isinstance(maker, cst.Attribute):
+        if not isinstance(target, (cst.Name, cst.Attribute)) or not isinstance(maker, cst.Attribute):
             continue
         if INIT.fullmatch(maker.attr.value) and code_of(maker.value) == "self":
-            found.append((target.value, code_of(maker)))
+            found.append((code_of(target), code_of(maker)))
     return found[::-1]  # `walk` goes from the end
+
+
+def _loaded_by(instance: Instance | None) -> set[str]:
+    """What the methods of an object's class read."""
+    return set() if instance is None else loaded_in(instance.cls.node)
 
 
 @RULE.on(LayerCalled)
@@ -131,7 +174,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
     made = _made(node) if any(INIT.fullmatch(name) for name in _methods(fact.where.instance)) else []
     loaded = loaded_in(node) if made else set()
     for name, maker in made:
-        if name in loaded:
+        if name in loaded or ("." in name and name in _loaded_by(fact.where.instance)):
             continue
         arguments = [code_of(each).rstrip(", ") for each in fact.call.args]
         yield Problem(

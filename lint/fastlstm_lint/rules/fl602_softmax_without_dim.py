@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from ..facts import Applied, Made
-from ..values import Module
+from ..values import Module, Tensor, Value
 from ._code import with_keyword
 from .base import Problem, Right, Rule, Wrong, code_of, model
 
@@ -33,6 +33,13 @@ a (batch, time, classes) tensor that is the *batch*. torch warns; say which axis
             model("self.gru = nn.GRU(5, 6)\nself.norm = nn.LogSoftmax()  # FL602", "return self.norm(self.gru(x)[0])"),
             "warns",
         ),
+        Wrong(
+            model(
+                "self.gru = nn.GRU(5, 6)\nself.score = nn.Linear(6, 1)",
+                "output, _ = self.gru(x)\nreturn F.softmax(self.score(output))  # FL602",
+            ),
+            "warns",
+        ),
     ),
     valid=(
         Right(
@@ -46,12 +53,14 @@ a (batch, time, classes) tensor that is the *batch*. torch warns; say which axis
 )
 
 
-def _problem(node: cst.Call) -> Problem:
+def _problem(node: cst.Call, value: Value | None = None) -> Problem:
+    """The finding; over a last axis with one entry a softmax is 1 everywhere, so that another one was meant."""
+    single = isinstance(value, Tensor) and value.rank > 0 and value.sizes[-1] == 1
     text = code_of(node.func)
     return Problem(
         node,
         f"{text} without dim takes axis 0 of a tensor with one or three axes, axis 1 otherwise; name the axis",
-        edits=((node, with_keyword(node, "dim", "-1")),),
+        edits=() if single else ((node, with_keyword(node, "dim", "-1")),),
         fix="Normalise over the last axis",
     )
 
@@ -63,7 +72,7 @@ def check_function(fact: Applied) -> Iterator[Problem]:
     func = fact.call.func
     functional = not isinstance(func, cst.Attribute) or code_of(func.value) != "torch"
     if functional and len(fact.call.args) == 1 and not fact.call.args[0].star:
-        yield _problem(fact.call)
+        yield _problem(fact.call, fact.arguments.get("input"))
 
 
 @RULE.on(Made)

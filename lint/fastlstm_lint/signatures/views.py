@@ -8,6 +8,7 @@ import libcst as cst
 
 from ..dims import Dim, product
 from ..facts import Viewed
+from ..naming import TIME_NAMES, names_of
 from ..tensors import COPIES, NOTHING
 from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, dim_of, int_of, resolve
 from .registry import Site, axis_number, dims_of, function, method, tensor_op, unknown_size
@@ -39,7 +40,8 @@ def _view(site: Site, input: Value, shape: Value | None) -> Value | None:
     if not isinstance(input, Opaque) or all(size is None for size in target):
         return None
     known = [unknown_size(site.name) if size is None or size == -1 else size for size in target]
-    result = Tensor(tuple(Axis.of(size) for size in known))
+    traits = frozenset({"led"} if samples_lead(target, input.measured().get(0)) else ())
+    result = Tensor(tuple(Axis.of(size) for size in known), None, traits)
     front = _front(input, target)
     moved = () if front is None else moved_axes(front, [None if size == -1 else size for size in target])
     if front is not None:
@@ -74,6 +76,14 @@ def _front(input: Opaque, target: Sequence[Dim | None]) -> Tensor | None:
     return Tensor((*lead, Axis.of(unknown_size("..."))))
 
 
+def samples_lead(target: Sequence[Dim | None], first: Dim | None) -> bool:
+    """Whether a view to three axes is written for the batch in front: `(-1, 25, 16)`, `(x.size(0), 25, 16)`."""
+    lead, second = (target[0], target[1]) if len(target) == 3 else (None, None)
+    if lead is None or second is None or not (lead == -1 or (lead == first and lead.value is None)):
+        return False
+    return (second.value or 0) > 1 or not names_of(second).isdisjoint(TIME_NAMES)
+
+
 def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Sequence[Axis | None] = ()) -> Value:
     """The result of a reshape, told to the rules. `read` are the axes whose sizes the program wrote as the target."""
     sizes = infer(product(source.sizes), target)
@@ -88,7 +98,10 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Seque
     if axes is None or moved:
         word = NOTHING if moved else None
         axes = tuple(Axis((Part(unknown_size(site.name) if size is None else size, word),)) for size in sizes)
-        result = source.replaced(axes)
+        led = (
+            frozenset({"led"}) if not moved and samples_lead(target, source.sizes[0] if source.rank else None) else None
+        )
+        result = source.replaced(axes, None, source.traits | led if led else None)
     else:
         result = source.replaced(axes, source.origin)
     site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, _receiver(site), moved)
