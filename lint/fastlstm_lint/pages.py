@@ -13,6 +13,7 @@ TORCH_SAYS = {
     "silent": "torch says nothing: the program runs and computes something else.",
     "crash": "torch raises when the program runs.",
     "warns": "torch prints a warning.",
+    "slow": "Advice on speed: the program is right.",
 }
 
 

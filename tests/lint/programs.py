@@ -81,6 +81,25 @@ def mixes(model: Any, x: torch.Tensor, batch: int) -> bool:
     return False
 
 
+class Counting(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    """Counts the calls that reach torch from Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def calls_of_torch(model: Any, x: torch.Tensor) -> int:
+    """How many calls of torch a model makes."""
+    with Counting() as counting:
+        run(model, x)
+    return counting.count
+
+
 def differs(model: Any, right: Any, x: torch.Tensor) -> bool:
     """Whether two models compute something else."""
     a, b = run(model, x).detach(), run(right, x).detach()

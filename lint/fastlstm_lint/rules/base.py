@@ -16,9 +16,9 @@ import libcst as cst
 from ..facts import Fact
 from ..layers import Recurrent
 
-Proof = Literal["crash", "mixes", "differs", "warns"]
+Proof = Literal["crash", "mixes", "differs", "warns", "slow"]
 """How a case is shown to be wrong by running it: it raises; a sample's output depends on another sample's input; it
-computes something else than the right program; torch warns."""
+computes something else than the right program; torch warns; it computes the same with more calls of its layers."""
 
 HEADER = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 """What every case and example begins with, unless it has imports of its own."""
@@ -77,7 +77,7 @@ Check = Callable[[Any], Iterator[Problem]]
 
 @dataclass(slots=True)
 class Rule:
-    """One rule. `torch` says what torch does with the mistake: silent, crash or warns."""
+    """One rule. `torch` says what torch does with the mistake: silent, crash or warns; slow for advice on speed."""
 
     code: str
     name: str
