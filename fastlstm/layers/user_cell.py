@@ -59,7 +59,7 @@ class Recurrent(RecurrentLayer):
     ) -> None:
         config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
         super().__init__(config, dropout, dtype, seed)
-        for name, value in _first_values(config, unit).items():
+        for name, value in first_values(config, unit).items():
             for suffix in config.suffixes():
                 self._parameters[f"{name}_{suffix}"][...] = value
 
@@ -234,7 +234,7 @@ def stack(
     return config
 
 
-def _first_values(config: Stack, unit: Any) -> dict[str, Any]:
+def first_values(config: Stack, unit: Any) -> dict[str, Any]:
     """First values of unit parameters, checked."""
     if unit is None:
         return {}

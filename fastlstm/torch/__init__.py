@@ -7,8 +7,9 @@ they are the faster.
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.compiling import teach_dynamo
 from fastlstm.torch.layers import GRU, LSTM, RNN
+from fastlstm.torch.recurrent import Recurrent
 from fastlstm.torch.swap import Report, accelerate, restore
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "Report", "accelerate", "restore"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "Recurrent", "Report", "accelerate", "restore"]
 
 teach_dynamo()
