@@ -234,5 +234,113 @@ CAUSES = (
         "CrossEntropyLoss wants the classes on axis 1: (B, C, T) for targets (B, T). The logits were (B, T, C).",
         "loss(logits.transpose(1, 2), target), or flatten both: logits.reshape(-1, C), target.reshape(-1).",
     ),
+    _cause(
+        r"argument 'hx' \(position 2\) must be tuple of Tensors, not Tensor|"
+        r"index 1 is out of bounds for dimension 0 with size 1",
+        "FL106",
+        "An LSTM's state is a pair (h, c); one tensor was given, and the layer takes it apart along its first axis.",
+        "lstm(x, (h_0, c_0)), both of (layers*directions, batch, hidden); for a cell both of (batch, hidden).",
+    ),
+    _cause(
+        r"(?P<cell>\w+Cell): Expected (?:hx\[\d\]|hidden) to be 1D or 2D, got (?P<got>\d+)D",
+        "FL103",
+        "A cell's state is (batch, hidden), or (hidden,) for a single sample; this one has {got} axes.",
+        "state.squeeze(0) where the first axis counts layers; a cell has none.",
+    ),
+    _cause(
+        r"hidden\d has inconsistent hidden_size: got (?P<got>\d+),? expected (?P<want>\d+)",
+        "FL707",
+        "The cell was made for hidden_size={want} and given a state of {got}; or its input has no batch axis and the "
+        "state has one.",
+        "torch.zeros(batch, {want}) with an input of (batch, features).",
+    ),
+    _cause(
+        r"RNN input dtype \(torch\.(?P<got>\w+)\) does not match weight dtype \(torch\.(?P<want>\w+)\)",
+        "FL710",
+        "The layer's weights are {want}, the input is {got}. Token ids go through an Embedding or one_hot first.",
+        "x.to(layer.weight_ih_l0.dtype), or layer.double() for a float64 input.",
+    ),
+    _cause(
+        r"(?:m1 and m2|mat1 and mat2) (?:to|must) have the same dtype, but got:? (?P<a>\w+)(?: int)?(?: !=|,? and) "
+        r"(?P<b>\w+)|mean\(\): could not infer output dtype|not implemented for '(?:Long|Int|Bool)'|"
+        r"expected scalar type \w+ but found \w+|expected target dtype to be Long",
+        "FL710",
+        "A product of matrices promotes nothing, and layers, mean, softmax and losses take floating numbers; class "
+        "targets are int64.",
+        "x.float() for numbers that are whole, target.long() for classes.",
+    ),
+    _cause(
+        r"Dimension out of range \(expected to be in range of \[-(?P<n>\d+), \d+\], but got (?P<got>-?\d+)\)",
+        "FL705 FL103",
+        "The tensor has {n} axes and axis {got} was asked for: an output of an unbatched call has two, h_n[-1] has one "
+        "less than h_n, squeeze may have taken one away.",
+        "Print its shape there; count from the end (dim=-1) where the features are meant.",
+    ),
+    _cause(
+        r"too many indices for tensor of dimension (?P<n>\d+)|index -?\d+ is out of bounds for dimension \d+",
+        "FL705",
+        "An index for each of too many axes, or one that is not below the size of its axis.",
+        "h_n has layers*directions entries on axis 0; for time and batch see where batch_first puts them.",
+    ),
+    _cause(
+        r"permute\(.*number of dimensions in the tensor input does not match",
+        "FL705",
+        "permute names every axis once, and was given another number of them.",
+        "transpose(a, b) exchanges two axes whatever the others are.",
+    ),
+    _cause(
+        r"The size of tensor a \((?P<a>\d+)\) must match the size of tensor b \((?P<b>\d+)\) at non-singleton "
+        r"dimension (?P<d>\d+)|doesn't match the broadcast shape|The expanded size of the tensor",
+        "FL702",
+        "Broadcasting aligns axes from the last; two sizes are the same or one of them is 1. A (batch, hidden) beside "
+        "(batch, time, hidden) meets time.",
+        "unsqueeze the axis that is missing: h.unsqueeze(1) beside a batch-first output.",
+    ),
+    _cause(
+        r"shape '\[(?P<want>[-\d, ]+)\]' is invalid for input of size (?P<n>\d+)|don't multiply up to the size of dim",
+        "FL704",
+        "A view keeps the number of entries, and the sizes asked for have another product: a last batch that is "
+        "smaller, D or L left out, or H where proj_size is set.",
+        "Let torch work one size out (-1), and take the batch from the tensor: x.size(0).",
+    ),
+    _cause(
+        r"Expected size for first two dimensions of batch2 tensor to be: \[(?P<want>[\d, ]+)\] but got: "
+        r"\[(?P<got>[\d, ]+)\]",
+        "FL701",
+        "bmm multiplies (B, n, m) by (B, m, p); the second one begins with ({got}) where ({want}) was due.",
+        "Give both the batch first, and transpose(1, 2) the second where its features come last.",
+    ),
+    _cause(
+        r"einsum\(\): ",
+        "FL701",
+        "A letter of the equation stands for two sizes, or an operand has another number of axes than letters.",
+        "Write one letter per axis, in the order of the tensor: b, t for batch-first, t, b without.",
+    ),
+    _cause(
+        r"stack expects each tensor to be equal size|Tensors must have same number of dimensions|"
+        r"zero-dimensional tensor \(at position \d+\) cannot be concatenated",
+        "FL703",
+        "cat wants tensors of as many axes, stack tensors of the same sizes.",
+        "unsqueeze what lacks an axis; pad_sequence for sequences of different lengths.",
+    ),
+    _cause(
+        r"Given normalized_shape=\[(?P<want>[\d, ]+)\], expected input with shape",
+        "FL707",
+        "A LayerNorm takes its sizes on the last axes; it was made for ({want}). A bidirectional output has 2*hidden "
+        "features.",
+        "nn.LayerNorm of the number of features that it gets.",
+    ),
+    _cause(
+        r"split_with_sizes expects split_sizes to sum exactly",
+        "FL706",
+        "The sizes given to split do not sum to the size of the axis.",
+        "chunk(n, dim) for equal parts; a bidirectional output has 2*hidden features.",
+    ),
+    _cause(
+        r"multi-target not supported|Target size \(.*\) must be the same as input size",
+        "FL708",
+        "Class targets are (batch,) numbers beside (batch, classes); losses of pairs of numbers want the same sizes.",
+        "target.squeeze(1) or target.argmax(1) for classes; logits.squeeze(-1) for one number per sample.",
+    ),
 )
 """From the particular to the general: the first that fits is told."""

@@ -106,7 +106,14 @@ def collect(
 
     Machine(module, listen, None if imports is None else imports.home).walk()
     said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
-    return place(Positions(module, source), path, said, imports) if said else []
+    found = place(Positions(module, source), path, said, imports) if said else []
+    return without_general(found, {rule.code: rule for rule, _ in said})
+
+
+def without_general(findings: list[Finding], rules: dict[str, Rule]) -> list[Finding]:
+    """The findings but for torch's own sentence where another one says what the cause is."""
+    named = {finding.start.row for finding in findings if rules[finding.code].refuses}
+    return [each for each in findings if not rules[each.code].general or each.start.row not in named]
 
 
 def _given(problem: Problem, given: str) -> Problem:
@@ -123,23 +130,26 @@ def place(
     """Problems with their positions in the file. What is wrong in another file is found there."""
     findings = []
     for rule, problem in problems:
-        span = positions.find(problem.node)
-        if span is None:
+        at = positions.find(problem.node)
+        if at is None:
             continue
         message, made = problem.message, None
         if problem.layer is not None:
             home, made = _made(problem.layer.node, positions, imports)
             message += home and f". {problem.layer.label} made at {home}"
+        lines = [(name, span[0].row) for name, node in problem.made if (span := positions.find(node)) is not None]
+        if lines:
+            message += ". " + ", ".join(f"{name} is of line {row}" for name, row in lines)
         fix = None
         places = [positions.find(node) for node, _ in problem.edits]
         if places and None not in places:
             edits = tuple(
-                Edit(*at, _indented(positions, node, text))
-                for at, (node, text) in zip(places, problem.edits, strict=True)
-                if at is not None
+                Edit(*each, _indented(positions, node, text))
+                for each, (node, text) in zip(places, problem.edits, strict=True)
+                if each is not None
             )
             fix = Fix(problem.fix, problem.safe, edits)
-        findings.append(Finding(rule.code, rule.name, message, path, *span, fix, made))
+        findings.append(Finding(rule.code, rule.name, message, path, *at, fix, made))
     return findings
 
 

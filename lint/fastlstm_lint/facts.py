@@ -149,3 +149,17 @@ class Misused(Fact):
 
     value: Value
     use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Fact):
+    """torch refuses this for every size that its symbols may stand for.
+
+    `law` is the kind of law that is broken, `sentence` what torch says; `operands` are what it is about, as the program
+    calls them, and `made` are the statements that bind those names.
+    """
+
+    law: str
+    sentence: str
+    operands: tuple[tuple[str, Value], ...]
+    made: tuple[tuple[str, cst.CSTNode], ...]

@@ -88,13 +88,29 @@ class Origin:
         return self if self.mixed else replace(self, mixed=True)
 
 
+GUESSED = "assumed"
+"""The trait of a tensor whose number of axes is taken from how it is used, and may be another one."""
+
+CONTIGUOUS = "contiguous"
+"""The strides of a tensor that lies in memory as its axes are written."""
+
+Strides = tuple[int, ...] | str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor(Value):
-    """A tensor of known rank. `origin` says which recurrent call made it; `traits` are words such as "random"."""
+    """A tensor of known rank. `origin` says which recurrent call made it; `traits` are words such as "random".
+
+    `dtype` is torch's name of the element type, `strides` are numbers or `CONTIGUOUS`, `contents` the entries of one
+    axis of integers; None where they are not known.
+    """
 
     axes: tuple[Axis, ...]
     origin: Origin | None = None
     traits: frozenset[str] = frozenset()
+    dtype: str | None = None
+    strides: Strides = None
+    contents: tuple[int, ...] | None = None
 
     @property
     def rank(self) -> int:
@@ -109,11 +125,25 @@ class Tensor(Value):
         found = [i for i, axis in enumerate(self.axes) if axis.meaning == (meaning,)]
         return found[0] if len(found) == 1 else None
 
+    @property
+    def numbers(self) -> list[int] | None:
+        """The sizes, where all of them are numbers."""
+        found = [axis.size.value for axis in self.axes]
+        return None if None in found else found  # type: ignore[return-value]
+
     def replaced(
-        self, axes: Iterable[Axis], origin: Origin | None = None, traits: frozenset[str] | None = None
+        self,
+        axes: Iterable[Axis],
+        origin: Origin | None = None,
+        traits: frozenset[str] | None = None,
+        strides: Strides = None,
     ) -> Tensor:
-        """A tensor made from this one with other axes; it keeps the traits, not the origin."""
-        return Tensor(tuple(axes), origin, self.traits if traits is None else traits)
+        """A tensor made from this one with other axes; it keeps the traits and the dtype, not the origin."""
+        return Tensor(tuple(axes), origin, self.traits if traits is None else traits, self.dtype, strides)
+
+    def typed(self, dtype: str | None, strides: Strides = None) -> Tensor:
+        """The same axes with another element type and other strides."""
+        return Tensor(self.axes, self.origin, self.traits, dtype, strides)
 
     def __str__(self) -> str:
         inner = ", ".join(str(axis) for axis in self.axes)

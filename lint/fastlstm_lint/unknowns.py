@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .dims import Dim, Symbol
-from .tensors import Axis, Tensor, Value
+from .tensors import GUESSED, Axis, Tensor, Value
 
 
 class Opaque(Value):
@@ -55,16 +55,27 @@ class Opaque(Value):
         """The sizes that were asked for, by axis."""
         return self._sizes
 
-    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
-        """This value as a tensor of `rank` axes; None if it was settled otherwise."""
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
+        """This value as a tensor of `rank` axes; None if it was settled otherwise.
+
+        It is a guess where the use that settles it would take another rank as well: a layer takes (T, B, I) or (T, I).
+        """
         if self.settled is None:
             names = names or [None] * rank
             axes = []
             for i in range(rank):
                 index = i if i in self._sizes or i - rank not in self._sizes else i - rank
                 axes.append(Axis.of(self.size(index, names[i]), self.meanings.get(i)))
-            self.settled = Tensor(tuple(axes), None, self.traits)
-        return self.settled if self.settled.rank == rank else None
+            traits = self.traits if sure else self.traits | {GUESSED}
+            self.settled = Tensor(tuple(axes), None, traits)
+        return self._at(rank, sure)
+
+    def _at(self, rank: int, sure: bool) -> Tensor | None:
+        """The tensor that this value is, if of this rank; said for certain, it is no guess any more."""
+        found = self.settled
+        if found is not None and sure and found.rank == rank and GUESSED in found.traits:
+            self.settled = found = found.replaced(found.axes, found.origin, found.traits - {GUESSED})
+        return found if found is not None and found.rank == rank else None
 
     def __str__(self) -> str:
         return self.name
@@ -89,14 +100,14 @@ class Rows(Opaque):
     def measured(self) -> dict[int, Dim]:
         return {**super().measured(), **{index: size for index, size in self.base.measured().items() if index >= 0}}
 
-    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
         if self.settled is None:
-            inner = self.base.as_tensor(rank if self.same_rank else rank - 1, names)
+            inner = self.base.as_tensor(rank if self.same_rank else rank - 1, names, sure)
             if inner is None:
                 return None
             lead = inner.axes[: rank - 1]
-            self.settled = Tensor((*lead, self.last), None, self.traits)
-        return super().as_tensor(rank, names)
+            self.settled = Tensor((*lead, self.last), None, self.traits | inner.traits & {GUESSED})
+        return self._at(rank, sure)
 
 
 class Same(Opaque):
@@ -115,11 +126,11 @@ class Same(Opaque):
     def measured(self) -> dict[int, Dim]:
         return self.base.measured()
 
-    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
-        inner = self.base.as_tensor(rank, names)
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
+        inner = self.base.as_tensor(rank, names, sure)
         if inner is not None and self.settled is None:
             self.settled = inner.replaced(inner.axes, inner.origin, inner.traits | {"detached"})
-        return self.settled if inner is not None else None
+        return self._at(rank, sure) if inner is not None else None
 
 
 class Swapped(Opaque):
@@ -144,16 +155,16 @@ class Swapped(Opaque):
             place.get(index, index): size for index, size in self.base.measured().items() if index >= 0 <= min(i, j)
         }
 
-    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
         i, j = self.pair
         if self.settled is None and max(i, j) < rank and min(i, j) >= -rank:
-            inner = self.base.as_tensor(rank)
+            inner = self.base.as_tensor(rank, None, sure)
             if inner is None:
                 return None
             axes = list(inner.axes)
             axes[i], axes[j] = axes[j], axes[i]
             self.settled = inner.replaced(axes)
-        return super().as_tensor(rank, names)
+        return super().as_tensor(rank, names, sure)
 
 
 class Inserted(Opaque):
@@ -176,12 +187,12 @@ class Inserted(Opaque):
         at = self.at
         return {index + (index >= at): size for index, size in self.base.measured().items() if index >= 0 <= at}
 
-    def as_tensor(self, rank: int, names: list[str | None] | None = None) -> Tensor | None:
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
         if self.settled is None and -rank <= self.at < rank:
-            inner = self.base.as_tensor(rank - 1)
+            inner = self.base.as_tensor(rank - 1, None, sure)
             if inner is None:
                 return None
             axes = list(inner.axes)
             axes.insert(self.at % rank, Axis.of(1))
             self.settled = inner.replaced(axes)
-        return super().as_tensor(rank, names)
+        return super().as_tensor(rank, names, sure)

@@ -148,6 +148,10 @@ class Packed(Value):
     enforce_sorted: bool | None = None
     node: Any = None
     batch_first: bool | None = None
+    rank: int = 3  # of the padded tensor
+    dtype: str | None = None
+    lengths: tuple[int, ...] | None = None
+    short: bool = False  # whether a length is above the number of steps: a layer refuses it
 
 
 @dataclass(slots=True, eq=False)

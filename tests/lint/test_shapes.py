@@ -62,7 +62,7 @@ def test_names_of_one_line_share_a_comment_and_parameters_and_results_have_their
         (
             "p = nn.utils.rnn.pack_sequence([torch.zeros(3, 5)])\np, _ = self.lstm(p)",
             "p, _ = self.lstm(p)",
-            "p: packed (1 batch, T time, 12 feature)",
+            "p: packed (1 batch, 3 time, 12 feature)",
         ),
         (
             "p = nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True)\nself.lstm(p)",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 
-from ..values import Instance, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
+from ..signatures import broadcast, index, splitting
+from ..signatures.refusal import Refusal, tell
+from ..values import Instance, Many, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
+from .items import index_item
 from .lists import replaced
 from .walk import Walk
 
@@ -52,9 +55,13 @@ def delete(vm: Walk, target: cst.BaseExpression) -> None:
 def _store(vm: Walk, target: cst.Subscript, value: Value) -> None:
     """`base[i] = value`: a list is another one afterwards; a tensor keeps its shape."""
     base = resolve(vm.evaluate(target.value))
-    index = target.slice[0].slice if len(target.slice) == 1 else None
-    if isinstance(index, cst.Index):
-        result = replaced(base, vm.evaluate(index.value), value)
+    if isinstance(base, Tensor):
+        place = index.place(vm, target, base, tuple(index_item(vm, element.slice) for element in target.slice))
+        broadcast.store(vm, target, place, value)
+        return
+    only = target.slice[0].slice if len(target.slice) == 1 else None
+    if isinstance(only, cst.Index):
+        result = replaced(base, vm.evaluate(only.value), value)
     else:
         result = Opaque("list") if isinstance(base, Tup) and base.is_list else None
     if result is not None:
@@ -76,6 +83,8 @@ def _unpack(vm: Walk, target: cst.Tuple | cst.List, value: Value) -> None:
     value = resolve(value)
     names = [element.value.value if isinstance(element.value, cst.Name) else None for element in elements]
     items: list[Value] | None = None
+    if not _fits(vm, target, value, len(elements) - len(starred), bool(starred)):
+        value = Opaque("?")
     if isinstance(value, Tup):
         if starred and len(value.items) >= len(elements) - 1:
             first, extra = starred[0], len(value.items) - len(elements) + 1
@@ -89,8 +98,10 @@ def _unpack(vm: Walk, target: cst.Tuple | cst.List, value: Value) -> None:
         if tensor is not None:
             items = [Num(size) for size in tensor.sizes]
     elif isinstance(value, Tensor) and value.rank and not starred:
-        row = value.replaced(value.axes[1:])
-        items = [row] * len(elements)
+        items = [splitting.entry(value)] * len(elements)
+    elif isinstance(value, Tensor) and value.rank:
+        row = splitting.entry(value)
+        items = [Many(row) if i in starred else row for i in range(len(elements))]
     elif isinstance(value, Opaque) and not starred:
         items = [value.attribute(f"[{i}]") for i in range(len(elements))]
         for item, name in zip(items, names, strict=True):
@@ -101,3 +112,13 @@ def _unpack(vm: Walk, target: cst.Tuple | cst.List, value: Value) -> None:
     for i, element in enumerate(elements):
         found = items[i] if items is not None else Opaque(names[i] or "?")
         assign(vm, element.value, found)
+
+
+def _fits(vm: Walk, target: cst.BaseExpression, value: Value, count: int, starred: bool) -> bool:
+    """Whether a value may have as many items as there are names."""
+    try:
+        splitting.unpacked(value, count, starred)
+    except Refusal as refusal:
+        tell(vm, target, refusal, [("the value", None, value)])
+        return False
+    return True

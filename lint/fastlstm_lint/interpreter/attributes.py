@@ -7,6 +7,7 @@ import libcst as cst
 from ..dims import Dim
 from ..facts import Misused
 from ..layers import Recurrent
+from ..signatures import views
 from ..values import (
     Class,
     Const,
@@ -43,8 +44,7 @@ def attribute(vm: Walk, node: cst.CSTNode, base: Value, name: str) -> Value:
         if name in ("data", "real"):
             return base
         if name in ("T", "mT", "H", "mH"):
-            axes = base.axes[::-1] if name in ("T", "H") else (*base.axes[:-2], *base.axes[-2:][::-1])
-            return base.replaced(axes, base.origin)
+            return views.turned(vm, node, base, name)
         if name == "ndim":
             return Num(Dim.of(base.rank))
         return Method(base, name)
@@ -60,6 +60,8 @@ def attribute(vm: Walk, node: cst.CSTNode, base: Value, name: str) -> Value:
         if name in base.config:
             return base.config[name]
         return Method(base, name)
+    if isinstance(base, Tup) and base.kind == "named" and name in ("values", "indices"):
+        return base.items[0 if name == "values" else 1]
     if isinstance(base, Packed):
         if name in ("shape", "ndim", "size", "dim", "view", "reshape", "transpose", "permute", "squeeze", "contiguous"):
             vm.emit(Misused(node, vm.where(), value=base, use=f".{name}"))

@@ -6,7 +6,8 @@ import libcst as cst
 
 from ..dims import Dim, Invented
 from ..facts import Misused
-from ..signatures import index
+from ..signatures import index, splitting
+from ..signatures.refusal import Refusal, tell
 from ..values import (
     Axis,
     Const,
@@ -31,7 +32,7 @@ from .walk import Walk
 
 def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
     base = resolve(vm.evaluate(node.value))
-    items = tuple(_index_item(vm, element.slice) for element in node.slice)
+    items = tuple(index_item(vm, element.slice) for element in node.slice)
     if isinstance(base, Tensor):
         return index.index_tensor(vm, node, base, items)
     if isinstance(base, Packed):
@@ -40,6 +41,7 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
             vm.emit(Misused(node, vm.where(), value=base, use="an index"))
         return Opaque("?")
     if len(items) == 1:
+        _check_place(vm, node, base, items[0])
         return pick(base, items[0])
     if isinstance(base, Opaque) and len(items) > 2 and _is_whole(items[-1]) and Const(...) not in items:
         # Nobody writes a trailing `:` but to spell out every axis.
@@ -47,6 +49,13 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
         if settled is not None:
             return index.index_tensor(vm, node, settled, items)
     return Opaque("?")
+
+
+def _check_place(vm: Walk, node: cst.Subscript, base: Value, item: Value) -> None:
+    """An index beyond a tuple."""
+    at = int_of(item)
+    if isinstance(base, Tup) and not base.is_list and at is not None and not -len(base.items) <= at < len(base.items):
+        tell(vm, node, Refusal("parts", "tuple index out of range", sure=True), [("it", node.value, base)])
 
 
 def _is_whole(item: Value) -> bool:
@@ -78,7 +87,8 @@ def pick(base: Value, item: Value) -> Value:
     return Opaque("?")
 
 
-def _index_item(vm: Walk, item: cst.BaseSlice) -> Value:
+def index_item(vm: Walk, item: cst.BaseSlice) -> Value:
+    """An index or a slice as a value."""
     if isinstance(item, cst.Index):
         return vm.evaluate(item.value)
     assert isinstance(item, cst.Slice)
@@ -110,8 +120,10 @@ def length_of(value: Value) -> Dim | None:
 def item_of(vm: Walk, iterable: Value, node: cst.BaseExpression) -> Value:
     """What the first turn of a loop over `iterable` sees."""
     iterable = resolve(iterable)
-    if isinstance(iterable, Tensor) and iterable.rank:
-        return iterable.replaced(iterable.axes[1:])
+    if isinstance(iterable, Tensor) and not iterable.rank:
+        return tell(vm, node, Refusal("parts", "iteration over a 0-d tensor"), [("it", node, iterable)])
+    if isinstance(iterable, Tensor):
+        return splitting.entry(iterable)
     if isinstance(iterable, Tup) and iterable.items:
         first = iterable.items[0]
         for value in iterable.items[1:]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..dims import Dim, Symbol
 from ..layers import Recurrent
+from ..tensors import GUESSED
 from ..values import (
     Axis,
     Class,
@@ -87,7 +89,7 @@ def _same_type(a: Value, b: Value, name: str) -> Value | None:
     if isinstance(a, Class) and isinstance(b, Class) and a.node is b.node:
         return a
     if isinstance(a, Packed) and isinstance(b, Packed) and a.batch == b.batch and a.feature == b.feature:
-        return a
+        return a if a.time == b.time else replace(a, time=_unknown(f"{name}.time"))
     return None
 
 
@@ -102,7 +104,9 @@ def _tensors(a: Tensor, b: Tensor, name: str) -> Value | None:
             meaning = x.meaning[0] if x.meaning == y.meaning and len(x.meaning) == 1 else None
             axes.append(Axis.of(_unknown(f"{name}.size({i})"), meaning))
     origin = a.origin if a.origin is b.origin else None
-    return Tensor(tuple(axes), origin, a.traits & b.traits)
+    traits = (a.traits & b.traits) | ((a.traits | b.traits) & {GUESSED})
+    strides = a.strides if a.strides == b.strides else None
+    return Tensor(tuple(axes), origin, traits, a.dtype if a.dtype == b.dtype else None, strides)
 
 
 def _layers(a: Recurrent, b: Recurrent, name: str) -> Recurrent | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import libcst as cst
 
 from ..dims import words
-from ..facts import Fact, Where
+from ..facts import Fact, Refused, Where
 from ..values import Class, Const, Function, Instance, Name, Opaque, Value
 from . import arguments, assign, calls, expressions, items, objects, statements
 from .imports import FileScope
@@ -75,6 +75,7 @@ class Machine(Walk):
         self._given = ""  # what is supposed of a flag while a class is entered once more
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
+        self.again = False
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
 
     @property
@@ -182,6 +183,10 @@ class Machine(Walk):
         abroad = self._steps_abroad + (0 if self._left_at is None else self.steps - self._left_at)
         return abroad < ABROAD + 2 * (self.steps - abroad)
 
+    def body(self) -> cst.CSTNode:
+        node = self.frame.node
+        return node.node if isinstance(node, Function) else self.module
+
     def where(self) -> Where:
         frame = self.frame
         node = frame.node.node if isinstance(frame.node, Function) else None
@@ -238,6 +243,8 @@ class Machine(Walk):
         return any(isinstance(each, Instance) and objects.is_module_class(each.cls) for each in instances)
 
     def emit(self, fact: Fact) -> None:
+        if self.again and not isinstance(fact, Refused):
+            return
         self.listener(fact)
 
     def lookup(self, name: str) -> Value:

@@ -62,7 +62,7 @@ def evaluate_unary(vm: Walk, node: cst.UnaryOperation) -> Value:
             return Condition(frozenset(), value.ones_else, value.ones) if isinstance(value, Condition) else Condition()
         return Const(not answer)
     if isinstance(value, Tensor):
-        return value
+        return broadcast.negated(vm, node, value)
     if isinstance(node.operator, cst.Minus):
         if isinstance(value, Num):
             return Num(-value.dim)

@@ -18,6 +18,7 @@ from .lists import added
 from .operators import binary
 from .scope import Snapshot
 from .truth import large_if_true, truth
+from .turns import known_turns, take
 from .walk import Walk
 
 
@@ -188,6 +189,9 @@ def _for(vm: Walk, statement: cst.For) -> None:
         vm.emit(Unpacked(statement.target, vm.where(), value=item, target=statement.target, source=None))
     assign(vm, statement.target, item)
     _loop(vm, statement, before)
+    turns = known_turns(statement, iterable)
+    if turns is not None:
+        take(vm, statement, turns, before)
 
 
 def _while(vm: Walk, statement: cst.While) -> None:

@@ -37,6 +37,9 @@ class Walk(Caller, Protocol):
     guessed: list[Class]
     """Classes whose object a parameter's name made up, while it is being made."""
 
+    again: bool
+    """Whether code is walked that has been walked before: the rules are told of refusals only."""
+
     watch: Watch | None
     """Told of every name that is bound; `fastlstm shapes` sets it."""
 

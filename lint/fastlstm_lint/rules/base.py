@@ -61,7 +61,8 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a check found. `layer` is the layer it is about, if any; `edits` replace nodes by text."""
+    """What a check found. `layer` is the layer it is about, if any; `edits` replace nodes by text; `made` are the
+    statements that bind the names in the message."""
 
     node: cst.CSTNode
     message: str
@@ -70,6 +71,7 @@ class Problem:
     fix: str = ""
     safe: bool = False
     either: bool = False  # whether the edits are right for every value of the constructor's flags
+    made: tuple[tuple[str, cst.CSTNode], ...] = ()
 
 
 Check = Callable[[Any], Iterator[Problem]]
@@ -77,7 +79,10 @@ Check = Callable[[Any], Iterator[Problem]]
 
 @dataclass(slots=True)
 class Rule:
-    """One rule. `torch` says what torch does with the mistake: silent, crash or warns; slow for advice on speed."""
+    """One rule. `torch` says what torch does with the mistake: silent, crash or warns; slow for advice on speed.
+
+    A `general` rule gives torch's own sentence: it is silent where another rule that `refuses` names the cause.
+    """
 
     code: str
     name: str
@@ -92,9 +97,16 @@ class Rule:
     unfixable: str = ""  # why there is no fix, where there is none
     default: bool = True
     likely: bool = False
+    general: bool = False
+    crashes: bool = False  # whether torch may also raise, where `torch` says that it does not always
     example_input: str = "B=4 T=7 I=5"
     example_proof: Proof | None = None  # of `wrong`; None: that of the first case
     checks: list[tuple[type[Fact], Check]] = field(default_factory=list)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the rule names the cause of an error of torch."""
+        return not self.general and (self.torch == "crash" or self.crashes)
 
     def on(self, fact: type[Fact]) -> Callable[[Check], Check]:
         """Register a check for one kind of fact."""

@@ -16,6 +16,7 @@ RULE = Rule(
     name="view-swaps-axes",
     summary="view or reshape used where transpose was meant",
     torch="silent",
+    crashes=True,
     explanation="""
 `view` and `reshape` keep the order of the numbers in memory and only cut it differently. Asking a (batch, time,
 features) tensor for `view(time, batch, features)` gives a tensor of the right sizes in which steps of different

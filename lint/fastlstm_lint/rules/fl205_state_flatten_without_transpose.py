@@ -21,6 +21,7 @@ RULE = Rule(
     name="state-flatten-without-transpose",
     summary="h_n or c_n flattened to (batch, ...) without moving the batch axis first",
     torch="silent",
+    crashes=True,
     explanation="""
 h_n is (layers * directions, batch, hidden): in memory, all samples of layer 0 come first, then all samples of layer
 1. `h_n.view(batch, -1)` cuts that row of numbers into `batch` pieces of equal length, so that the first piece holds

@@ -16,6 +16,7 @@ RULE = Rule(
     name="state-view-axis-order",
     summary="h_n or c_n viewed as (directions, layers, ...) instead of (layers, directions, ...)",
     torch="silent",
+    crashes=True,
     explanation="""
 The rows of h_n are ordered layer by layer, and within a layer forward before backward: row `l*2 + d`. To separate
 them, view as (layers, directions, batch, hidden). The other order has the same sizes and mixes layers with

@@ -21,6 +21,7 @@ RULE = Rule(
     name="channel-axis",
     summary="BatchNorm1d, Conv1d or a 1-d pooling on a (batch, time, features) tensor",
     torch="silent",
+    crashes=True,
     explanation="""
 The one-dimensional modules of torch.nn take (batch, channels, length). A recurrent output is (batch, time, features):
 its channels are last. The module then normalises, convolves or pools over features as if they were time. torch raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..facts import LayerCalled
+from ..signatures.states import unchecked
 from ..values import Packed, Tensor
 from ._sizes import always_differ, argument_edit
 from .base import Problem, Right, Rule, Wrong, model
@@ -96,6 +97,8 @@ return self.gru(torch.cat(parts, 2))[0], self.top(self.layers[1](y)[0])[0], self
 def check(fact: LayerCalled) -> Iterator[Problem]:
     value, wanted = fact.input, fact.layer.input_size
     if isinstance(value, Packed):
+        if unchecked(fact.layer, value, fact.state):
+            return
         last = value.feature
     elif isinstance(value, Tensor) and value.rank:
         last = value.axes[-1]

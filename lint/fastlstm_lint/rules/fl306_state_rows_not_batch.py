@@ -18,6 +18,7 @@ RULE = Rule(
     name="state-rows-not-batch",
     summary="h_n.view(-1, hidden) or h_n.squeeze(0) with more than one layer or direction",
     torch="silent",
+    crashes=True,
     explanation="""
 `h_n.view(-1, hidden)` and `h_n.squeeze(0)` give (batch, hidden) for one layer in one direction. With more, the view
 has layers * directions * batch rows, one block of samples per layer, and squeeze(0) does nothing at all. Take the row

@@ -34,6 +34,12 @@ or, with two layers or directions, silently gives the states of two layers.
     valid=(
         Right(
             model(
+                "self.gru = nn.GRU(5, 6, bidirectional=True)",
+                "_, (forth, back) = self.gru(x)\nreturn torch.cat([forth, back], 1)",
+            )
+        ),
+        Right(
+            model(
                 "self.lstm = nn.LSTM(5, 6)\nself.gru = nn.GRU(6, 6)",
                 "output, state = self.lstm(x)\nh, c = state\noutput, *rest = self.gru(output)\nreturn output",
             )
@@ -66,6 +72,9 @@ def check(fact: Unpacked) -> Iterator[Problem]:
             safe=True,
         )
     elif len(names) == 2 and isinstance(state, Tensor) and isinstance(names[1], (cst.Tuple, cst.List)):
+        last = code_of(names[1].elements[-1].value)
+        if state.sizes[0] == len(names[1].elements) and not last.startswith("c"):
+            return  # one row for each name, and none is called a cell state: those of two directions or layers
         yield Problem(
             fact.node, f"{label} returns one state {state}, not a tuple: this takes its first axis apart", layer
         )

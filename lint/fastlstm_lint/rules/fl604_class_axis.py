@@ -54,9 +54,13 @@ Transpose, or flatten batch and time into one axis.
 )
 
 
-def _problems(node: cst.CSTNode, value: Value | None, given: cst.BaseExpression | None) -> Iterator[Problem]:
+def _problems(
+    node: cst.CSTNode, value: Value | None, target: Value | None, given: cst.BaseExpression | None
+) -> Iterator[Problem]:
     if not isinstance(value, Tensor) or value.rank != 3:
         return
+    if isinstance(target, Tensor) and target.sizes in (value.sizes, (value.sizes[0], value.sizes[2])):
+        return  # as the loss wants it, whatever the axes are called
     if value.axes[2].meaning != (FEATURE,) or value.axes[1].meaning not in ((TIME,), (BATCH,)):
         return
     simple = isinstance(given, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) and value.axes[1].means(TIME)
@@ -71,10 +75,13 @@ def _problems(node: cst.CSTNode, value: Value | None, given: cst.BaseExpression 
 @RULE.on(ModuleCalled)
 def check_module(fact: ModuleCalled) -> Iterator[Problem]:
     if fact.module.kind in ("CrossEntropyLoss", "NLLLoss") and fact.call.args:
-        yield from _problems(fact.node, fact.input, fact.call.args[0].value)
+        target = fact.others[0] if fact.others else None
+        yield from _problems(fact.node, fact.input, target, fact.call.args[0].value)
 
 
 @RULE.on(Applied)
 def check_function(fact: Applied) -> Iterator[Problem]:
     if fact.name in ("cross_entropy", "nll_loss"):
-        yield from _problems(fact.node, fact.arguments.get("input"), fact.nodes.get("input"))
+        yield from _problems(
+            fact.node, fact.arguments.get("input"), fact.arguments.get("target"), fact.nodes.get("input")
+        )

@@ -17,6 +17,8 @@ from . import (
     broadcast,
     creation,
     einops,
+    einsum,
+    functional,
     index,
     joining,
     linalg,
@@ -26,17 +28,39 @@ from . import (
     recurrent,
     reductions,
     same,
+    sizes,
+    splitting,
     views,
 )
 from .caller import Caller
 from .recurrent import RECURRENT
+from .refusal import Refusal, tell
 from .registry import CONSTRUCTORS, FUNCTIONS, METHODS, Site, invoke
 
-FAMILIES = (broadcast, creation, einops, index, joining, linalg, losses, packing, reductions, same, views)
+FAMILIES = (
+    broadcast,
+    creation,
+    einops,
+    einsum,
+    functional,
+    index,
+    joining,
+    linalg,
+    losses,
+    packing,
+    reductions,
+    same,
+    sizes,
+    splitting,
+    views,
+)
 """Importing these fills the tables of `registry`."""
 
 CHAINED = frozenset(words("to cuda cpu eval train float double half bfloat16 apply requires_grad_ xpu"))
 """Methods of a module that return the module."""
+
+OF_SEQUENCES = frozenset(words("index count copy sort reverse append extend insert pop remove clear numel"))
+"""Methods of a tuple, list or torch.Size that tensors may have as well."""
 
 TENSOR_ONLY = frozenset(words("view reshape permute transpose squeeze unsqueeze size dim contiguous flatten"))
 
@@ -59,6 +83,12 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
         return base if name in CHAINED else None
     if isinstance(base, Tup) and base.kind == "layer" and name in TENSOR_ONLY:
         vm.emit(Misused(node, vm.where(), base, f".{name}()"))
+    if isinstance(base, Tup) and name in METHODS and name not in OF_SEQUENCES:
+        word = "torch.Size" if base.kind == "shape" else "list" if base.is_list else "tuple"
+        receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
+        return tell(
+            vm, node, Refusal("type", f"'{word}' object has no attribute '{name}'", sure=True), [("it", receiver, base)]
+        )
     if isinstance(base, (Tensor, Opaque)):
         signature = METHODS.get(name)
         if signature is not None:

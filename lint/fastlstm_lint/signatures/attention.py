@@ -8,7 +8,10 @@ from fastlstm.contract import FEATURE
 
 from ..dims import Dim, words
 from ..facts import ModuleCalled
+from ..tensors import GUESSED
 from ..values import Axis, Module, Opaque, Tensor, Tup, Value, dim_of, resolve
+from . import attending
+from .refusal import Refusal, tell
 from .registry import Site, flag_value, unknown_size
 
 PARAMETERS = {
@@ -49,12 +52,23 @@ def call(site: Site, module: Module, arguments: Any) -> Value:
     ]
     first: Value = given[0] if given else Opaque("?")
     result: Value = Opaque("?")
-    if isinstance(first, Tensor) and first.rank == 3:
+    weights: Value | None = None
+    refusal: Refusal | None = None
+    if module.kind == "MultiheadAttention":
+        try:
+            weights = attending.weights(module, arguments)
+        except Refusal as each:
+            refusal = each
+    if isinstance(first, Tensor) and first.rank in (2, 3) and refusal is None:
         size = dim_of(module.config.get("embed_dim"))
         last = Axis.of(unknown_size("embed_dim") if size is None else Dim.of(size), FEATURE)
         kept = last if module.kind == "MultiheadAttention" else first.axes[-1]
-        result = Tensor((*first.axes[:-1], kept), None, first.traits & {"padded"})
-    if module.kind == "MultiheadAttention":
-        result = Tup((result, Opaque("weights")))
+        result = Tensor((*first.axes[:-1], kept), None, first.traits & {"padded", GUESSED}, first.dtype)
+    if module.kind == "MultiheadAttention" and refusal is None:
+        result = Tup((result, Opaque("weights") if weights is None else weights))
     site.emit(ModuleCalled, site.node, site.node, module, first, result, tuple(given[1:]))
+    if refusal is not None:
+        nodes = [*arguments.nodes, *arguments.keyword_nodes.values()]
+        values = [resolve(each) for each in (*arguments.positional, *arguments.keywords.values())]
+        tell(site.vm, site.node, refusal, [("argument", *each) for each in zip(nodes, values, strict=False)])
     return result

@@ -26,6 +26,10 @@ class Caller(Protocol):
         """Whether a method of a model is being walked, and no constructor."""
         ...
 
+    def body(self) -> cst.CSTNode:
+        """The module or function that is being walked."""
+        ...
+
     def where(self) -> Where:
         """The place that is being walked."""
         ...

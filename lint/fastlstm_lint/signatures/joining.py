@@ -1,10 +1,13 @@
-"""Joining and splitting: cat, stack, split, chunk, unbind."""
+"""Joining tensors: cat and stack."""
 
 from __future__ import annotations
 
 from ..dims import Dim
-from ..values import Axis, Many, Part, Tensor, Tup, Value, dim_of, int_of, resolve
-from .registry import Site, axis_number, function, tensor_op, unknown_size
+from ..tensors import CONTIGUOUS, GUESSED
+from ..values import Axis, Many, Tensor, Tup, Value, resolve
+from . import dtypes
+from .refusal import Refusal, differ, dimension, text
+from .registry import Site, axis_number, function, unknown_size
 
 
 def common(axes: list[Axis]) -> Axis:
@@ -18,110 +21,130 @@ def common(axes: list[Axis]) -> Axis:
     return first
 
 
+def _sequence(site: Site, given: Value, name: str) -> list[Value]:
+    """The items of the sequence that a function takes; a tensor is none."""
+    if isinstance(given, Tensor):
+        raise Refusal(
+            "type", f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor", sure=True
+        )
+    items = [resolve(item) for item in given.items] if isinstance(given, Tup) else []
+    for at, item in enumerate(items):
+        if isinstance(item, Tup):
+            word = "list" if item.is_list else "tuple"
+            raise Refusal("type", f"expected Tensor as element {at} in argument 0, but got {word}", sure=True)
+    return items
+
+
+def _is_empty(given: Value) -> bool:
+    """Whether a sequence is known to have no items."""
+    return (isinstance(given, Tup) and not given.items) or (isinstance(given, Many) and given.length == 0)
+
+
+def _merged(found: list[Tensor], axes: tuple[Axis, ...]) -> Tensor:
+    traits = frozenset({GUESSED}) if any(GUESSED in item.traits for item in found) else frozenset()
+    dtype = None if any(item.dtype is None for item in found) else _promoted(found)
+    return Tensor(axes, None, traits, dtype, CONTIGUOUS)
+
+
+def _promoted(found: list[Tensor]) -> str:
+    return max((item.dtype for item in found if item.dtype is not None), key=dtypes.ORDER.index)
+
+
 @function("torch.cat", "torch.concat", "torch.concatenate", "torch.hstack")
 def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
+    items = _sequence(site, given, "cat")
+    if _is_empty(given):
+        raise Refusal("join", "torch.cat(): expected a non-empty list of Tensors", sure=True)
     if isinstance(given, Many) and isinstance(item := resolve(given.item), Tensor):
-        at = 0 if dim is None else axis_number(dim, item.rank)
-        if at is None or site.name == "hstack":
-            return None
-        axes = list(item.axes)
-        meaning = axes[at].meaning[0] if len(axes[at].parts) == 1 else None
-        size = unknown_size("cat") if given.length is None else given.length * axes[at].size
-        axes[at] = Axis.of(size, meaning)
-        return Tensor(tuple(axes))
-    items = [resolve(item) for item in given.items] if isinstance(given, Tup) else []
+        return _repeated(site, given, item, dim)
     found = [item for item in items if isinstance(item, Tensor)]
-    if not found or len(found) != len(items) or len({item.rank for item in found}) != 1:
-        return site.applied({"tensors": given}, None) if found else None
-    rank = found[0].rank
-    at = 0 if dim is None else axis_number(dim, rank)
     if site.name == "hstack":
-        at = 0 if rank == 1 else 1
+        found = [item if item.rank else item.replaced((Axis.of(1),)) for item in found]
+    if not found or len(found) != len(items):
+        return site.applied({"tensors": given}, None) if found else None
+    for at, item in enumerate(found):
+        if not item.rank:
+            raise Refusal("join", f"zero-dimensional tensor (at position {at}) cannot be concatenated", item)
+    # An empty tensor of one axis is skipped, whatever the others are: torch keeps this from its first versions.
+    real = [(at, item) for at, item in enumerate(found) if item.rank != 1 or item.sizes[0] != 0]
+    kept = [item for _, item in real] or found[:1]
+    first = kept[0]
+    at = (
+        (0 if dim is None else dimension(dim, first.rank, 0, first))
+        if site.name != "hstack"
+        else min(first.rank - 1, 1)
+    )
+    for number, item in real[1:]:
+        if item.rank != first.rank:
+            if item.rank == 1 and item.sizes[0].value is None:
+                return None
+            ranks = f"got {first.rank} and {item.rank}"
+            raise Refusal("join", f"Tensors must have same number of dimensions: {ranks}", first, item)
+        for i, (a, b) in enumerate(zip(first.sizes, item.sizes, strict=True)):
+            if at is not None and i != at and differ(a, b):
+                raise Refusal(
+                    "join",
+                    f"Sizes of tensors must match except in dimension {at}. Expected size {a} but got "
+                    f"size {b} for tensor "
+                    f"number {number} in the list.",
+                    first,
+                    item,
+                )
     if at is None:
         return None
-    axes = [common([item.axes[i] for item in found]) for i in range(rank)]
+    axes = [common([item.axes[i] for item in kept]) for i in range(first.rank)]
     total = Dim.of(0)
-    for item in found:
+    for item in kept:
         total = total + item.axes[at].size
-    meanings = {item.axes[at].meaning for item in found}
+    meanings = {item.axes[at].meaning for item in kept}
     words = meanings.pop() if len(meanings) == 1 else (None,)
     axes[at] = Axis.of(total, words[0] if len(words) == 1 else None)
     arguments = {"tensors": given} if dim is None else {"tensors": given, "dim": dim}
-    return site.applied(arguments, Tensor(tuple(axes)))
+    return site.applied(arguments, _merged(found, tuple(axes)))
 
 
-@function("torch.stack")
+def _repeated(site: Site, given: Many, item: Tensor, dim: Value | None) -> Value | None:
+    """A list of unknown length, whose items are all like `item`."""
+    at = 0 if dim is None else axis_number(dim, item.rank)
+    if at is None or site.name == "hstack" or not item.rank:
+        return None
+    axes = list(item.axes)
+    meaning = axes[at].meaning[0] if len(axes[at].parts) == 1 else None
+    size = unknown_size("cat") if given.length is None else given.length * axes[at].size
+    axes[at] = Axis.of(size, meaning)
+    return _merged([item], tuple(axes))
+
+
+@function("torch.stack", "torch.vstack")
 def stack(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
+    items = _sequence(site, given, site.name)
+    if site.name == "vstack":
+        return None
     item = resolve(given.item) if isinstance(given, Many) else None
-    if isinstance(given, Tup) and given.items:
-        found = [resolve(each) for each in given.items]
-        same = [each for each in found if isinstance(each, Tensor)]
-        if len(same) == len(found) and len({each.rank for each in same}) == 1:
-            item = Tensor(tuple(common([each.axes[i] for each in same]) for i in range(same[0].rank)))
+    if _is_empty(given):
+        raise Refusal("join", "stack expects a non-empty TensorList", sure=True)
+    if isinstance(given, Tup):
+        same = [each for each in items if isinstance(each, Tensor)]
+        if len(same) != len(items):
+            return None
+        dimension(dim, same[0].rank, 1, same[0])
+        for at, each in enumerate(same):
+            if each.rank != same[0].rank or any(map(differ, each.sizes, same[0].sizes)):
+                raise Refusal(
+                    "join",
+                    f"stack expects each tensor to be equal size, but got {text(same[0].sizes)} at entry 0 and "
+                    f"{text(each.sizes)} at entry {at}",
+                    same[0],
+                    each,
+                )
+        item = _merged(same, tuple(common([each.axes[i] for each in same]) for i in range(same[0].rank)))
     if not isinstance(item, Tensor):
         return None
-    count = Dim.of(len(given.items)) if isinstance(given, Tup) else getattr(given, "length", None)
-    at = 0 if dim is None else int_of(dim)
-    if at is None or not -item.rank - 1 <= at <= item.rank:
+    count = Dim.of(len(items)) if isinstance(given, Tup) else getattr(given, "length", None)
+    at = 0 if dim is None else dimension(dim, item.rank, 1)
+    if at is None:
         return None
-    at %= item.rank + 1
     new = Axis.of(unknown_size("stack") if count is None else count)
-    return Tensor((*item.axes[:at], new, *item.axes[at:]))
-
-
-@tensor_op("chunk")
-def chunk(site: Site, input: Value, chunks: Value, dim: Value | None = None) -> Value | None:
-    count, source = int_of(chunks), resolve(input)
-    if not isinstance(source, Tensor) or count is None or not 0 < count < 64:
-        return None
-    at = 0 if dim is None else axis_number(dim, source.rank)
-    size = None if at is None else source.sizes[at].exact_div(count)
-    if at is None or size is None:
-        return None
-    return Tup((_piece(source, at, size),) * count)
-
-
-@tensor_op("split")
-def split(site: Site, input: Value, split_size_or_sections: Value, dim: Value | None = None) -> Value | None:
-    source, sections = resolve(input), resolve(split_size_or_sections)
-    if not isinstance(source, Tensor):
-        return None
-    at = 0 if dim is None else axis_number(dim, source.rank)
-    if at is None:
-        return None
-    if isinstance(sections, Tup):
-        sizes = [dim_of(each) for each in sections.items]
-        if all(size is not None for size in sizes):
-            return Tup(tuple(_piece(source, at, size) for size in sizes if size is not None))
-        return None
-    size = dim_of(sections)
-    count = None if size is None else source.sizes[at].exact_div(size)
-    if size is None or count is None or count.value is None or not 0 < count.value < 64:
-        return None if size is None else Many(_piece(source, at, size))
-    return Tup((_piece(source, at, size),) * count.value)
-
-
-def _piece(source: Tensor, at: int, size: Dim) -> Tensor:
-    axes = list(source.axes)
-    parts = axes[at].parts
-    if len(parts) > 1 and parts[-1].size == size:
-        # One direction's features, or one layer's rows.
-        axes[at] = Axis((Part(size, parts[-1].meaning),))
-    else:
-        axes[at] = Axis.of(size, parts[0].meaning if len(parts) == 1 else None)
-    return source.replaced(axes)
-
-
-@tensor_op("unbind")
-def unbind(site: Site, input: Value, dim: Value | None = None) -> Value | None:
-    source = resolve(input)
-    if not isinstance(source, Tensor) or not source.rank:
-        return None
-    at = 0 if dim is None else axis_number(dim, source.rank)
-    if at is None:
-        return None
-    row = source.replaced((*source.axes[:at], *source.axes[at + 1 :]))
-    count = source.sizes[at].value
-    return Tup((row,) * count) if count is not None and count < 64 else Many(row, source.sizes[at])
+    return Tensor((*item.axes[:at], new, *item.axes[at:]), None, item.traits & {GUESSED}, item.dtype, CONTIGUOUS)

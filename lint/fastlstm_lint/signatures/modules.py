@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastlstm.contract import BATCH, FEATURE
+from fastlstm.contract import BATCH
 
 from ..dims import Dim, words
 from ..facts import Made, ModuleCalled
 from ..layers import Recurrent
-from ..values import Axis, Function, Instance, Many, Module, Num, Opaque, Rows, Tensor, Tup, Value, dim_of, resolve
-from . import attention
+from ..tensors import CONTIGUOUS, GUESSED
+from ..values import Axis, Const, Function, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
+from . import attention, dtypes, losses, memory, neural
+from .dtypes import FLOAT
 from .losses import LOSS_MODULES
-from .registry import CONSTRUCTORS, Signature, Site, function, unknown_size
-from .same import with_trait
+from .neural import feature, size_of, with_last
+from .refusal import Refusal, tell
+from .registry import CONSTRUCTORS, Signature, Site, function, guessed, unknown_size
+from .same import activated, normalized
 from .views import flatten, unflatten
 
 PARAMETERS = {
     "Linear": "in_features out_features bias",
     "LazyLinear": "out_features bias",
     "Embedding": "num_embeddings embedding_dim padding_idx",
-    "BatchNorm1d": "num_features",
-    "LayerNorm": "normalized_shape",
-    "Conv1d": "in_channels out_channels kernel_size stride padding dilation",
-    "MaxPool1d": "kernel_size stride padding",
-    "AvgPool1d": "kernel_size stride padding",
+    "BatchNorm1d": "num_features eps momentum affine track_running_stats",
+    "LayerNorm": "normalized_shape eps elementwise_affine bias",
+    "Conv1d": "in_channels out_channels kernel_size stride padding dilation groups",
+    "MaxPool1d": "kernel_size stride padding dilation return_indices ceil_mode",
+    "AvgPool1d": "kernel_size stride padding ceil_mode count_include_pad",
     "AdaptiveAvgPool1d": "output_size",
     "AdaptiveMaxPool1d": "output_size",
     "Conv2d": "in_channels out_channels kernel_size stride padding dilation",
@@ -38,12 +42,11 @@ PARAMETERS = {
 
 POINTWISE = words(
     "Dropout Dropout1d Dropout2d AlphaDropout FeatureAlphaDropout ReLU Tanh Sigmoid GELU ELU LeakyReLU SELU SiLU "
-    "Softplus Identity LayerNorm RMSNorm Hardtanh ReLU6 LogSigmoid Mish CELU PReLU RReLU Softsign Hardswish "
-    "Hardsigmoid Tanhshrink Softshrink Hardshrink Threshold"
+    "Softplus Identity RMSNorm Hardtanh ReLU6 LogSigmoid Mish CELU PReLU RReLU Softsign Hardswish Hardsigmoid "
+    "Tanhshrink Softshrink Hardshrink Threshold"
 )
 
-LOST = frozenset(words("created random softmax log_softmax"))
-"""What is no longer so of a value behind a Linear."""
+FLOATS_ONLY = words("GELU ELU LeakyReLU SELU SiLU Softplus LogSigmoid Mish CELU Hardswish")
 
 
 def _maker(kind: str) -> Signature:
@@ -101,17 +104,26 @@ def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | No
     """What a module gives for `value`."""
     if module.kind in attention.GIVEN:
         return attention.call(site, module, arguments)
-    result = _result(site, module, value, arguments)
-    known = Opaque("?") if result is None else result
     others = tuple(resolve(other) for other in arguments.positional[1:])
+    refusal: Refusal | None = None
+    try:
+        result = _result(site, module, value, arguments)
+    except Refusal as each:
+        refusal, result = each, None
+    known = Opaque("?") if result is None else result
+    if isinstance(value, Tensor) and GUESSED in value.traits and isinstance(known, Tensor):
+        known = guessed(known)
     site.emit(ModuleCalled, site.node, site.node, module, value, known, others)
+    if refusal is not None:
+        nodes = [*arguments.nodes, *arguments.keyword_nodes.values()]
+        values = [value, *others, *(resolve(each) for each in arguments.keywords.values())]
+        names = ("input", "target") if module.kind in LOSS_MODULES else ("input", *("argument",) * len(values))
+        tell(site.vm, site.node, refusal, list(zip(names, nodes, values, strict=False)))
     return known
 
 
 def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
     kind = module.kind
-    if kind in POINTWISE:
-        return None if isinstance(value, Tup) and kind != "Identity" else value
     if kind == "Sequential":
         for item in module.items:
             if not isinstance(item, (Module, Recurrent, Instance, Function)):
@@ -120,29 +132,62 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
                 return None  # FL507 says so, once
             value = resolve(site.vm.apply_values(site.node, item, [value]))
         return value
+    if isinstance(value, Tup) and kind in TAKE_TENSORS and kind != "Identity":
+        raise neural.no_tensor(kind, value)
+    if kind in POINTWISE:
+        if kind in FLOATS_ONLY:
+            return activated(value, kind.lower())
+        if kind == "Dropout" and isinstance(value, Tensor) and dtypes.is_whole(value.dtype):
+            if neural.trains(module) and not site.vm.in_model():
+                word = dtypes.spoken(value.dtype or "")
+                raise Refusal("dtype", f"result type Float can't be cast to the desired output type {word}", value)
+            return value.typed(None)
+        return memory.elementwise(value) if isinstance(value, Tensor) and kind != "Identity" else value
     if kind == "Linear":
-        return with_last(value, _feature(module, "out_features"), same_rank=True)
+        return neural.linear(module, value)
     if kind == "Embedding":
-        return with_last(value, _feature(module, "embedding_dim"), same_rank=False)
+        neural.check_tokens(module, value)
+        result = with_last(value, feature(module, "embedding_dim"), same_rank=False)
+        return result.typed(FLOAT, CONTIGUOUS) if isinstance(result, Tensor) else result
     if kind in ("Softmax", "LogSoftmax"):
-        return with_trait(value, "softmax" if kind == "Softmax" else "log_softmax")
+        trait = "softmax" if kind == "Softmax" else "log_softmax"
+        return normalized(value, module.config.get("dim"), trait, value.dtype if isinstance(value, Tensor) else None)
     if kind in LOSS_MODULES:
-        return Tensor(()) if "reduction" not in module.config else None
-    if kind == "Flatten" and isinstance(value, Tensor):
+        target = arguments.positional[1] if len(arguments.positional) > 1 else arguments.keywords.get("target")
+        reduction = module.config.get("reduction")
+        return losses.outcome(losses.FUNCTION_OF[kind], value, resolve(target or Opaque("target")), reduction)
+    if not isinstance(value, Tensor):
+        return images(value, size_of(module, "out_channels")) if kind == "Conv2d" else value if kind in NORMS else None
+    if kind == "Flatten":
         start, end = module.config.get("start_dim"), module.config.get("end_dim")
         return flatten(site, value, start or Num(Dim.of(1)), end)
-    if kind == "Unflatten" and isinstance(value, Tensor) and len(module.config) == 2:
+    if kind == "Unflatten" and {"dim", "unflattened_size"} <= module.config.keys():
         return unflatten(site, value, module.config["dim"], module.config["unflattened_size"])
-    if kind == "BatchNorm1d":
-        return value
     if kind in ("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d", "AdaptiveAvgPool2d"):
-        return images(value, _size(module, "out_channels") if kind == "Conv2d" else None)
-    if kind in ("Conv1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "MaxPool1d", "AvgPool1d"):
-        if isinstance(value, Tensor) and value.rank == 3:
-            channels = Axis.of(_size(module, "out_channels")) if kind == "Conv1d" else value.axes[1]
-            return Tensor((value.axes[0], channels, Axis.of(unknown_size("length"))))
+        return images(value, size_of(module, "out_channels") if kind == "Conv2d" else None)
+    law = neural.LAWS.get(kind)
+    if law is None:
         return None
-    return None
+    return law(in_use(module) if site.vm.in_model() else module, value)
+
+
+def in_use(module: Module) -> Module:
+    """A module as part of a model, of which nothing says whether it trains."""
+    return Module(module.kind, {**module.config, "training": Const(None)}, module.node, module.items)
+
+
+def set_training(module: Module, name: str) -> None:
+    """`module.eval()` and `module.train(...)`: whether it trains is not followed any further."""
+    if name in ("eval", "train"):
+        module.config["training"] = Const(None)
+        for item in module.items:
+            if isinstance(item, Module):
+                set_training(item, name)
+
+
+NORMS = ("BatchNorm1d", "LayerNorm")
+
+TAKE_TENSORS = ("Linear", "Embedding", "Conv1d", "LayerNorm", "BatchNorm1d", "Flatten", *POINTWISE)
 
 
 def _takes_tuples(module: Value) -> bool:
@@ -153,7 +198,7 @@ def _takes_tuples(module: Value) -> bool:
 def images(value: Value, channels: Dim | None) -> Value | None:
     """(batch, channels, height, width) from a convolution or pooling; the first axis is the batch."""
     if isinstance(value, Opaque):
-        settled = value.as_tensor(4)
+        settled = value.as_tensor(4, sure=False)
         value = value if settled is None else settled
     if not isinstance(value, Tensor) or value.rank != 4:
         return None
@@ -164,34 +209,6 @@ def images(value: Value, channels: Dim | None) -> Value | None:
     return Tensor((batch, second, Axis.of(unknown_size("height")), Axis.of(unknown_size("width"))))
 
 
-@function("torch.nn.functional.linear")
-def linear(site: Site, input: Value, weight: Value) -> Value | None:
-    rows = resolve(weight)
-    size = rows.sizes[0] if isinstance(rows, Tensor) and rows.rank == 2 else unknown_size("out_features")
-    return with_last(resolve(input), Axis.of(size, FEATURE), same_rank=True)
-
-
 @function("torch.nn.functional.max_pool2d", "torch.nn.functional.avg_pool2d", "torch.nn.functional.adaptive_avg_pool2d")
 def pool2d(site: Site, input: Value) -> Value | None:
     return images(resolve(input), None)
-
-
-def _size(module: Module, name: str) -> Dim:
-    found = dim_of(module.config.get(name))
-    return unknown_size(name) if found is None else found
-
-
-def _feature(module: Module, name: str) -> Axis:
-    return Axis.of(_size(module, name), FEATURE)
-
-
-def with_last(value: Value, last: Axis, same_rank: bool) -> Value | None:
-    """The value with its last axis replaced (`same_rank`) or with one more axis."""
-    if isinstance(value, Tensor):
-        if same_rank:
-            if not value.rank:
-                return None
-            origin = None if value.origin is None or value.origin.role == "created" else value.origin.through()
-            return Tensor((*value.axes[:-1], last), origin, value.traits - LOST)
-        return Tensor((*value.axes, last))
-    return Rows(value, last, same_rank) if isinstance(value, Opaque) else None

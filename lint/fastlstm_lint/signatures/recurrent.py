@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastlstm.contract import BATCH, TIME
@@ -9,7 +10,7 @@ from fastlstm.contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent
-from ..tensors import NOTHING
+from ..tensors import CONTIGUOUS, GUESSED, NOTHING, Strides
 from ..values import (
     NONE,
     Axis,
@@ -24,6 +25,8 @@ from ..values import (
     dim_of,
     resolve,
 )
+from . import memory, states
+from .refusal import Refusal, tell
 from .registry import CONSTRUCTORS, FUNCTIONS, Signature, Site, flag_value, unknown_size
 
 RECURRENT = {
@@ -119,9 +122,9 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if isinstance(value, Tup) and value.kind == "layer":
         site.emit(Misused, site.node, value, "the input of a layer")
         return None
-    assumed = isinstance(value, Opaque) or (isinstance(value, Tensor) and "assumed" in value.traits)
+    assumed = isinstance(value, Opaque) or (isinstance(value, Tensor) and GUESSED in value.traits)
     if isinstance(value, Opaque):
-        settled = value.as_tensor(_rank(site, layer, state))
+        settled = value.as_tensor(_rank(site, layer, state), sure=False)
         value = value if settled is None else settled
     elif isinstance(value, Tensor) and not assumed:
         site.vm.ranks.setdefault(site.node, set()).add(value.rank)
@@ -149,11 +152,18 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
         meanings=meanings,
         assumed=assumed,
     )
+    if not layer.subclass:
+        try:
+            states.check(layer, value, state, batch, time)
+        except Refusal as refusal:
+            return tell(
+                site.vm, site.node, refusal, [("input", input_node, value), ("hx", state_node, state or Opaque("?"))]
+            )
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
     result = _result(layer, value, batch, time, site.node, confused)
-    handed = frozenset({"assumed"} if assumed else ()) | (value.traits & HANDED if isinstance(value, Tensor) else set())
+    handed = frozenset({GUESSED} if assumed else ()) | (value.traits & HANDED if isinstance(value, Tensor) else set())
     return with_traits(result, handed) if handed and result is not None else result
 
 
@@ -165,7 +175,7 @@ def with_traits(value: Value, traits: frozenset[str]) -> Value:
     """The tensors in what a layer returns, marked."""
     if isinstance(value, Tup):
         return Tup(tuple(with_traits(item, traits) for item in value.items), value.is_list, value.kind)
-    return Tensor(value.axes, value.origin, value.traits | traits) if isinstance(value, Tensor) else value
+    return replace(value, traits=value.traits | traits) if isinstance(value, Tensor) else value
 
 
 def _rank(site: Site, layer: Recurrent, state: Value | None) -> int:
@@ -221,25 +231,44 @@ def _result(
     def origin(role: str) -> Origin:
         return Origin(role, layer, node, isinstance(value, Packed))
 
+    dtype = value.dtype if isinstance(value, (Tensor, Packed)) else None
+
+    def made(tensor: Tensor, strides: Strides = CONTIGUOUS) -> Tensor:
+        return tensor.typed(dtype, strides)
+
     if layer.is_cell:
-        h = layer.state("h", batch, origin("h"))
+        h = made(layer.state("h", batch, origin("h")))
         if layer.has_cell_state is None:
             return None
-        return Tup((h, layer.state("c", batch, origin("c")))) if layer.has_cell_state else h
+        return Tup((h, made(layer.state("c", batch, origin("c"))))) if layer.has_cell_state else h
     time = unknown_size("time") if time is None else time
     output: Value = layer.output(time, batch, origin("output"))
     assert isinstance(output, Tensor)
     if confused:
-        output = Tensor((Axis.of(time), Axis.of(batch or time), output.axes[-1]))
+        lead = value.sizes[:-1] if isinstance(value, Tensor) else (time, batch or time)
+        output = Tensor((*(Axis.of(size) for size in lead), output.axes[-1]))
     if isinstance(value, Packed):
-        output = Packed(value.batch, value.time, output.axes[-1], origin("output"), value.enforce_sorted, value.node)
+        output = replace(value, feature=output.axes[-1], origin=origin("output"), rank=3)
     elif layer.batch_first is None and isinstance(value, Tensor) and value.rank == 3:
         output = Tensor((*value.axes[:2], output.axes[-1]), origin("output"))
-    h_n = layer.state("h", batch, None if confused else origin("h_n"))
+    if isinstance(output, Tensor):
+        output = made(output, _output_strides(layer, output))
+    h_n = made(layer.state("h", batch, None if confused else origin("h_n")))
     if layer.has_cell_state is None:
         return Tup((output, Opaque("state")), kind="layer")
-    states: Value = Tup((h_n, layer.state("c", batch, origin("c_n")))) if layer.has_cell_state else h_n
-    return Tup((output, states), kind="layer")
+    pair: Value = Tup((h_n, made(layer.state("c", batch, origin("c_n"))))) if layer.has_cell_state else h_n
+    return Tup((output, pair), kind="layer")
+
+
+def _output_strides(layer: Recurrent, output: Tensor) -> Strides:
+    """torch computes (T, B, ...) whatever batch_first says, and transposes what it gives."""
+    if output.rank != 3 or layer.batch_first is False:
+        return CONTIGUOUS
+    sizes = output.numbers
+    if sizes is None or layer.batch_first is None:
+        return None
+    strides = memory.written((sizes[1], sizes[0], sizes[2]))
+    return (strides[1], strides[0], strides[2])
 
 
 def given_states(layer: Recurrent, state: Value | None) -> list[tuple[str, Value]]:

@@ -15,8 +15,11 @@ import libcst as cst
 
 from ..dims import Dim, Invented
 from ..facts import Applied, Fact
-from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, int_of, resolve, tensor_of
+from ..tensors import GUESSED
+from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, resolve, tensor_of
+from . import dtypes
 from .caller import Caller
+from .refusal import Refusal, dimension, tell
 
 Handler = Callable[..., Value | None]
 
@@ -31,6 +34,15 @@ class Site:
     nodes: dict[str, cst.BaseExpression] = field(default_factory=dict)
     positional: int = 0
     complete: bool = True
+    keywords: dict[str, Value] = field(default_factory=dict)
+
+    def dtype(self, default: str | None) -> str | None:
+        """The element type that the call asks for; `default` where it does not."""
+        return dtypes.named(self.keywords.get("dtype"), default) if self.complete else None
+
+    def refused(self, refusal: Refusal, bound: dict[str, Value]) -> Opaque:
+        """Tell the rules that torch refuses the call with these arguments."""
+        return tell(self.vm, self.node, refusal, [(name, self.nodes.get(name), each) for name, each in bound.items()])
 
     def emit(self, fact: type[Fact], node: cst.CSTNode, *values: Any, **named: Any) -> None:
         """Tell the rules; `node` is where a message points."""
@@ -106,6 +118,7 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         nodes.insert(0, func.value if isinstance(func, cst.Attribute) else func)
     bound: dict[str, Value] = {}
     site.complete = arguments.complete
+    site.keywords = arguments.keywords
     site.positional = len(arguments.positional)
     fixed = names[:-1] if signature.variadic else names
     for name, value, node in zip(fixed, values, nodes, strict=False):
@@ -124,7 +137,24 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
             bound[last] = _rest(rest)
     if not signature.required <= bound.keys():
         return None
-    return signature.handler(site, **bound)
+    try:
+        result = signature.handler(site, **bound)
+    except Refusal as refusal:
+        return site.refused(refusal, bound)
+    if isinstance(result, Tensor) and any(
+        GUESSED in resolve(each).traits for each in bound.values() if _has_traits(each)
+    ):
+        return guessed(result)
+    return result
+
+
+def _has_traits(value: Value) -> bool:
+    return isinstance(resolve(value), Tensor)
+
+
+def guessed(tensor: Tensor) -> Tensor:
+    """The same tensor, of a number of axes that is not certain."""
+    return Tensor(tensor.axes, tensor.origin, tensor.traits | {GUESSED}, tensor.dtype, tensor.strides)
 
 
 def _rest(values: list[Value]) -> Value:
@@ -150,11 +180,9 @@ def unknown_size(name: str = "?") -> Dim:
 
 
 def axis_number(value: Value | None, rank: int) -> int | None:
-    """A `dim` argument counted from the front; None when not known or out of range."""
-    number = int_of(value)
-    if number is None or not -rank <= number < rank:
-        return None
-    return number % rank
+    """A `dim` argument counted from the front; None when not known. Out of range, torch refuses."""
+    at = dimension(value, rank)
+    return None if at is None or at >= rank else at
 
 
 def flag_value(value: Value | None, default: bool) -> bool | None:

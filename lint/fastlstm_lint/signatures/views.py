@@ -9,8 +9,11 @@ import libcst as cst
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..naming import TIME_NAMES, names_of
-from ..tensors import COPIES, NOTHING
-from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, dim_of, int_of, resolve
+from ..tensors import CONTIGUOUS, NOTHING, Strides
+from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
+from . import memory
+from .caller import Caller
+from .refusal import Refusal, differ, dimension, tell, text
 from .registry import Site, axis_number, dims_of, function, method, tensor_op, unknown_size
 from .regroup import infer, moved_axes, regroup
 
@@ -86,7 +89,9 @@ def samples_lead(target: Sequence[Dim | None], first: Dim | None) -> bool:
 
 def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Sequence[Axis | None] = ()) -> Value:
     """The result of a reshape, told to the rules. `read` are the axes whose sizes the program wrote as the target."""
-    sizes = infer(product(source.sizes), target)
+    total = product(source.sizes)
+    check_count(total, target, source)
+    sizes = infer(total, target)
     full = [size for size in sizes if size is not None]
     axes = None
     if len(full) == len(sizes):
@@ -95,17 +100,67 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Seque
     if axes is None or (sizes != source.sizes and any(axis is not None for axis in read)):
         hole = next((i for i, size in enumerate(target) if size is not None and size == -1), None)
         moved = moved_axes(source, sizes, read, hole, site.vm.where().small)
+    strides, refusal = _strides(site, source, [size.value for size in full] if len(full) == len(sizes) else [None])
     if axes is None or moved:
         word = NOTHING if moved else None
         axes = tuple(Axis((Part(unknown_size(site.name) if size is None else size, word),)) for size in sizes)
         led = (
             frozenset({"led"}) if not moved and samples_lead(target, source.sizes[0] if source.rank else None) else None
         )
-        result = source.replaced(axes, None, source.traits | led if led else None)
+        result = source.replaced(axes, None, source.traits | led if led else None, strides)
     else:
-        result = source.replaced(axes, source.origin)
+        result = source.replaced(axes, source.origin, strides=strides)
     site.emit(Viewed, site.node, site.node, site.name, source, sizes, result, _receiver(site), moved)
+    if refusal is not None:
+        raise refusal
     return result
+
+
+def check_count(total: Dim, target: Sequence[Dim | None], source: Tensor) -> None:
+    """A reshape keeps the number of entries; one size may be left to torch."""
+    numbers = [None if size is None else size.value for size in target]
+    for at, number in enumerate(numbers):
+        if number is not None and number < -1:
+            raise Refusal("view", f"invalid shape dimension {number} at index {at} of shape {text(target)}")
+    known = [size for size in target if size is not None and size != -1]
+    holes = numbers.count(-1)
+    if holes > 1:
+        raise Refusal("view", "only one dimension can be inferred")
+    if len(known) + holes < len(numbers):
+        return
+    asked = product(known)
+    if holes and asked == 0 and total == 0:
+        raise Refusal(
+            "view",
+            f"cannot reshape tensor of 0 elements into shape {text(target)} because the unspecified "
+            "dimension size -1 can "
+            "be any value and is ambiguous",
+        )
+    a, b = total.value, asked.value
+    left = a is not None and b is not None and (a % b if b else a)
+    if (holes and left) or (not holes and differ(total, asked)):
+        raise Refusal("view", f"shape '{text(target)}' is invalid for input of size {total}", source)
+
+
+def _strides(site: Site, source: Tensor, sizes: Sequence[int | None]) -> tuple[Strides, Refusal | None]:
+    """The strides of a reshape's result, and the refusal of a view where only a copy would do."""
+    if source.strides == CONTIGUOUS:
+        return CONTIGUOUS, None
+    own, strides = source.numbers, memory.strides_of(source)
+    wanted = [size for size in sizes if size is not None]
+    if own is None or strides is None or len(wanted) != len(sizes):
+        return None, None
+    found = memory.viewed(own, strides, wanted)
+    if found is not None:
+        return found, None
+    if site.name != "view":
+        return CONTIGUOUS, None
+    return None, Refusal(
+        "view",
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+        "contiguous subspaces). Use .reshape(...) instead.",
+        source,
+    )
 
 
 def _receiver(site: Site) -> cst.BaseExpression:
@@ -121,10 +176,16 @@ def flatten(site: Site, input: Value, start_dim: Value | None = None, end_dim: V
     source = resolve(input)
     if not isinstance(source, Tensor):
         return None
+    if not source.rank:
+        for each in (start_dim, end_dim):
+            dimension(each, 0)
+        return source.replaced((Axis.of(1),), strides=CONTIGUOUS)
     start = 0 if start_dim is None else axis_number(start_dim, source.rank)
     end = source.rank - 1 if end_dim is None else axis_number(end_dim, source.rank)
-    if start is None or end is None or start > end:
+    if start is None or end is None:
         return None
+    if start > end:
+        raise Refusal("dim", "flatten() has invalid args: start_dim cannot come after end_dim", source)
     sizes = source.sizes
     return viewed(site, source, [*sizes[:start], product(sizes[start : end + 1]), *sizes[end + 1 :]])
 
@@ -135,6 +196,20 @@ def unflatten(site: Site, input: Value, dim: Value, sizes: Value) -> Value | Non
     at = axis_number(dim, source.rank) if isinstance(source, Tensor) else None
     if not isinstance(source, Tensor) or at is None or inner is None:
         return None
+    if not inner:
+        raise Refusal("view", "unflatten: sizes must be non-empty")
+    try:
+        check_count(source.sizes[at], inner, source)
+    except Refusal as refusal:
+        if "invalid for input" not in refusal.sentence:
+            raise
+        raise Refusal(
+            "view",
+            f"unflatten: Provided sizes {text(inner)} don't multiply up to the size of dim {at} "
+            f"({source.sizes[at]}) in the "
+            "input tensor",
+            source,
+        ) from None
     whole = infer(source.sizes[at], inner)
     return viewed(site, source, [*source.sizes[:at], *whole, *source.sizes[at + 1 :]])
 
@@ -146,14 +221,25 @@ def squeeze(site: Site, input: Value, dim: Value | None = None) -> Value | None:
     if not isinstance(source, Tensor):
         return None
     if dim is None:
-        sure = all(size.value is not None for size in source.sizes)
-        axes = tuple(axis for axis in source.axes if axis.size != 1)
-        return site.applied(arguments, source.replaced(axes, source.origin) if sure else None)
-    at = axis_number(dim, source.rank)
-    if at is None or source.sizes[at].value is None:
+        chosen: list[int | None] = list(range(source.rank))
+    else:
+        given = [resolve(item) for item in dim.items] if isinstance(dim, Tup) else [dim]
+        chosen = [axis_number(item, source.rank) for item in given]
+        if not source.rank:
+            return source
+    if any(at is None or source.sizes[at].value is None for at in chosen):
         return site.applied(arguments, None)
-    axes = source.axes if source.sizes[at] != 1 else (*source.axes[:at], *source.axes[at + 1 :])
-    return site.applied(arguments, source.replaced(axes, source.origin))
+    kept = [i for i in range(source.rank) if i not in chosen or source.sizes[i] != 1]
+    return site.applied(arguments, _selected(source, kept))
+
+
+def _selected(source: Tensor, kept: Sequence[int]) -> Tensor:
+    """The axes `kept`, in this order; what is left out has one entry."""
+    strides = memory.strides_of(source)
+    moved = None if strides is None else tuple(strides[i] for i in kept)
+    if source.strides == CONTIGUOUS and list(kept) == sorted(kept):
+        moved = CONTIGUOUS  # type: ignore[assignment]
+    return source.replaced((source.axes[i] for i in kept), source.origin, strides=moved)
 
 
 @tensor_op("unsqueeze")
@@ -161,10 +247,16 @@ def unsqueeze(site: Site, input: Value, dim: Value) -> Value | None:
     source, at = resolve(input), int_of(dim)
     if isinstance(source, Opaque) and at is not None:
         return Inserted(source, at)
-    if not isinstance(source, Tensor) or at is None or not -source.rank - 1 <= at <= source.rank:
+    if not isinstance(source, Tensor) or at is None:
         return None
-    at %= source.rank + 1
-    return source.replaced((*source.axes[:at], Axis.of(1), *source.axes[at:]))
+    at = dimension(dim, source.rank, 1, source)
+    assert at is not None
+    strides = memory.strides_of(source)
+    if strides is not None and source.strides != CONTIGUOUS:
+        step = 1 if at == source.rank else strides[at] * (source.sizes[at].value or 1)
+        strides = (*strides[:at], step, *strides[at:])
+    moved = CONTIGUOUS if source.strides == CONTIGUOUS else strides
+    return source.replaced((*source.axes[:at], Axis.of(1), *source.axes[at:]), strides=moved)
 
 
 @tensor_op("transpose", "swapaxes", "swapdims")
@@ -175,19 +267,23 @@ def transpose(site: Site, input: Value, dim0: Value, dim1: Value) -> Value | Non
         return Swapped(source, i, j) if isinstance(source, Opaque) and i is not None and j is not None else None
     a, b = axis_number(dim0, source.rank), axis_number(dim1, source.rank)
     if a is None or b is None:
-        return None
-    axes = list(source.axes)
-    axes[a], axes[b] = axes[b], axes[a]
-    return site.applied({"input": source}, source.replaced(axes, source.origin))
+        return None if source.rank else source
+    order = list(range(source.rank))
+    order[a], order[b] = b, a
+    return site.applied({"input": source}, _selected(source, order))
 
 
 @tensor_op("t")
 def t(site: Site, input: Value) -> Value | None:
     source = resolve(input)
     if isinstance(source, Opaque):
-        settled = source.as_tensor(2)
+        settled = source.as_tensor(2, sure=False)
         source = source if settled is None else settled
-    return source.replaced(source.axes[::-1], source.origin) if isinstance(source, Tensor) else None
+    if not isinstance(source, Tensor):
+        return None
+    if source.rank > 2:
+        raise Refusal("dim", f"t() expects a tensor with <= 2 dimensions, but self is {source.rank}D", source)
+    return _selected(source, range(source.rank)[::-1])
 
 
 @method("permute", variadic=True)
@@ -208,105 +304,40 @@ def movedim(site: Site, input: Value, source: Value, destination: Value) -> Valu
     a, b = axis_number(source, tensor.rank), axis_number(destination, tensor.rank)
     if a is None or b is None:
         return None
-    axes = list(tensor.axes)
-    axes.insert(b, axes.pop(a))
-    return tensor.replaced(axes, tensor.origin)
+    order = list(range(tensor.rank))
+    order.insert(b, order.pop(a))
+    return _selected(tensor, order)
 
 
 def _permute(site: Site, input: Value, dims: Value) -> Value | None:
     order = [int_of(item) for item in dims.items] if isinstance(dims, Tup) else []
-    if not order or any(i is None for i in order):
+    if not isinstance(dims, Tup) or any(i is None for i in order):
         return None
     if isinstance(input, Opaque):
         input.as_tensor(len(order))
     source = resolve(input)
-    if not isinstance(source, Tensor) or source.rank != len(order):
+    if not isinstance(source, Tensor):
         return None
+    if source.rank != len(order):
+        raise Refusal(
+            "dim",
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {source.rank} is not equal to len(dims) = {len(order)}",
+            source,
+        )
     at = [axis_number(Num(Dim.of(i)), source.rank) for i in order if i is not None]
-    if any(i is None for i in at) or len(set(at)) != source.rank:
-        return None
-    return source.replaced((source.axes[i] for i in at if i is not None), source.origin)
+    if len(set(at)) != source.rank:
+        raise Refusal("dim", "permute(): duplicate dims are not allowed.", source)
+    return _selected(source, [i for i in at if i is not None])
 
 
-@tensor_op("expand", "broadcast_to", variadic=True)
-def expand(site: Site, input: Value, sizes: Value) -> Value | None:
-    source, target = resolve(input), dims_of(sizes)
-    if not isinstance(source, Tensor) or target is None or len(target) < source.rank:
-        return None
-    axes: list[Axis] = []
-    lead = len(target) - source.rank
-    for i, size in enumerate(target):
-        own = source.axes[i - lead] if i >= lead else None
-        if own is not None and (size is None or size == -1 or own.size != 1):
-            axes.append(own)
-        else:
-            axes.append(Axis.of(unknown_size() if size is None else size))
-    return source.replaced(axes)
-
-
-@method("repeat", "tile", variadic=True)
-def repeat(site: Site, input: Value, sizes: Value) -> Value | None:
-    times = dims_of(sizes)
-    if isinstance(input, Opaque) and times is not None:
-        input.as_tensor(len(times))  # fewer axes are possible, hardly ever meant
-    source = resolve(input)
-    if not isinstance(source, Tensor) or times is None or len(times) < source.rank:
-        return None
-    axes: list[Axis] = []
-    lead = len(times) - source.rank
-    for i, count in enumerate(times):
-        own = source.axes[i - lead] if i >= lead else Axis.of(1)
-        if count == 1:
-            axes.append(own)
-        elif own.size == 1 and count is not None:
-            axes.append(Axis.of(count))
-        elif count is None:
-            axes.append(Axis.of(unknown_size()))
-        else:
-            axes.append(Axis((Part(count, COPIES), *own.parts)))
-    return source.replaced(axes)
-
-
-@tensor_op("repeat_interleave")
-def repeat_interleave(site: Site, input: Value, repeats: Value, dim: Value | None = None) -> Value | None:
-    source, count = resolve(input), dim_of(resolve(repeats))
-    at = axis_number(dim, source.rank) if isinstance(source, Tensor) else None
-    if not isinstance(source, Tensor) or at is None:
-        return None
-    axes = list(source.axes)
-    axes[at] = Axis.of(unknown_size()) if count is None else Axis((*axes[at].parts, Part(count)))
-    return source.replaced(axes)
-
-
-@method("size")
-def size(site: Site, input: Value, dim: Value | None = None) -> Value | None:
-    source = resolve(input)
-    if isinstance(source, Tensor):
-        if dim is None:
-            return Tup(tuple(Num(axis.size, axis) for axis in source.axes), kind="shape")
-        at = axis_number(dim, source.rank)
-        return None if at is None else Num(source.sizes[at], source.axes[at])
-    if not isinstance(source, Opaque):
-        return None
-    number = int_of(dim)
-    if dim is None:
-        return SizesOf(source)
-    return None if number is None else Num(size := source.size(number), Axis.of(size))
-
-
-@method("dim", "ndimension")
-def dim(site: Site, input: Value) -> Value | None:
-    source = resolve(input)
-    return Num(Dim.of(source.rank)) if isinstance(source, Tensor) else None
-
-
-@method("numel", "nelement")
-def numel(site: Site, input: Value) -> Value | None:
-    source = resolve(input)
-    return Num(product(source.sizes)) if isinstance(source, Tensor) else None
-
-
-@method("view_as", "reshape_as", "expand_as")
-def view_as(site: Site, input: Value, other: Value) -> Value | None:
-    model = resolve(other)
-    return Tensor(tuple(Axis.of(each) for each in model.sizes)) if isinstance(model, Tensor) else None
+def turned(vm: Caller, node: cst.CSTNode, source: Tensor, name: str) -> Value:
+    """`x.T`, `x.mT`, `x.H`, `x.mH`."""
+    order = list(range(source.rank))
+    if name in ("T", "H"):
+        return _selected(source, order[::-1])
+    if source.rank < 2:
+        sentence = f"tensor.{name} is only supported on matrices or batches of matrices. Got {source.rank}-D tensor."
+        receiver = node.value if isinstance(node, cst.Attribute) else None
+        return tell(vm, node, Refusal("dim", sentence, source), [("it", receiver, source)])
+    return _selected(source, [*order[:-2], order[-1], order[-2]])

@@ -1,0 +1,146 @@
+"""Every law of torch is asked: random programs with torch as the judge, and what must hold of single findings."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+from fastlstm_lint import Finding, check_source
+from torch_programs import HEADER, judge, program, shrunk
+from torch_programs.judge import NAME
+
+SEEDS = range(20_000, 20_200)
+"""The sample of each run; thousands are judged by `PYTHONPATH=tests/shared python -m torch_programs`."""
+
+
+def findings(text: str) -> list[Finding]:
+    return check_source(HEADER + "nn.LSTM(5, 6)\n" + text, NAME)
+
+
+def codes(text: str) -> list[str]:
+    return [finding.code for finding in findings(text)]
+
+
+@pytest.mark.parametrize("first", range(SEEDS.start, SEEDS.stop, 20))
+def test_what_torch_refuses_is_found_at_its_line_and_nothing_else(first: int) -> None:
+    for seed in range(first, first + 20):
+        verdict = judge(program(seed))
+        wrong = verdict.missed or verdict.false or verdict.untrue
+        assert not wrong, f"seed {seed}: {verdict.error} line {verdict.line}, found {verdict.found}, {verdict.untrue}"
+
+
+def test_the_programs_go_deep_and_torch_refuses_many_of_them() -> None:
+    verdicts = [judge(program(seed)) for seed in range(SEEDS.start, SEEDS.start + 100)]
+    refused = [verdict for verdict in verdicts if verdict.line is not None]
+    assert 30 < len(refused) < 70
+    assert len({verdict.error.split(" ")[1] for verdict in refused}) > 8
+    assert median(verdict.source.count("\n") for verdict in verdicts) >= HEADER.count("\n") + 6
+
+
+def test_a_program_is_the_same_for_the_same_seed() -> None:
+    assert program(SEEDS.start) == program(SEEDS.start) != program(SEEDS.start + 1)
+
+
+def test_the_judge_sees_what_is_missed_false_and_untrue(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = HEADER + "rnn = nn.LSTM(3, 4)\nx = torch.zeros(2, 3)\ny = torch.zeros(5)\nz = x @ x\nrnn(y)\n"
+    verdict = judge(wrong)
+    assert verdict.line == HEADER.count("\n") + 4
+    assert not verdict.missed
+    monkeypatch.setattr("fastlstm_lint.signatures.linalg.differ", lambda a, b: False)
+    assert judge(wrong).missed
+    monkeypatch.setattr("fastlstm_lint.signatures.linalg.differ", lambda a, b: True)
+    right = HEADER + "rnn = nn.LSTM(3, 4)\nx = torch.zeros(3, 3)\nz = x @ x\n"
+    assert judge(right).false == [("FL701", HEADER.count("\n") + 3)]
+    monkeypatch.setattr("fastlstm_lint.signatures.views.memory.viewed", lambda *_: (1, 1))
+    scrambled = HEADER + "rnn = nn.LSTM(3, 4)\nx = torch.zeros(3, 4).t().reshape(6, 2)\n"
+    assert judge(scrambled).untrue
+
+
+def test_a_wrong_program_is_made_small() -> None:
+    source = HEADER + "rnn = nn.LSTM(3, 4)\na = torch.zeros(2, 3)\nb = torch.zeros(7)\nb = b * 2\nc = a @ a\n"
+    small = shrunk(source, lambda verdict: "mat1" in verdict.error)
+    assert small == HEADER + "a = torch.zeros(2, 3)\nc = a @ a\n"
+
+
+SURE = {
+    "a factor of a size that is at least 1": "def f(h):\n    return torch.zeros(3 * h, 4) @ torch.zeros(5, h)",
+    "sizes that differ by one": "def f(t):\n    return torch.zeros(t + 1).dot(torch.zeros(t))",
+    "two factors above 1": "def f(h):\n    return torch.zeros(2 * h) + torch.zeros(3 * h)",
+    "the entries of a view": "def f(b):\n    return torch.zeros(b, 4).view(b, 8)",
+    "a tensor unpacked by its shape has that many axes": "def f(x):\n    b, t = x.shape\n    x.permute(0, 2, 1)",
+}
+
+UNSURE = {
+    "a size that may be 1": "def f(h):\n    return torch.zeros(2 * h) + torch.zeros(h)",
+    "two sizes of which nothing is known": "def f(a, b):\n    return torch.zeros(a) + torch.zeros(b)",
+    "an expand of a size that may be 1": "def f(a):\n    return torch.zeros(a, 3).expand(7, 3)",
+    "a view that the sizes may allow": "def f(a, b):\n    return torch.zeros(a, 6).view(b, 9)",
+    "strides of sizes that may be 1": "def f(a, b):\n    return torch.zeros(a, b).t().view(a * b)",
+    "a number of axes that only a layer suggests": "def f(x):\n    nn.LSTM(5, 6)(x)\n    return x.permute(1, 0)",
+    "what arithmetic with an unknown gives": "def f(x):\n    y = torch.zeros(3, 4) * x\n    return y.permute(1, 0)",
+    "an unknown number of chunks": "def f(x, n):\n    a, b = x.chunk(n)\n    return a + b",
+    "lengths that are not known": "def f(n):\n    pack_padded_sequence(torch.zeros(7, 3, 5), n)",
+    "a branch that makes it fit": "def f(x):\n    a = torch.zeros(3) if x else torch.zeros(4)\n    a + torch.zeros(4)",
+    "a type that may be another": "def f(x, kind):\n    return torch.zeros(3, 5, dtype=kind) @ torch.zeros(5, 2)",
+    "an empty tensor in cat": "torch.cat([torch.zeros(0), torch.zeros(3, 4)], 1)",
+}
+
+
+@pytest.mark.parametrize("text", SURE.values(), ids=SURE)
+def test_symbols_that_differ_whatever_they_are_refuse(text: str) -> None:
+    assert len([code for code in codes(text) if code.startswith("FL7")]) == 1
+
+
+@pytest.mark.parametrize("text", UNSURE.values(), ids=UNSURE)
+def test_what_is_not_known_never_refuses(text: str) -> None:
+    assert not [code for code in codes(text) if code.startswith("FL7")]
+
+
+def test_one_cause_has_one_finding_and_nothing_follows_from_it() -> None:
+    text = "x = torch.zeros(3, 4)\ny = x.view(5, 2)\nz = y @ torch.zeros(7, 8)\nw = torch.cat([z, y], 5)\n"
+    assert codes(text) == ["FL704"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("out, _ = nn.LSTM(5, 6, bidirectional=True)(torch.zeros(7, 4, 5))\nnn.Linear(6, 2)(out)\n", "FL301"),
+        ("nn.LSTM(5, 6)(torch.zeros(7, 4, 5), (torch.zeros(4, 1, 6), torch.zeros(4, 1, 6)))\n", "FL101"),
+        ("nn.GRU(5, 6, 2)(torch.zeros(7, 4, 5), torch.zeros(1, 4, 6))\n", "FL102"),
+        ("nn.LSTM(5, 6)(torch.zeros(7, 4, 5), torch.zeros(1, 4, 6))\n", "FL106"),
+        ("out, h, c = nn.LSTM(5, 6)(torch.zeros(7, 4, 5))\n", "FL506"),
+    ],
+)
+def test_a_rule_that_names_the_cause_speaks_in_place_of_torch(text: str, code: str) -> None:
+    assert [each for each in codes(text) if each[2] in "137" or each == "FL506"] == [code]
+
+
+def test_a_state_is_judged_although_the_batch_is_as_long_as_the_layers() -> None:
+    text = "enc = nn.LSTM(8, 16, num_layers=2, bidirectional=True)\n"
+    text += "enc(torch.zeros(7, 4, 8), (torch.zeros(2, 4, 16), torch.zeros(2, 4, 16)))\n"
+    (finding,) = findings(text)
+    assert finding.code in ("FL102", "FL707")
+
+
+def test_a_message_has_torchs_sentence_both_shapes_and_where_they_were_made() -> None:
+    (finding,) = findings("a = torch.zeros(3, 4)\nb = torch.ones(5, 6)\nc = a @ b\n")
+    line = HEADER.count("\n") + 2
+    assert finding.message == (
+        "torch refuses this: mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6); a is (3, 4); b is (5, 6). "
+        f"a is of line {line}, b is of line {line + 1}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = torch.zeros(3, 4)\nfc = nn.Linear(4, 6)\nfor i in range(2):\n    x = fc(x)\n",
+        "rows = torch.zeros(3, 4)\nfor i in range(4):\n    row = rows[i]\n",
+        "x = torch.zeros(3, 4)\nfor layer in nn.ModuleList([nn.Linear(4, 5), nn.Linear(6, 7)]):\n    x = layer(x)\n",
+    ],
+)
+def test_a_later_turn_of_a_loop_is_judged(text: str) -> None:
+    assert [(finding.code, finding.start.row) for finding in findings(text)] == [
+        (finding.code, HEADER.count("\n") + 1 + text.count("\n")) for finding in findings(text)
+    ]
+    assert len(findings(text)) == 1
