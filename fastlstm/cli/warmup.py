@@ -34,7 +34,7 @@ def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
         for options in ([{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}] if cell == "RNN" else [{}])
     ]
     begun = perf_counter()
-    POOL.start(2)
+    POOL.crew(2)
     with click.progressbar(jobs, label="compiling", file=sys.stderr) as bar:
         for layer, x in bar:
             output, _ = layer(x)
@@ -49,11 +49,9 @@ def _one_step(layer: Any) -> None:
     """The step of fastlstm.torch without a backward, of one sample and of many."""
     import numpy as np
 
-    from fastlstm.engine.launch import ENTRY
     from fastlstm.engine.pool import POOL
     from fastlstm.engine.unpacked import MOST_SAMPLES, Unpacked
 
-    assert ENTRY.region  # what torch's threads run
     weights = list(layer.state_dict().values())
     step = Unpacked(layer.config, layer.dtype, POOL)
     for B in (1, MOST_SAMPLES):

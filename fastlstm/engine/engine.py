@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numba import types
 
 from fastlstm.contract import Layer
-from fastlstm.engine.launch import ENTRY
+from fastlstm.engine.entry import run_backward, run_each, run_forward
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
 from fastlstm.engine.pool import POOL, Threads, get_num_threads
-from fastlstm.engine.weights import Weights, parts
+from fastlstm.engine.weights import PACKING, Weights, parts
 from fastlstm.kernels.backward import backward
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
@@ -34,7 +34,7 @@ IDLE_PLANS = 4
 def kernel_address(name: str, cell: str, dtype: str) -> int:
     """The address of a kernel, compiled or loaded from the cache on its first use."""
     job = job_type(cell, np.dtype(dtype))
-    return compile_kernel(_KERNELS[name], (job, types.int64))
+    return compile_kernel(_KERNELS[name], (job, types.int64, types.int64))
 
 
 @cache
@@ -44,22 +44,25 @@ def multiply_address(dtype: str) -> int:
 
 
 class Saved:
-    """What a forward pass in training mode keeps for its backward pass. Gives its memory back when it is dropped."""
+    """What a forward pass in training mode keeps for its backward pass; consumed by it, or dropped."""
 
-    __slots__ = ("_engine", "masks", "plan", "reset", "x_shape")
+    __slots__ = ("__weakref__", "lent", "masks", "reset", "x_shape")
 
-    def __init__(self, engine: Engine, plan: Plan, x_shape: tuple[int, ...], reset: Any, masks: Any) -> None:
-        self._engine, self.x_shape, self.reset, self.masks = engine, x_shape, reset, masks
-        self.plan: Plan | None = plan
+    def __init__(self, plan: Plan, returned: list[Any], x_shape: tuple[int, ...], reset: Any, masks: Any) -> None:
+        self.x_shape, self.reset, self.masks = x_shape, reset, masks
+        self.lent: _Lent | None = _Lent(self, returned.append)
+        self.lent.plan = plan
 
-    def release(self) -> None:
-        """Give the plan back to the engine."""
-        plan, self.plan = self.plan, None
-        if plan is not None:
-            self._engine._give_back(plan)
 
-    def __del__(self) -> None:
-        self.release()
+class _Lent(ref[Saved]):
+    """A plan in use, held by the `Saved` that it watches. When that is dropped, `returned` gets this, plan and all.
+
+    A weak reference's callback, since a list's `append` is no code of Python's: in a `__del__` the interpreter looks
+    for signals, and an exception of their handlers there (Ctrl-C) is printed and forgotten.
+    """
+
+    __slots__ = ("plan",)
+    plan: Plan
 
 
 class Engine:
@@ -72,8 +75,9 @@ class Engine:
         self._cell = cell_name(config)
         self._pool = pool
         self._weights = Weights(self.layout)
-        self._idle: dict[Any, list[Plan]] = {}
-        self._lock = threading.Lock()
+        # By key: plans, and `_Lent` ones that came back. Two threads may be in `forward`; each step here is one that
+        # the interpreter does whole, so there is no lock that a fork could leave taken.
+        self._idle: dict[Any, list[Plan | _Lent]] = {}
         self._addresses: dict[str, int] = {}
         # Read by every call: a property of the configuration costs 0.3 us, an attribute 0.03.
         self._states = config.num_layers * config.directions
@@ -87,11 +91,11 @@ class Engine:
 
     @cached_property
     def _run_forward(self) -> Any:
-        return ENTRY.run_forward(self.dtype.name)
+        return run_forward(self.dtype.name)
 
     @cached_property
     def _run_backward(self) -> Any:
-        return ENTRY.run_backward(self.dtype.name)
+        return run_backward(self.dtype.name)
 
     def forward(
         self,
@@ -127,7 +131,8 @@ class Engine:
         if self._weights.version != version:
             self._pack("pack", parameters, version, threads)
         try:
-            plan = self._idle[key].pop()
+            idle = self._idle[key].pop()
+            plan = idle.plan if type(idle) is _Lent else idle
         except (KeyError, IndexError):
             plan = self._plan(key, first, second, train, threads, batch_sizes, split)
 
@@ -140,17 +145,17 @@ class Engine:
             h0, c0 = states[0], states[-1]
         if reset is not None or masks is not None or plan.extras:
             self._set_extras(plan, reset, masks)
-        if plan.threads > 1:
-            self._pool.start(plan.threads)
+        # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
+        crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_forward(
-            self._pool.address, self._forward, plan.address, plan.rows, plan.tasks, plan.threads, states is not None,
+            crew.address if crew else 0, self._forward, plan.address, plan.rows, plan.tasks, states is not None,
             0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
         )  # fmt: skip
         saved = None
         if train:
-            saved = Saved(self, plan, x.shape, reset, masks)
+            saved = Saved(plan, self._returned(plan.key), x.shape, reset, masks)
         else:
-            self._give_back(plan)
+            self._returned(plan.key).append(plan)
         return out if batch_sizes is None else out[0], (hn, cn) if self._c_width else (hn,), saved
 
     def backward(
@@ -162,8 +167,8 @@ class Engine:
         grad_states: tuple[np.ndarray | None, ...] | None,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
-        config, plan = self.config, saved.plan
-        assert plan is not None, "backward consumes what forward saved"
+        assert saved.lent is not None, "backward consumes what forward saved"
+        config, plan = self.config, saved.lent.plan
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
         B, count = plan.sizes.B, config.num_layers * config.directions
@@ -185,15 +190,14 @@ class Engine:
             out = np.require(grad_output, self.dtype, ["C", "W"]).reshape(out_shape)
         gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
         self._point_gradients(plan, gradients)
-        if plan.threads > 1:
-            self._pool.start(plan.threads)
+        crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
-            self._pool.address, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
-            plan.tasks, plan.threads, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0,
-            grad_c0,
+            crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
+            plan.tasks, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
         packed = plan.sizes.batch_sizes is not None
-        saved.release()
+        saved.lent = None
+        self._returned(plan.key).append(plan)
         states = (grad_h0, grad_c0) if config.kind == "LSTM" else (grad_h0,)
         return grad_x[0] if packed else grad_x, states, gradients
 
@@ -205,15 +209,17 @@ class Engine:
 
     def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
         weights = self._weights
-        with weights.lock:
+        with PACKING.lock:
             if weights.stale(kernel, version):
                 kept = weights.point_to(parameters)
                 threads = threads if sum(array.size for array in kept) > 100_000 else 1
-                self._pool.start(threads)
-                ENTRY.run_each(
-                    self._pool.address, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks), threads
-                )
-                weights.packed(kernel, version)
+                crew = self._pool.crew(threads) if threads > 1 else None
+                weights.mark_packed(kernel, None)
+                run_each()(
+                    crew.address if crew else 0, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks),
+                    threads,
+                )  # fmt: skip
+                weights.mark_packed(kernel, version)
 
     def _plan(
         self, key: Any, first: int, second: int, train: bool, threads: int, batch_sizes: Any, split: str | None
@@ -225,15 +231,14 @@ class Engine:
         sizes = Sizes(T, B, train, threads, lengths, split)
         return Plan(self.layout, self._weights, sizes, multiply_address(self.dtype.name), key)
 
-    def _give_back(self, plan: Plan) -> None:
-        idle = self._idle.get(plan.key)
-        if idle is not None:
-            idle.append(plan)
-            return
-        with self._lock:
-            self._idle[plan.key] = [plan]
-            if len(self._idle) > IDLE_PLANS:
-                del self._idle[next(iter(self._idle))]
+    def _returned(self, key: Any) -> list[Plan | _Lent]:
+        """Where plans of this key come back to."""
+        plans = self._idle.get(key)
+        if plans is None:
+            plans = self._idle.setdefault(key, [])
+            for other in list(self._idle)[:-IDLE_PLANS]:
+                self._idle.pop(other, None)
+        return plans
 
     def _set_extras(self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None) -> None:
         """Whether states are reset, and where the dropout masks are, into the blocks."""

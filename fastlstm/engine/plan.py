@@ -49,7 +49,7 @@ class Plan:
     def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int, key: Any = None) -> None:
         self.layout, self.sizes, self.multiply, self.key = layout, sizes, multiply, key
         self.B = sizes.B
-        self.extras = False  # whether the last call had masks
+        self.extras = False  # whether the last call had masks or resets
         self.split, self.threads, slices, self.reason = choose(layout, sizes)
         self.slices = slices
         config = layout.config
@@ -60,7 +60,6 @@ class Plan:
         bounds = self._bounds(slices)
         rows_before = self._packed_rows
         memory = Memory(layout.dtype)
-        steps = [memory.add(1) for _ in range(config.num_layers)] if self.split == "layers" else []
         pointers: list[tuple[int, str]] = []
         shared: dict[str, int] = {}
         count = sum(sizes.batch_sizes) if sizes.batch_sizes is not None else sizes.T * sizes.B
@@ -79,8 +78,6 @@ class Plan:
                     block[SLOTS[name]] = value
                 here = {name: offset + done * width for name, (offset, width) in storage.items()}
                 here |= self._scratch(memory, layer, last - first, fields["chunk"], shared)
-                if steps:
-                    here |= {"steps": steps[layer], "source_steps": steps[max(layer - 1, 0)]}
                 if layer > 0:
                     here["x"] = between[layer - 1] + fields["x_offset"] * layout.dtype.itemsize
                     here["grad_x"] = here["x"]
@@ -91,10 +88,30 @@ class Plan:
                     block[SLOTS[name]] = offset
                     pointers.append((row, name))
                 done += self._count(tokens, last - first)
+        for name, value in self._phases().items():
+            self.blocks[:, SLOTS[name]] = value
         self.rows, self.address = len(self.blocks), self.blocks.ctypes.data
         self.owner, base = memory.allocate()
         for row, name in pointers:
             self.blocks[row, SLOTS[name]] += base
+
+    @property
+    def _together(self) -> bool:
+        """Threads share the units of a task; in a wavefront only backward."""
+        return self.split == "units" or (self.split == "layers" and shares_units(self.layout, self.threads))
+
+    def _phases(self) -> dict[str, int]:
+        """The slots that say how a run is cut: the kernels' `phases_of`, said once more for who hands out the work."""
+        T, layers, chunk = self.sizes.T, self.layout.config.num_layers, int(self.blocks[0, SLOTS["chunk"]])
+        chunks = -(-T // chunk)
+        forward = backward = (1, self.tasks)
+        if self._together:
+            forward = self.tasks * (2 * chunks + T), self.threads
+            backward = self.tasks * (T + 1), self.threads
+        if self.split == "layers":
+            forward = chunks + layers - 1, layers
+        names = ("threads", "tasks", "phases", "portions", "phases_back", "portions_back")
+        return dict(zip(names, (self.threads, self.tasks, *forward, *backward), strict=True))
 
     @cached_property
     def _packed_rows(self) -> int:
@@ -142,9 +159,8 @@ class Plan:
         shortest = shortest_chunk(last - first)
         chunk = shortest if self.split == "layers" else max(CHUNK_BYTES // z_bytes, shortest)
         return {
-            "together": int(self.split == "units" or (self.split == "layers" and shares_units(layout, self.threads))),
+            "together": int(self._together),
             "wavefront": int(self.split == "layers"),
-            "follows": int(self.split == "layers" and layer > 0),
             "brief": int(flops(layout, sizes) < BRIEF_FLOPS),
             "multiply": self.multiply,
             "T": T,

@@ -1,4 +1,4 @@
-"""The thread pool: daemon threads that live inside compiled code, asleep when nobody calls."""
+"""The pool: the one crew of worker threads of this process, and how many threads a call may use."""
 
 from __future__ import annotations
 
@@ -11,84 +11,79 @@ from typing import Protocol
 import numpy as np
 
 from fastlstm import errors
-from fastlstm.engine.control import MAIL, MAILBOX
-from fastlstm.engine.launch import ENTRY
+from fastlstm.engine.threads.control import MOST, WORDS
+from fastlstm.engine.threads.crew import ENTRY
+
+
+class Crew:
+    """A control block and the workers that live by it. A call holds it from beginning to end."""
+
+    __slots__ = ("address", "control", "workers")
+
+    def __init__(self) -> None:
+        self.control = np.zeros(WORDS, np.int64)
+        self.address = self.control.ctypes.data
+        self.workers = 0
+        """How many have been started."""
 
 
 class Threads(Protocol):
-    """What an engine runs on: `address` is that of a control block, to be read after `start`."""
+    """What an engine runs on."""
 
-    address: int
-
-    def start(self, threads: int) -> None:
-        """Make sure that `threads` threads, the caller's included, can take part."""
+    def crew(self, threads: int) -> Crew:
+        """A crew of which `threads` threads, the caller's included, can take part where the system has so many."""
 
 
 class Pool:
-    """Worker threads and their control block.
+    """Owner of the crew: made when a call first wants one, ended with the process, dropped in a forked child.
 
-    One caller at a time has the workers; a second one, from another Python thread, runs on its own thread alone. After
-    a fork the child starts with none and makes its own.
+    A crew that a call holds stays valid whatever happens to the pool meanwhile: one that is stopped finds its callers
+    working alone, and in a forked child, where its workers are gone, so does one that was taken along.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._forget()
+        self._ended = False
 
     def _forget(self) -> None:
-        self._workers: list[threading.Thread] = []
-        self._capacity = 0
-        self._use(np.zeros(MAIL, np.int64))
-        self._retired: list[np.ndarray] = []
+        self._lock = threading.Lock()
+        self._crew = Crew()
+        self._old: list[Crew] = []
 
-    def _use(self, control: np.ndarray) -> None:
-        self.control, self.address = control, control.ctypes.data
+    def crew(self, threads: int) -> Crew:
+        """A crew of which `threads` threads, the caller's included, can take part where the system has so many.
 
-    def start(self, threads: int) -> None:
-        """Make sure that `threads` threads, the caller's included, can take part."""
-        if len(self._workers) >= threads - 1:
-            return
+        Where it has none left (a limit of processes, or of memory), fewer take part, down to the caller alone; the next
+        call asks again.
+        """
+        crew = self._crew
+        if crew.workers >= threads - 1:
+            return crew
         with self._lock:
-            if self._capacity < threads - 1:
-                self._grow(max(threads, cores()) - 1)
-            while len(self._workers) < threads - 1:
-                number = len(self._workers)
-                ENTRY.prepare_mailbox(self.control, number)
-                worker = threading.Thread(
-                    target=ENTRY.work, args=(self.control, number), name=f"fastlstm-{number + 1}", daemon=True
-                )
-                worker.start()
-                self._workers.append(worker)
-
-    def _grow(self, workers: int) -> None:
-        """A larger control block, with workers of its own."""
-        self._stop_workers()
-        self._use(np.zeros(MAIL + workers * MAILBOX, np.int64))
-        self._capacity = workers
-
-    def _stop_workers(self) -> None:
-        control = self.control
-        if self._workers:
-            ENTRY.retire(control)
-        for number in range(len(self._workers)):
-            ENTRY.stop_worker(control, number)
-        for worker in self._workers:
-            worker.join()
-        # A new worker counts the jobs posted to it from zero, so it needs a new block; the old one stays for callers
-        # that have read its address.
-        self._retired.append(control)
-        self._use(np.zeros(MAIL, np.int64))
-        self._workers, self._capacity = [], 0
+            crew = self._crew
+            if not self._ended:
+                crew.workers = ENTRY.hire(crew.address, threads - 1)
+            return crew
 
     def stop(self) -> None:
         """End all workers; the next call that wants some starts new ones."""
         with self._lock:
-            self._stop_workers()
+            # An exception of a signal's handler may come between any two lines: a crew stays in one of the two places
+            # until its workers have ended, and dismissing it twice does nothing.
+            self._old.append(self._crew)
+            self._crew = Crew()
+            while self._old:
+                ENTRY.dismiss(self._old[-1].address)
+                self._old.pop()
+
+    def end(self) -> None:
+        """End all workers for good: the interpreter is going, and other threads may still call."""
+        self._ended = True
+        if self._crew.workers or self._old:
+            self.stop()
 
     def after_fork(self) -> None:
-        """In the child: the workers are gone, and the lock may be held by a thread that is gone too."""
-        self._kept = (self.control, self._retired)  # never freed: compiled code of the parent's call may be under way
-        self._lock = threading.Lock()
+        """In the child: the workers are gone, and so may be the thread that held the lock."""
         self._forget()
 
 
@@ -123,14 +118,17 @@ def get_num_threads() -> int:
     """How many threads a call may use: set_num_threads, else FASTLSTM_NUM_THREADS, else the cores of this process."""
     global _threads
     if _threads is None:
-        _threads = _asked() or cores()
+        _threads = min(_asked() or cores(), MOST)
     return _threads
 
 
 def set_num_threads(count: int) -> None:
-    """Let every later call use up to `count` threads."""
+    """Let every later call use up to `count` threads; more than 1024 are not used.
+
+    TypeError unless `count` is an int, ValueError if it is below 1.
+    """
     global _threads
-    _threads = errors.count("count", count)
+    _threads = min(errors.count("count", count), MOST)
 
 
 def _asked() -> int:
@@ -143,6 +141,6 @@ def _asked() -> int:
 
 
 POOL = Pool()
-atexit.register(POOL.stop)
+atexit.register(POOL.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.after_fork)

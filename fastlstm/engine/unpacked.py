@@ -14,10 +14,11 @@ from numba import njit, types
 
 from fastlstm.cells import CELLS
 from fastlstm.contract import Layer
-from fastlstm.engine import launch
+from fastlstm.engine.entry import address_of, block_at, direct
 from fastlstm.engine.layout import Layout, Memory, cell_name
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
 from fastlstm.engine.pool import Threads
+from fastlstm.engine.threads.crew import perform
 from fastlstm.engine.weights import parts
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
@@ -38,6 +39,7 @@ _HAS_STATE, _STATE_OFFSET, _OUT_OFFSET = SLOTS["has_state"], SLOTS["h_offset"], 
 _X, _OUT, _H0, _C0, _HN, _CN = (SLOTS[name] for name in ("x", "out", "h0", "c0", "hn", "cn"))
 _TRAIN, _KEPT, _Z, _U = (SLOTS[name] for name in ("train", "kept", "z", "u"))
 _GRAD_HN, _GRAD_CN, _GRAD_H0, _GRAD_C0 = (SLOTS[name] for name in ("grad_hn", "grad_cn", "grad_h0", "grad_c0"))
+_BRIEF = SLOTS["brief"]
 _WEIGHTS = [SLOTS[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
 
 
@@ -71,7 +73,7 @@ class _Plan:
             I = config.layer_input_size(layer)
             fields = {"T": 1, "B": B, "I": I, "H": H, "P": H, "blocks": count, "bias": int(config.bias), "brief": brief}
             fields |= {"x_batch": I, "out_batch": D * H, "out_offset": direction * H, "z_ld": z, "h_ld": h}
-            fields |= {"scratch_thread": thread, "h_offset": row * B * H}
+            fields |= {"scratch_thread": thread, "threads": threads, "tasks": D, "h_offset": row * B * H}
             fields |= {name: base + offset for name, offset in scratch.items()}
             if layer:
                 fields["x"] = base + between[layer - 1]
@@ -94,14 +96,15 @@ class _BackPlan:
         scratch, zeros = memory.add(threads * thread), memory.add(B * H)
         self.owner, base = memory.allocate()
         self.zeros = base + zeros
-        fields = {"T": 1, "B": B, "H": H, "scratch": base + scratch, "scratch_thread": thread}
+        fields = {"T": 1, "B": B, "H": H, "threads": threads, "tasks": 1}
+        fields |= {"scratch": base + scratch, "scratch_thread": thread}
         for name, value in fields.items():
             self.blocks[0, SLOTS[name]] = value
 
 
 @cache
 def _address(kernel: Callable[..., None], cell: str, dtype: str) -> int:
-    return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), types.int64))
+    return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), types.int64, types.int64))
 
 
 @cache
@@ -116,7 +119,7 @@ def _entry(size: int) -> Any:
     def run_step(control, blocks, rows, kernel, tasks, threads, has_state, x, h0, c0, out, hn, cn, kept):
         _ = key
         for i in range(rows):
-            block = launch.block_at(blocks, i)
+            block = block_at(blocks, i)
             block[_TRAIN] = kept != 0
             block[_KEPT] = kept
             block[_HAS_STATE] = has_state
@@ -129,9 +132,10 @@ def _entry(size: int) -> Any:
             if i >= rows - tasks:
                 block[_OUT] = out + block[_OUT_OFFSET] * size
         for first in range(0, rows, tasks):
-            launch.run_tasks(control, kernel, blocks, first, tasks, threads)
+            brief = block_at(blocks, first)[_BRIEF]
+            perform(control, kernel, address_of(blocks, first), types.int64(1), threads, threads, brief)
 
-    return launch.direct(run_step)
+    return direct(run_step)
 
 
 @cache
@@ -142,14 +146,13 @@ def _back_entry() -> Any:
     @njit(types.void(*[types.int64] * 13), cache=True, no_cfunc_wrapper=True, **OPTIONS)
     def run_back(control, blocks, kernel, threads, kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0):
         _ = key
-        block = launch.block_at(blocks, 0)
+        block = block_at(blocks, 0)
         block[_KEPT] = kept
         block[_H0], block[_C0], block[_GRAD_HN], block[_GRAD_CN] = h0, c0, grad_hn, grad_cn
         block[_Z], block[_U], block[_GRAD_H0], block[_GRAD_C0] = z, u, grad_h0, grad_c0
-        one = types.int64(1)  # no literal: Numba would compile `run_tasks` again for it
-        launch.run_tasks(control, kernel, blocks, types.int64(0), one, threads)
+        perform(control, kernel, blocks, types.int64(1), threads, threads, types.int64(0))
 
-    return launch.direct(run_back)
+    return direct(run_back)
 
 
 # Batch sizes whose plans are kept: a decoder has a new one whenever a sequence ends.
@@ -218,8 +221,7 @@ class Unpacked:
         """
         if self._flops * B < SMALL_FLOPS:
             threads = 1
-        elif threads > 1:
-            self._pool.start(threads)
+        crew = self._pool.crew(threads) if threads > 1 else None
         plan = self._idle.take((B, threads)) or _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
         if weights != plan.weights:
             plan.weights = weights
@@ -227,8 +229,8 @@ class Unpacked:
                 own = weights[row * self._per_part : (row + 1) * self._per_part]
                 plan.blocks[row, _WEIGHTS[: self._per_part]] = own
         self._run(
-            self._pool.address, plan.address, len(plan.blocks), plan.kernel, self._directions, threads, has_state,
-            x, h0, c0, out, hn, cn, kept,
+            crew.address if crew else 0, plan.address, len(plan.blocks), plan.kernel, self._directions, threads,
+            has_state, x, h0, c0, out, hn, cn, kept,
         )  # fmt: skip
         self._idle.give((B, threads), plan)
 
@@ -244,12 +246,11 @@ class Unpacked:
         """
         if self._flops * B < BACK_FLOPS:
             threads = 1
-        elif threads > 1:
-            self._pool.start(threads)
+        crew = self._pool.crew(threads) if threads > 1 else None
         plan = self._idle_back.take((B, threads)) or _BackPlan(self._layout, B, threads)
         zeros = plan.zeros
         self._run_back(
-            self._pool.address, plan.address, plan.kernel, threads, kept, h0 or zeros, c0 or zeros, grad_hn or zeros,
-            grad_cn or zeros, z, u, grad_h0, grad_c0,
+            crew.address if crew else 0, plan.address, plan.kernel, threads, kept, h0 or zeros, c0 or zeros,
+            grad_hn or zeros, grad_cn or zeros, z, u, grad_h0, grad_c0,
         )  # fmt: skip
         self._idle_back.give((B, threads), plan)

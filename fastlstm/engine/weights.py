@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,22 @@ import numpy as np
 from fastlstm.contract import Layer
 from fastlstm.engine.layout import Layout, Memory
 from fastlstm.kernels.job import SLOTS, blank
+
+
+class _Packing:
+    """One lock for all weights: one thread packs at a time.
+
+    Re-entrant, since the cycle collector may run a caller's finaliser inside, and with it a call. New in a forked
+    child, where the thread that held it is gone, and its panels are marked as unfinished.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+
+PACKING = _Packing()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=PACKING.__init__)  # type: ignore[misc]
 
 _NAMES = {"w_ih": "weight_ih", "w_hh": "weight_hh", "w_hr": "weight_hr", "b_ih": "bias_ih", "b_hh": "bias_hh"}
 
@@ -31,7 +48,6 @@ class Weights:
         config = layout.config
         self._layout = layout
         self.blocks = blank(len(parts(config)))
-        self.lock = threading.Lock()
         self.version: Any = None  # of the panels that forward reads
         self.transposed_version: Any = None  # of those that backward reads
         memory = Memory(layout.dtype)
@@ -70,8 +86,8 @@ class Weights:
                     block[SLOTS[slot]] = array.ctypes.data
         return kept
 
-    def packed(self, kernel: str, version: Any) -> None:
-        """Remember what the panels hold now."""
+    def mark_packed(self, kernel: str, version: Any) -> None:
+        """Remember what the panels hold now: None while they are being written."""
         if kernel == "pack":
             self.version = version
         else:

@@ -7,37 +7,43 @@ from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import clear, copy, copy_padded
 from fastlstm.kernels.step import step_backward
-from fastlstm.kernels.sync import barrier
 from fastlstm.kernels.tokens import boundary, out_row, samples, samples_at, samples_cut, share, time_of, token
 
 
-def backward(job, thread):
-    """Kernel: z (and u) become the gradients of the gates' products, for this thread's share of the tasks."""
-    together = job.together != 0
-    threads = job.threads if together else np.int64(1)
-    member = thread if together else np.int64(0)
-    for number in range(0 if together else thread, job.tasks, 1 if together else job.threads):
-        here = task(job, number)
-        # One call: Numba compiles a function again for every pattern of literal arguments.
-        first, last = share(here.blocks, blocks_per_panel(here), member, threads)
-        _task(here, threads, first, last)
+def backward(job, phase, portion):
+    """Kernel: z (and u) become the gradients of the gates' products: one portion of one phase of a layer.
+
+    Phases follow each other; the portions of one may be done at once, in any order, by any thread.
+    """
+    if job.together:
+        steps = job.T + 1
+        here, member, members = task(job, phase // steps), portion, job.threads
+        first, last = phase % steps, phase % steps + 1
+    else:
+        here, member, members = task(job, portion), np.int64(0), np.int64(1)
+        first, last = np.int64(0), here.T + 1
+    # One call: Numba compiles a function again for every pattern of literal arguments.
+    block0, block1 = share(here.blocks, blocks_per_panel(here), member, members)
+    for number in range(first, last):
+        _phase(here, number, block0, block1)
 
 
 @inner
-def _task(job, threads, block0, block1):
+def _phase(job, number, block0, block1):
+    """The products of the step behind, which read all of its units, then one step's own: blocks block0..block1-1."""
     lanes = lanes_of(job.z)
-    for n in range(job.T):
-        s = job.T - 1 - n
+    s = job.T - 1 - number
+    if number > 0:
+        _recurrent_products(job, s + 1, block0, block1)
+        if job.resets:
+            _cut(job, s + 1, block0 * lanes, block1 * lanes)
+    if s >= 0:
         _arrive(job, s, block0 * lanes, block1 * lanes)
         if job.projected:
             _unproject(job, s)
         _step(job, s, block0, block1)
-        if threads > 1:
-            barrier(job.barrier, threads)
-        _recurrent_products(job, s, block0, block1)
-        if job.resets:
-            _cut(job, s, block0 * lanes, block1 * lanes)
-    _leave(job, block0 * lanes, block1 * lanes)
+    else:
+        _leave(job, block0 * lanes, block1 * lanes)
 
 
 @inner

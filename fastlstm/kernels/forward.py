@@ -7,7 +7,6 @@ from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import clear, copy, copy_padded, multiply
 from fastlstm.kernels.step import step_forward
-from fastlstm.kernels.sync import atomic_store, barrier, wait_until
 from fastlstm.kernels.tokens import (
     boundary,
     out_row,
@@ -25,16 +24,32 @@ CACHE_BYTES = 16384
 VECTOR_BYTES = host().vector_bytes
 
 
-def forward(job, thread):
-    """Kernel: the whole sequence through one layer, this thread's share of the tasks."""
-    together = job.together != 0 and job.wavefront == 0
-    threads = job.threads if together else np.int64(1)
-    member = thread if together else np.int64(0)
-    for number in range(0 if together else thread, job.tasks, 1 if together else job.threads):
-        here = task(job, number)
-        # One call: Numba compiles a function again for every pattern of literal arguments.
-        first, last = share(here.blocks, blocks_per_panel(here), member, threads)
-        _task(here, member, threads, first, last)
+def forward(job, phase, portion):
+    """Kernel: one portion of one phase of a layer, or in a wavefront of all layers.
+
+    Phases follow each other; the portions of one may be done at once, in any order, by any thread.
+    """
+    if job.together and not job.wavefront:
+        steps = phases_of(job)
+        here, member, members = task(job, phase // steps), portion, job.threads
+        first, last = phase % steps, phase % steps + 1
+    else:
+        here, member, members = task(job, portion), np.int64(0), np.int64(1)
+        first, last = np.int64(0), phases_of(here)
+        if job.wavefront:  # each layer is a chunk of time behind the one below
+            first = (phase - portion) * (here.chunk + 2)
+            last = min(first + here.chunk + 2, last)
+            first = max(first, 0)
+    # One call: Numba compiles a function again for every pattern of literal arguments.
+    block0, block1 = share(here.blocks, blocks_per_panel(here), member, members)
+    for number in range(first, last):
+        _phase(here, number, member, members, block0, block1)
+
+
+@inner
+def phases_of(job):
+    """How many phases a task has: of each chunk of time the gathering of its input, its input products, its steps."""
+    return 2 * ((job.T + job.chunk - 1) // job.chunk) + job.T
 
 
 @inner
@@ -44,38 +59,36 @@ def blocks_per_panel(job):
 
 
 @inner
-def _task(job, thread, threads, block0, block1):
-    """One direction, the units of blocks block0..block1-1; `threads` of these run together."""
+def _phase(job, number, member, members, block0, block1):
+    """One phase of one direction: the units of blocks block0..block1-1, this member's part of what is no unit's."""
     lanes = lanes_of(job.z)
-    start = 0
-    while start < job.T:
-        stop = min(start + job.chunk, job.T)
-        t0 = job.T - stop if job.backwards else start
-        t1 = t0 + stop - start
-        origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
-        if job.follows:
-            wait_until(job.source_steps, stop)
-        _gather(job, thread, threads, t0, t1, origin)
-        if threads > 1:
-            barrier(job.barrier, threads)
+    chunk = number // (job.chunk + 2)
+    part = number - chunk * (job.chunk + 2)
+    start = chunk * job.chunk
+    stop = min(start + job.chunk, job.T)
+    t0 = job.T - stop if job.backwards else start
+    t1 = t0 + stop - start
+    origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
+    if part == 0:
+        _gather(job, member, members, t0, t1, origin)
+    elif part == 1:
         _input_products(job, t0, t1, origin, block0, block1)
-        for s in range(start, stop):
-            _enter(job, s, block0 * lanes, block1 * lanes)
-            if threads > 1:
-                barrier(job.barrier, threads)
-            _step(job, s, origin, block0, block1)
-        if job.wavefront:
-            atomic_store(job.steps, 0, stop)
-        start = stop
-    _leave(job, block0 * lanes, block1 * lanes)
+    # What enters a step is written in the phase before: its product reads all units of it.
+    s = start + part - 2
+    if part > 1:
+        _step(job, s, origin, block0, block1)
+    if part > 1 and s + 1 == job.T:
+        _leave(job, block0 * lanes, block1 * lanes)
+    elif part > 1 or number == 1:
+        _enter(job, s + 1, block0 * lanes, block1 * lanes)
 
 
 @inner
-def _gather(job, thread, threads, t0, t1, origin):
+def _gather(job, member, members, t0, t1, origin):
     """xs = the rows of x of steps t0..t1-1, a 1 behind them (the bias' input in backward), then zeros."""
     width = (job.I // panel_width(job.x) + 1) * panel_width(job.x)
     one = np.int64(1)  # no literal: Numba would compile `share` again for it
-    first, last = share(t1 - t0, one, thread, threads)
+    first, last = share(t1 - t0, one, member, members)
     for t in range(t0 + first, t0 + last):
         row = token(job, t) - origin
         for b in range(samples(job, t)):

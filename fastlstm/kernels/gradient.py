@@ -15,24 +15,27 @@ ROWS = 48  # of one block of input gradients; each panel of weights serves them 
 BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
 
 
-def gradients(job, thread):
-    """Kernel: grad_x and the gradients of all parameters, from the gates' gradients; after `backward` has ended."""
+def gradients(job, phase, portion):
+    """Kernel: grad_x and the gradients of all parameters, from the gates' gradients; after `backward` has ended.
+
+    One phase of `job.threads` portions: how sums are cut depends on how many threads may take part, not on how many do.
+    """
     for number in range(job.tasks):
         here = task(job, number)
-        _input_gradient(here, thread, job.threads)
+        _input_gradient(here, portion, job.threads)
         if number < 2 and here.direction == number:  # the first task of each direction
-            _weight_gradients(here, thread, job.threads)
+            _weight_gradients(here, portion, job.threads)
 
 
 @inner
-def _input_gradient(job, thread, threads):
-    """grad_x = dz W_ih for this thread's time steps; the second direction adds to the first's."""
+def _input_gradient(job, portion, portions):
+    """grad_x = dz W_ih for this portion's time steps; the second direction adds to the first's."""
     W = panel_width(job.z)
     K = trait(job, "GATES") * lanes_of(job.z) * job.blocks
     panels = (job.I + W - 1) // W
     panel = (1 + K) * W
-    scratch = at(job.scratch, thread * job.scratch_thread)
-    t, last = share(job.T, np.int64(1), thread, threads)
+    scratch = at(job.scratch, portion * job.scratch_thread)
+    t, last = share(job.T, np.int64(1), portion, portions)
     while t < last:
         stop = t + 1
         while stop < last and token(job, stop + 1) - token(job, t) <= ROWS:
@@ -66,7 +69,7 @@ def _input_gradient(job, thread, threads):
 
 
 @inner
-def _weight_gradients(job, thread, threads):
+def _weight_gradients(job, portion, portions):
     """Gradients of both weights and biases, in two products where the cell splits its gates, and of the projection.
 
     One call of `_sums` in a loop: LLVM would compile each of three calls.
@@ -94,7 +97,7 @@ def _weight_gradients(job, thread, threads):
             sums, a, a_ld, rows = at(job.sums, gate_rows * job.sums_ld), job.dp, job.h_ld, job.P
             x_last = 0
             h, h_ld, h_panels = job.m, job.c_ld, (job.H + W - 1) // W
-        first, last = _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
+        first, last = _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
         if part == 0:
             _unpack_input(job, first, last)
         if part == splits:
@@ -105,15 +108,15 @@ def _weight_gradients(job, thread, threads):
 
 
 @inner
-def _sums(job, thread, threads, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels):
+def _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels):
     """sums[r, n] = sum over tokens k of a[k, r] * b[k, n]; b is the panels x_first..x_last-1 of xs, then those of h.
 
-    a: (tokens, rows) rows a_ld apart. Returns the range of rows that this thread has done.
+    a: (tokens, rows) rows a_ld apart. Returns the range of rows of this portion.
     """
     W = panel_width(a)
     panels = x_last - x_first + h_panels
-    first, last = share(rows, np.int64(R), thread, threads)
-    columns = at(job.scratch, thread * job.scratch_thread)
+    first, last = share(rows, np.int64(R), portion, portions)
+    columns = at(job.scratch, portion * job.scratch_thread)
     block_rows = at(columns, panels * DEPTH * W)
     for r in range(first, last):
         clear(at(sums, r * job.sums_ld), panels * W)

@@ -1,9 +1,9 @@
 """The JIT options, the type of a job, and the pointer operations that kernels are written with.
 
-A kernel is an ordinary function of `(job, thread)`. A job is a block of 64-bit slots: sizes, strides and addresses.
-Its Numba type carries the cell and the dtype, so one source serves every cell and dtype, each compiled by its
-signature, and it carries a digest of all kernel sources: Numba's cache is keyed by the signature and the time stamp of
-one file, and would not see a change in an imported one.
+A kernel is an ordinary function of `(job, phase, portion)`. A job is a block of 64-bit slots: sizes, strides and
+addresses. Its Numba type carries the cell and the dtype, so one source serves every cell and dtype, each compiled by
+its signature, and it carries a digest of all kernel sources: Numba's cache is keyed by the signature and the time stamp
+of one file, and would not see a change in an imported one.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def digest() -> str:
     """
     root = Path(__file__).parent
     sources = sorted(
-        [*root.glob("*.py"), *(root.parent / "cells").glob("*.py"), *(root.parent / "engine").glob("*.py")]
+        [*root.glob("*.py"), *(root.parent / "cells").glob("*.py"), *(root.parent / "engine").rglob("*.py")]
     )
     total = hashlib.sha256(repr(host()).encode() + (b"" if sources else __version__.encode()))
     for source in sources:

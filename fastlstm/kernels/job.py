@@ -13,15 +13,15 @@ import numpy as np
 
 SLOT_KINDS: Mapping[str, str] = {
     # how the work is split
-    "threads": "int",  # that take part in this run
-    "tasks": "int",  # blocks of this run, one after another
-    "together": "int",  # 1: all threads do each task, each some units, a barrier per step; 0: one thread each
-    "wavefront": "int",  # 1: in `forward` the tasks of all layers run at once, one thread each
-    "follows": "int",  # 1: the input comes from the task before, which says in `source_steps` how far it is
-    "source_steps": "int*",
-    "steps": "int*",  # time steps whose output is written
+    "threads": "int",  # so many threads take part at most
+    "tasks": "int",  # blocks of a layer
+    "phases": "int",  # of this run, one after another: of `forward` ...
+    "portions": "int",  # of a phase of `forward`: at once, in any order, by any thread
+    "phases_back": "int",  # ... and of `backward`
+    "portions_back": "int",
+    "together": "int",  # 1: a portion is some units of a task, a phase a step of time; 0: a portion is a task
+    "wavefront": "int",  # 1: a portion of `forward` is a layer's chunk of time, a phase behind the layer below
     "brief": "int",  # 1: so little work that waking a worker for it costs more than it gives
-    "barrier": "int*",  # two words shared by the threads
     "multiply": "int",  # address of the compiled product
     # sizes
     "T": "int",

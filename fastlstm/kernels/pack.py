@@ -7,11 +7,14 @@ from fastlstm.kernels.product import panel_width
 from fastlstm.kernels.tokens import share
 
 
-def pack(job, thread):
-    """Kernel: the panels that forward reads. Both biases go with W_ih unless the cell splits its gates."""
-    _pack_gates(job, thread, job.w_ih, job.I, job.wx)
-    _pack_gates(job, thread, job.w_hh, job.P, job.wh)
-    first, last = share(_gate_rows(job), panel_width(job.wx), thread, job.threads)
+def pack(job, phase, portion):
+    """Kernel, `job.threads` portions: the panels that forward reads.
+
+    Both biases go with W_ih unless the cell splits its gates.
+    """
+    _pack_gates(job, portion, job.w_ih, job.I, job.wx)
+    _pack_gates(job, portion, job.w_hh, job.P, job.wh)
+    first, last = share(_gate_rows(job), panel_width(job.wx), portion, job.threads)
     for r in range(first, last):
         row = gate_row(job, r)
         input_bias = job.b_ih[row] if job.bias and row >= 0 else 0.0
@@ -22,15 +25,15 @@ def pack(job, thread):
             input_bias += recurrent_bias
         _put_bias(job.wx, r, job.I, input_bias)
     if job.projected:
-        _pack_plain(job, thread, job.w_hr, job.H, np.int64(1), job.P, job.H, job.wr)
+        _pack_plain(job, portion, job.w_hr, job.H, np.int64(1), job.P, job.H, job.wr)
 
 
-def pack_transposed(job, thread):
-    """Kernel: the panels that backward reads."""
-    _pack_gates_transposed(job, thread, job.w_ih, job.I, job.wx_t)
-    _pack_gates_transposed(job, thread, job.w_hh, job.P, job.wh_t)
+def pack_transposed(job, phase, portion):
+    """Kernel, `job.threads` portions: the panels that backward reads."""
+    _pack_gates_transposed(job, portion, job.w_ih, job.I, job.wx_t)
+    _pack_gates_transposed(job, portion, job.w_hh, job.P, job.wh_t)
     if job.projected:
-        _pack_plain(job, thread, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
+        _pack_plain(job, portion, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
 
 
 @inner
@@ -54,10 +57,10 @@ def _put_bias(panels, r, K, bias):
 
 
 @inner
-def _pack_gates(job, thread, weights, K, panels):
+def _pack_gates(job, portion, weights, K, panels):
     """Columns are gate rows, depth is K; the row of biases is left alone."""
     W = panel_width(panels)
-    first, last = share(_gate_rows(job), W, thread, job.threads)
+    first, last = share(_gate_rows(job), W, portion, job.threads)
     for r in range(first, last):
         row = gate_row(job, r)
         target = at(panels, r // W * (1 + K) * W + r % W)
@@ -67,11 +70,11 @@ def _pack_gates(job, thread, weights, K, panels):
 
 
 @inner
-def _pack_gates_transposed(job, thread, weights, columns, panels):
+def _pack_gates_transposed(job, portion, weights, columns, panels):
     """Columns are inputs, depth is the padded gate rows."""
     W = panel_width(panels)
     K = _gate_rows(job)
-    first, last = share(columns, W, thread, job.threads)
+    first, last = share(columns, W, portion, job.threads)
     for n in range(first, last, W):
         target = at(panels, n // W * (1 + K) * W)
         count = min(W, columns - n)
@@ -84,10 +87,10 @@ def _pack_gates_transposed(job, thread, weights, columns, panels):
 
 
 @inner
-def _pack_plain(job, thread, weights, n_stride, k_stride, columns, K, panels):
+def _pack_plain(job, portion, weights, n_stride, k_stride, columns, K, panels):
     """Column n of depth k is weights[n*n_stride + k*k_stride]."""
     W = panel_width(panels)
-    first, last = share((columns + W - 1) // W * W, W, thread, job.threads)
+    first, last = share((columns + W - 1) // W * W, W, portion, job.threads)
     for n in range(first, last):
         target = at(panels, n // W * (1 + K) * W + n % W)
         put(target, 0, 0.0)

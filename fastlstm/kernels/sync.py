@@ -1,4 +1,4 @@
-"""Threads waiting for each other inside compiled code: atomics, a spinning barrier, calls by address."""
+"""Threads inside compiled code: atomics, waiting for a word, calls by address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
-from fastlstm.kernels.jit import at, inner
+from fastlstm.kernels.jit import inner
 from fastlstm.kernels.machine import NEON, SCALAR, host
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -103,15 +103,17 @@ def pause(typing_context: Any):
 
 
 @intrinsic
-def call_kernel(typing_context: Any, address: types.Integer, job: types.CPointer, thread: types.Integer):
-    """Call the kernel at `address`: void f(int64_t *job, int64_t thread)."""
+def call_kernel(
+    typing_context: Any, address: types.Integer, job: types.CPointer, phase: types.Integer, portion: types.Integer
+):
+    """Call the kernel at `address`: void f(int64_t *job, int64_t phase, int64_t portion)."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        kind = ir.FunctionType(ir.VoidType(), [_I64.as_pointer(), _I64])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1], args[2]])
+        kind = ir.FunctionType(ir.VoidType(), [_I64.as_pointer(), _I64, _I64])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
         return context.get_dummy_value()
 
-    return types.void(types.int64, job, types.int64), emit
+    return types.void(types.int64, job, types.int64, types.int64), emit
 
 
 @inner
@@ -126,14 +128,3 @@ def wait_until(word, value):
             yield_processor()
         else:
             nap(NAP)
-
-
-@inner
-def barrier(words, threads):
-    """Wait until all threads are here. words: (arrivals, generation)."""
-    generation = atomic_load(words, 1)
-    if atomic_add(words, 0, 1) == threads - 1:
-        atomic_store(words, 0, 0)
-        atomic_add(words, 1, 1)
-    else:
-        wait_until(at(words, 1), generation + 1)

@@ -22,8 +22,8 @@ from fastlstm.kernels.unpacked_few import kept_width
 _I64 = ir.IntType(64)
 
 
-def step_back(job, thread):
-    """Kernel: this thread's share of the samples, from the gradients of hn and cn to those of the gates. T is 1.
+def step_back(job, phase, portion):
+    """Kernel: this portion's share of the samples, from the gradients of hn and cn to those of the gates. T is 1.
 
     Reads B H, kept, h0 c0 grad_hn grad_cn, (B, H) each; writes z, (B, G*H) the gradient of the input products, and u
     likewise that of the recurrent ones where the cell splits its gates; grad_c0; in grad_h0 what reaches the previous h
@@ -32,7 +32,7 @@ def step_back(job, thread):
     here = task(job, 0)
     lanes, G = lanes_of(here.z), trait(job, "GATES")
     H, whole = here.H, here.H // lanes
-    first, last = share(here.B, 1, thread, here.threads)
+    first, last = share(here.B, 1, portion, here.threads)
     for b in range(first, last):
         kept, row, gates = at(here.kept, b * kept_width(here)), b * H, b * G * H
         _units(
@@ -50,15 +50,15 @@ def step_back(job, thread):
             whole,
         )
         if whole * lanes < H:
-            _last_units(here, thread, kept, b, whole * lanes, H - whole * lanes)
+            _last_units(here, portion, kept, b, whole * lanes, H - whole * lanes)
 
 
 @inner
-def _last_units(job, thread, kept, b, unit, count):
+def _last_units(job, portion, kept, b, unit, count):
     """The units from `unit` on, fewer than a vector: in scratch, where there is room for a whole one."""
     lanes, G, H = lanes_of(job.z), trait(job, "GATES"), job.H
     splits = trait(job, "SPLITS_GATES")
-    here = at(job.scratch, thread * job.scratch_thread)
+    here = at(job.scratch, portion * job.scratch_thread)
     row, gates = b * H + unit, b * G * H + unit
     n = G * (1 + splits)
     for gate in range(n):

@@ -26,8 +26,8 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 CHAINS = 8
 
 
-def step_few(job, thread):
-    """Kernel for few samples: this thread's share of the units of every direction, from x and h0 to out, hn and cn.
+def step_few(job, phase, portion):
+    """Kernel for few samples: this portion's share of the units of every direction, from x and h0 to out, hn and cn.
 
     T is 1. Reads B I H blocks bias tasks train, x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn, and kept where train is
     set. Works in z u (B rows), xs m (one row of z each, the biases), hin cin h_end c_end (B rows).
@@ -35,7 +35,7 @@ def step_few(job, thread):
     lanes = lanes_of(job.z)
     for number in range(job.tasks):
         here = task(job, number)
-        first, last = share(here.blocks, 1, thread, job.threads)
+        first, last = share(here.blocks, 1, portion, job.threads)
         _gates(here, first, last)
         n = first * lanes
         width = min(here.H, last * lanes) - n

@@ -19,20 +19,20 @@ from fastlstm.kernels.vector import Emitter, Vector
 _I64 = ir.IntType(64)
 
 
-def step_samples(job, thread):
-    """Kernel: this thread's share of the units of every direction, from x and h0 to out, hn and cn. T is 1.
+def step_samples(job, phase, portion):
+    """Kernel: this portion's share of the units of every direction, from x and h0 to out, hn and cn. T is 1.
 
     Reads B I H bias tasks train, x h0 c0, w_ih w_hh b_ih b_hh; writes out hn cn, and kept where train is set. `lanes`
     samples at a time, each time all of them for a few units, whose weights stay in the first-level cache. Works in xs
-    m, (I, lanes) and (H, lanes) for every `lanes` samples of each thread, `scratch_thread` apart; z u, (H, G, lanes)
+    m, (I, lanes) and (H, lanes) for every `lanes` samples of each portion, `scratch_thread` apart; z u, (H, G, lanes)
     for every `lanes` samples, `z_ld` apart; hin cin h_end c_end, (H, lanes).
     """
     lanes = lanes_of(job.z)
     for number in range(job.tasks):
         here = task(job, number)
-        xs = at(here.xs, thread * here.scratch_thread)
-        hs = at(here.m, thread * here.scratch_thread)
-        first, last = share(here.H, units_at_once(here, 1), thread, here.threads)
+        xs = at(here.xs, portion * here.scratch_thread)
+        hs = at(here.m, portion * here.scratch_thread)
+        first, last = share(here.H, units_at_once(here, 1), portion, here.threads)
         for b in range(0, here.B, lanes):
             samples = min(lanes, here.B - b)
             _turn(at(here.x, b * here.x_batch), here.x_batch, samples, at(xs, b * here.I), 0, here.I)

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from fastlstm.contract import Layer, sizes
 from fastlstm.engine import Engine
-from fastlstm.engine.pool import get_num_threads
+from fastlstm.engine.pool import POOL, get_num_threads
 from fastlstm.engine.unpacked import Unpacked
 from fastlstm.torch.memory import Snapshot
-from fastlstm.torch.team import THREADS
 
 DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
@@ -26,7 +25,7 @@ class Runner:
 
     def __init__(self, config: Layer, dtype: torch.dtype) -> None:
         self.config, self.dtype = config, dtype
-        self.engine = Engine(config, DTYPES[dtype], THREADS)
+        self.engine = Engine(config, DTYPES[dtype], POOL)
         self.names = tuple(config.parameters())
         self.parameters: dict[str, np.ndarray] = {}
         self.shapes = [sizes(shape) for shape in config.parameters().values()]
@@ -35,7 +34,7 @@ class Runner:
         """Axis 0 and 2 of each state."""
         self.states = len(config.state_names)
         self.output_width = config.directions * config.output_size
-        self.unpacked = None if config.projected else Unpacked(config, DTYPES[dtype], THREADS)
+        self.unpacked = None if config.projected else Unpacked(config, DTYPES[dtype], POOL)
         self.key: Any = None
         """For `quick`: what the configuration was made from."""
         self.facts: list[Any] = []
