@@ -221,7 +221,7 @@ def test_a_worker_leaves_its_callers_cpu():
                     return True
         for _ in range(5):
             os.sched_setaffinity(worker, {here})
-            assert soon(lambda: cpu() == here and os.sched_getaffinity(worker) == {here}), "where it may be nowhere else"
+            assert soon(lambda: cpu() == here and os.sched_getaffinity(worker) == {here}), "nowhere else"
             os.sched_setaffinity(worker, {here, there})
             assert soon(lambda: cpu() == there), "it steps aside"
             assert soon(lambda: os.sched_getaffinity(worker) == {here, there}), "and is free to move"
