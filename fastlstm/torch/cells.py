@@ -10,7 +10,7 @@ from torch import Tensor
 from fastlstm.contract import Layer
 from fastlstm.torch import quick
 from fastlstm.torch.compiling import is_symbolic, leaf
-from fastlstm.torch.module import Accelerated, trace, traceable
+from fastlstm.torch.module import Accelerated, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
 from fastlstm.torch.step import advance
 
@@ -82,15 +82,21 @@ class LSTMCell(_Cell, torch.nn.LSTMCell):
     """torch.nn.LSTMCell, computed by this library's kernels on the CPU."""
 
     original = torch.nn.LSTMCell
+    blank = (1, 1, True, "meta")
 
 
 class GRUCell(_Cell, torch.nn.GRUCell):
     """torch.nn.GRUCell, computed by this library's kernels on the CPU."""
 
     original = torch.nn.GRUCell
+    blank = (1, 1, True, "meta")
 
 
 class RNNCell(_Cell, torch.nn.RNNCell):
     """torch.nn.RNNCell, computed by this library's kernels on the CPU."""
 
     original = torch.nn.RNNCell
+    blank = (1, 1, True, "tanh", "meta")
+
+
+send_as_they_are(LSTMCell, GRUCell, RNNCell)

@@ -108,9 +108,9 @@ def told(module: Any) -> tuple[str, list[str]]:
     """For a report: who serves this layer on the GPU, and a line for each kind of call that was measured."""
     if isinstance(module, torch.nn.RNNCellBase):
         return "torch's own, which has a kernel for a cell", []
-    if unavailable():
-        return "torch's own", []
     way = module.cuda_kernels
+    if way != "never" and unavailable():
+        return "torch's own", []
     if way != "measure":
         return ("these kernels" if way == "always" else "torch's own") + f" (cuda_kernels is {way!r})", []
     known = CHOOSER.known(module._config())

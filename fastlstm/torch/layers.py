@@ -13,9 +13,10 @@ from fastlstm.contract import Layer, sizes
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
-from fastlstm.torch.module import Accelerated, call, trace, traceable
+from fastlstm.torch.module import Accelerated, call, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
 
+_BLANK = (1, 1, 1, True, False, 0.0, False, 0, "meta")
 _KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
 
 
@@ -174,15 +175,21 @@ class LSTM(_Layer, torch.nn.LSTM):
     """torch.nn.LSTM, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.LSTM
+    blank = _BLANK
 
 
 class GRU(_Layer, torch.nn.GRU):
     """torch.nn.GRU, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.GRU
+    blank = _BLANK
 
 
 class RNN(_Layer, torch.nn.RNN):
     """torch.nn.RNN, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
     original = torch.nn.RNN
+    blank = (*_BLANK[:3], "tanh", *_BLANK[3:])
+
+
+send_as_they_are(LSTM, GRU, RNN)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 from collections.abc import Sequence
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar
 
 import torch
@@ -18,22 +20,28 @@ RUNNER, DEVICE_RUNNER = "_fastlstm_runner", "_fastlstm_device_runner"
 """The engines of a module in its `__dict__`: on the CPU, and on a GPU."""
 
 _CUDA_KERNELS = "_fastlstm_cuda_kernels"
-CUDA_KERNELS = ("measure", "always", "never")
+CUDA_KERNELS = ("never", "measure", "always")
+"""The first is the default, for as long as the kernels have not passed `make test-gpu` on a GPU."""
 
 
 class Accelerated(torch.nn.Module):
     """Comes before one of torch's recurrent classes, which keeps everything but `forward`.
 
-    The runners lie in the instance's `__dict__` and are left out of copies and pickles, which hold what torch's do.
+    The runners lie in the instance's `__dict__` and are left out of copies and pickles, which hold what torch's do. A
+    copy is of this class again, and so is what multiprocessing sends to a worker. What is pickled otherwise, by
+    torch.save(model) above all, is an instance of torch's class, to be loaded where this library is not.
     """
 
     original: ClassVar[type[torch.nn.Module]]
     """torch's class: what `restore` makes of the module."""
 
+    blank: ClassVar[tuple[Any, ...]]
+    """Arguments of `original` for an instance without memory, which a pickle then gives its state."""
+
     @property
     def cuda_kernels(self) -> str:
-        """Whether this library's kernels compute calls with CUDA tensors: "measure" (at the first call of each shape,
-        and then the faster: they, or torch's own), "always" or "never". ValueError for anything else."""
+        """Whether this library's kernels compute calls with CUDA tensors: "never", "always" or "measure" (at the first
+        call of each shape, and then the faster: they, or torch's own). ValueError for anything else."""
         return str(self.__dict__.get(_CUDA_KERNELS, CUDA_KERNELS[0]))
 
     @cuda_kernels.setter
@@ -45,6 +53,28 @@ class Accelerated(torch.nn.Module):
         for name in (RUNNER, DEVICE_RUNNER):
             state.pop(name, None)
         return state
+
+    def __copy__(self) -> Any:
+        return self._made_with(Accelerated.__getstate__(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # Not `self.__getstate__()`: that of a parametrized module refuses to be pickled.
+        return self._made_with(copy.deepcopy(Accelerated.__getstate__(self), memo))
+
+    def _made_with(self, state: Any) -> Any:
+        """Another instance of the same class."""
+        made = self.__class__.__new__(self.__class__)
+        made.__setstate__(state)
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if "blank" not in vars(type(self)):  # a class of the user's: its own affair
+            return super().__reduce_ex__(protocol)
+        state = self.__getstate__()
+        state.pop(_CUDA_KERNELS, None)
+        # The class is called, not only made: nothing else is allowed by torch.load's `weights_only` besides an object's
+        # own class. On the meta device it draws no random numbers.
+        return self.original, self.blank, state
 
     def __prepare_scriptable__(self) -> torch.nn.Module:
         """torch.jit.script compiles torch's own forward."""
@@ -64,6 +94,16 @@ class Accelerated(torch.nn.Module):
         if runner is None or runner.dtype is not dtype or runner.config != config:
             runner = self.__dict__[RUNNER] = Runner(config, dtype)
         return runner
+
+
+def _for_a_worker(module: Accelerated) -> Any:
+    return copyreg.__newobj__, (type(module),), module.__getstate__()  # type: ignore[attr-defined]
+
+
+def send_as_they_are(*classes: type[Accelerated]) -> None:
+    """Workers of multiprocessing, such as a DataLoader's, get instances of these classes."""
+    for cls in classes:
+        ForkingPickler.register(cls, _for_a_worker)
 
 
 def checked(way: str) -> str:

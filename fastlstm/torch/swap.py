@@ -13,7 +13,7 @@ from fastlstm.errors import refuse_type
 from fastlstm.torch import gpu
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
-from fastlstm.torch.module import Accelerated, checked, forget
+from fastlstm.torch.module import CUDA_KERNELS, Accelerated, checked, forget
 
 OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
@@ -59,7 +59,8 @@ class Report:
         for name, kind, (what, *measured) in rows:
             lines.append(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {what}")
             lines += [f"{'':<{sum(widths) + 4}}{line}" for line in measured]
-        if any(map(_is_on_gpu, (entry.module for entry in self.replaced))) and gpu.unavailable():
+        asked = [entry.module for entry in self.replaced if getattr(entry.module, "cuda_kernels", "never") != "never"]
+        if any(map(_is_on_gpu, asked)) and gpu.unavailable():
             lines.append(f"no kernels on the GPU: {gpu.unavailable()}")
         return "\n".join(lines)
 
@@ -77,12 +78,12 @@ def _replaced(module: torch.nn.Module) -> list[str]:
     return [f"replaced; on the GPU {state}", *measured]
 
 
-def accelerate(model: torch.nn.Module, *, cuda_kernels: str = "measure") -> Report:
+def accelerate(model: torch.nn.Module, *, cuda_kernels: str = CUDA_KERNELS[0]) -> Report:
     """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
 
     Parameters, buffers, hooks, ties and the training flag stay the same objects. Subclasses are kept and reported.
-    cuda_kernels: whether they also compute the layers' calls with CUDA tensors: "measure" (at the first call of each
-    shape, then the faster), "always" or "never"; a module's attribute of this name can be set later. TypeError where
+    cuda_kernels: whether they also compute the layers' calls with CUDA tensors: "never", "always" or "measure" (at the
+    first call of each shape, then the faster); a module's attribute of this name can be set later. TypeError where
     `model` is not a torch.nn.Module, ValueError for another word.
     """
     checked(cuda_kernels)

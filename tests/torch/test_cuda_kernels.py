@@ -45,7 +45,7 @@ def model() -> torch.nn.Module:
 @pytest.mark.usefixtures("on_a_gpu")
 def test_the_reason_is_told_once() -> None:
     found, due = model(), model()
-    report = fastlstm.torch.accelerate(found)
+    report = fastlstm.torch.accelerate(found, cuda_kernels="measure")
     x = torch.randn(5, 2, 3)
     with pytest.warns(RuntimeWarning, match="torch's own operators compute this layer: numba-cuda") as warned:
         mine = [found[name](x)[0] for name in ("rnn", "other", "rnn")]
@@ -63,6 +63,7 @@ def test_the_reason_is_told_once() -> None:
 @pytest.mark.usefixtures("on_a_gpu")
 def test_resets_are_computed_all_the_same() -> None:
     ours = fastlstm.torch.GRU(3, 4)
+    ours.cuda_kernels = "measure"
     x, reset = torch.randn(5, 2, 3), torch.rand(5, 2) < 0.5
     with pytest.warns(RuntimeWarning, match="numba-cuda"):
         mine = ours(x, reset=reset)[0]
@@ -79,7 +80,7 @@ def test_the_report_tells_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(gpu, "CHOOSER", chooser)
     monkeypatch.setattr(gpu, "unavailable", lambda: None)
     found = model()
-    report = fastlstm.torch.accelerate(found)
+    report = fastlstm.torch.accelerate(found, cuda_kernels="measure")
     waits = "replaced; on the GPU measured at the first call of each shape"
     assert str(report).splitlines()[:2] == [f"rnn    LSTM      {waits}", f"other  GRU       {waits}"]
     kind = Kind(found["rnn"]._config(), 512, 16, "float32", False, True, 0)
@@ -103,19 +104,30 @@ def test_on_the_cpu_the_report_tells_nothing_of_gpus() -> None:
 
 def test_the_words() -> None:
     found = model()
-    with pytest.raises(ValueError, match="cuda_kernels is 'sometimes', expected 'measure', 'always', 'never'"):
+    with pytest.raises(ValueError, match="cuda_kernels is 'sometimes', expected 'never', 'measure', 'always'"):
         fastlstm.torch.accelerate(found, cuda_kernels="sometimes")
     assert type(found["rnn"]) is torch.nn.LSTM, "nothing was replaced"
-    fastlstm.torch.accelerate(found, cuda_kernels="never")
+    fastlstm.torch.accelerate(found, cuda_kernels="always")
     ours = found["rnn"]
-    assert [module.cuda_kernels for module in (ours, found["cell"])] == ["never", "never"]
+    assert [module.cuda_kernels for module in (ours, found["cell"])] == ["always", "always"]
     with pytest.raises(ValueError, match="cuda_kernels is 1"):
         ours.cuda_kernels = 1
-    assert fastlstm.torch.LSTM(3, 4).cuda_kernels == "measure"
-    assert copy.deepcopy(ours).cuda_kernels == pickle.loads(pickle.dumps(ours)).cuda_kernels == "never"
-    assert "never" not in vars(fastlstm.torch.LSTM.__prepare_scriptable__(ours)).values()
+    assert copy.deepcopy(ours).cuda_kernels == copy.copy(ours).cuda_kernels == "always"
+    assert "always" not in vars(fastlstm.torch.LSTM.__prepare_scriptable__(ours)).values()
     fastlstm.torch.restore(found)
-    assert "never" not in vars(ours).values()
+    assert "always" not in vars(ours).values()
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_kernels_that_have_not_run_on_a_gpu_are_not_asked_for_by_default() -> None:
+    found, due = model(), model()
+    report = fastlstm.torch.accelerate(found)
+    assert found["rnn"].cuda_kernels == fastlstm.torch.LSTM(3, 4).cuda_kernels == "never"
+    x = torch.randn(5, 2, 3)
+    assert torch.equal(found["rnn"](x)[0], due["rnn"](x)[0])  # without a warning that no kernels are there
+    state = "replaced; on the GPU torch's own (cuda_kernels is 'never')"
+    assert str(report).splitlines()[:2] == [f"rnn    LSTM      {state}", f"other  GRU       {state}"]
+    assert WHY not in str(report)
 
 
 def test_a_gpus_runner_stays_out_of_copies() -> None:
