@@ -42,22 +42,22 @@ def close(mine: Any, due: Any) -> None:
             torch.testing.assert_close(one, other, rtol=1e-9 if exact else 1e-4, atol=1e-11 if exact else 2e-5)
 
 
-@pytest.mark.parametrize("H", [1, 5, 8, 19, 70])
+@pytest.mark.slow
+@pytest.mark.parametrize("H", [1, 8, 19, 70])
 @pytest.mark.parametrize("bias", [True, False], ids=["", "no bias"])
 def test_values_and_gradients(
     cell: str, H: int, bias: bool, dtype: torch.dtype, twins: Any, kernel_calls: list[dict[str, Any]]
 ) -> None:
     modules = twins(cell, I, H, bias, dtype=dtype)
-    for B in BATCHES:
-        for given in (True, False):
-            found = []
-            for module in modules:
-                x, h, c = data(B, H, dtype)
-                steps = unrolled(module, x, ((h, c) if cell == "LSTMCell" else h) if given else None)
-                wanted = [x, h, c, *module.parameters()]
-                found.append([*steps, *torch.autograd.grad(loss_of(steps), wanted, allow_unused=True)])
-            close(*found)
-    assert len(kernel_calls) == T * 2 * len(BATCHES)
+    for number, B in enumerate(BATCHES):
+        found = []
+        for module in modules:
+            x, h, c = data(B, H, dtype)
+            steps = unrolled(module, x, None if number % 2 else (h, c) if cell == "LSTMCell" else h)
+            wanted = [x, h, c, *module.parameters()]
+            found.append([*steps, *torch.autograd.grad(loss_of(steps), wanted, allow_unused=True)])
+        close(*found)
+    assert len(kernel_calls) == T * len(BATCHES)
     assert not any("engine" in call for call in kernel_calls)  # nothing was packed or compared
 
 
