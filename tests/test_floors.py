@@ -66,7 +66,7 @@ LINT = Tower(
     ROOT / "lint" / "fastlstm_lint",
     (
         rooms("dims finding"),
-        rooms("disk source nodes twins naming"),
+        rooms("deep disk visible source nodes twins naming"),
         rooms("tensors"),
         rooms("unknowns"),
         rooms("values"),
@@ -75,7 +75,7 @@ LINT = Tower(
         rooms("signatures"),
         rooms("interpreter"),
         rooms("rules"),
-        rooms("noqa positions config causes"),
+        rooms("noqa parsing positions config causes"),
         rooms("files notebooks fixes pages baseline"),
         rooms("outline"),
         rooms("sources"),

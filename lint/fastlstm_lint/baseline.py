@@ -22,11 +22,11 @@ Key = tuple[str, str, str]
 def load(file: Path) -> Counter[Key]:
     """How often each known finding stands in a baseline."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(disk.read(file))
         return Counter({(e["file"], e["code"], e["line"]): int(e["count"]) for e in data["findings"]})
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ConfigError(f"{file} is not a baseline; write one with --write-baseline") from error
 
 

@@ -44,8 +44,9 @@ def lint(paths: tuple[str, ...], **options: object) -> None:
     """
     from .config import ConfigError
     from .session import Options, Session
+    from .visible import visible
 
     try:
         sys.exit(Session(paths, Options(**options)).run())  # type: ignore[arg-type]
     except ConfigError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(visible(str(error))) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from . import disk
 from .finding import REVEAL
 
 OWN_CODES = {
@@ -18,6 +20,9 @@ OWN_CODES = {
     REVEAL: ("reveal-shape", "a note with what is known of the argument of `reveal_shape`; the exit code stays 0"),
 }
 """Diagnostics of the engine, beside those of the rules."""
+
+LARGEST = 1_000_000
+"""Bytes of the largest configuration file."""
 
 KEYS = {
     "select",
@@ -111,7 +116,8 @@ def matches(path: str, pattern: str, root: Path) -> bool:
     """Whether a path fits a pattern: by file name, or by its path below `root`."""
     whole = Path(path)
     try:
-        relative = whole.resolve().relative_to(root.resolve()).as_posix()
+        # Unlike `Path.resolve`, this survives a link to itself.
+        relative = Path(os.path.realpath(whole)).relative_to(os.path.realpath(root)).as_posix()
     except ValueError:
         relative = whole.as_posix()
     if fnmatch.fnmatch(whole.name, pattern) or fnmatch.fnmatch(relative, pattern):
@@ -132,11 +138,16 @@ def find_config(start: Path) -> Path | None:
 def read_table(path: Path) -> dict[str, Any] | None:
     """The `[tool.fastlstm.lint]` table of a file; None when it has none."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        data: Any = tomllib.loads(disk.read(path, LARGEST).decode())
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    table = data.get("tool", {}).get("fastlstm", {}).get("lint")
-    return table if isinstance(table, dict) else None
+    except (RecursionError, MemoryError) as error:
+        raise ConfigError(f"{path}: nested too deeply") from error
+    for name in ("tool", "fastlstm", "lint"):
+        data = data.get(name) if isinstance(data, dict) else None
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{path}: tool.fastlstm.lint must be a table")
+    return data
 
 
 def load_settings(path: Path | None) -> Settings:

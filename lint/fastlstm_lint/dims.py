@@ -37,6 +37,10 @@ class Invented(Symbol):
 
 Monomial = tuple[Symbol, ...]  # sorted by identity; () is the constant term
 
+MOST_TERMS, MOST_FACTORS, LARGEST = 64, 16, 2**63
+"""Terms of a sum, symbols of a product, and the end of the numbers. A size with more is one of which nothing is known:
+no tensor has it, and repeated squaring would otherwise fill the memory."""
+
 
 class Dim:
     """A size: `int` and `Dim` operands may be mixed with `+ - *`; `exact_div` and `floor_div` divide."""
@@ -44,8 +48,14 @@ class Dim:
     __slots__ = ("_hash", "terms")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
-        self.terms = {monomial: count for monomial, count in terms.items() if count}
+        self.terms = {}
         self._hash: int | None = None
+        for monomial, count in terms.items():
+            if count:
+                self.terms[monomial] = count
+                if len(monomial) > MOST_FACTORS or not -LARGEST < count < LARGEST or len(self.terms) > MOST_TERMS:
+                    self.terms = {(Invented("?"),): 1}
+                    return
 
     @staticmethod
     def of(value: int | Symbol | Dim) -> Dim:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from . import noqa
+from . import deep, noqa, parsing
 from .config import OWN_CODES, Settings
 from .finding import Edit, Finding, Fix, Place
 from .sources import Imports, mentions_recurrent
@@ -38,7 +39,7 @@ def check_source(
     if not relevant(data, imports) or noqa.whole_file_off(source):
         return []
     enabled = settings.enabled_for(path)
-    found = _inspect(source, path, enabled, imports)
+    found = deep.call(partial(_inspect, source, path, enabled, imports))
     if not relevant(data):
         found = [finding for finding in found if finding.code != "FL901"]  # no recurrent file: another tool's business
     comments = noqa.read(source)
@@ -49,25 +50,27 @@ def check_source(
 
 
 def _inspect(source: str, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
-    import libcst as cst
-
+    found: list[Finding] = []
     try:
-        module = cst.parse_module(source)
-    except cst.ParserSyntaxError as error:
-        return [own("FL901", path, f"cannot be parsed: {error.message.strip()}", error.raw_line, error.raw_column + 1)]
-    except Exception as error:
-        return [own("FL901", path, f"cannot be parsed: {error}")]
-    try:
-        found = collect(module, source, path, enabled, imports)
+        module, text = parsing.parse(source)
+        if len(text) < len(source):
+            rows = text.count("\n")
+            found.append(own("FL901", path, f"only the first {rows:,} lines are analysed: it is too long", rows + 1))
+        found += collect(module, text, path, enabled, imports)
         if "reveal_shape" in source:
             from .shapes.reveal import reveal
 
             found += reveal(module, path, None if imports is None else imports.home)
-        return found
+    except parsing.Unparsable as error:
+        found.append(own("FL901", path, error.message, error.row, error.column))
     except RecursionError:
-        return [own("FL902", path, "nested too deeply to be analysed")]
+        found.append(own("FL902", path, "nested too deeply to be analysed"))
+    except MemoryError:
+        found.append(own("FL902", path, "takes too much memory to be analysed"))
     except Exception as error:
-        return [own("FL902", path, f"internal error, please report: {type(error).__name__}: {error}")]
+        message = f"internal error, please report: {type(error).__name__}: {error}"
+        found.append(own("FL902", path, message))
+    return found
 
 
 def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Finding:
@@ -104,10 +107,19 @@ def collect(
                 elif given[key] != fact.where.given:
                     given[key] = ""  # it is so for either value of a flag
 
-    Machine(module, listen, None if imports is None else imports.home).walk()
+    machine = Machine(module, listen, None if imports is None else imports.home)
+    try:
+        machine.walk()
+    except RecursionError:
+        machine.too_deep = True
     said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
     found = place(Positions(module, source), path, said, imports) if said else []
-    return without_general(found, {rule.code: rule for rule, _ in said})
+    found = without_general(found, {rule.code: rule for rule, _ in said})
+    if machine.too_deep:
+        found.append(own("FL902", path, "a statement is nested too deeply to be analysed"))
+    if machine.budget.spent:
+        found.append(own("FL902", path, "too much happens here to be followed to the end; only a part is analysed"))
+    return found
 
 
 def without_general(findings: list[Finding], rules: dict[str, Rule]) -> list[Finding]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tokenize
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import disk
 from .config import Settings, matches
 from .dims import words
 
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
+
+LARGEST_RULES, LONGEST_RULE, STARS = 1_000_000, 1_000, 3
+"""Bytes of a .gitignore, characters of a pattern, and stars of one name in it. Beyond, it is not believed: patterns
+become regular expressions, in which the time grows with a power as high as there are stars."""
 
 SKIPPED = frozenset(
     words(
@@ -69,6 +76,16 @@ def _walk(folder: Path, settings: Settings) -> Iterator[Path]:
                 yield path
 
 
+def _is_quick(pattern: str) -> bool:
+    """Whether a pattern of .gitignore is matched without trying every way to divide a name among its stars."""
+    stars = pattern.replace("**", "")
+    return (
+        len(pattern) <= LONGEST_RULE
+        and pattern.count("**") <= STARS
+        and all(part.count("*") <= STARS for part in stars.split("/"))
+    )
+
+
 def _excluded(path: Path, settings: Settings) -> bool:
     return any(matches(str(path), pattern, settings.root) for pattern in settings.exclude)
 
@@ -93,13 +110,16 @@ class GitIgnored:
 
     def _read(self, owner: Path, file: Path) -> None:
         try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = disk.read(file, LARGEST_RULES).decode("utf-8", "replace").splitlines()
         except OSError:
             return
         from pathspec import GitIgnoreSpec
 
         before = self._specs.get(owner)
-        spec = GitIgnoreSpec.from_lines(lines)
+        spec = GitIgnoreSpec([])
+        for line in filter(_is_quick, lines):
+            with suppress(ValueError, RecursionError, re.error):  # what means nothing to git, `!` alone, is passed over
+                spec += GitIgnoreSpec.from_lines([line])
         self._specs[owner] = spec if before is None else before + spec
 
     def covers(self, path: Path, is_folder: bool = False) -> bool:
@@ -124,7 +144,7 @@ def decode(data: bytes) -> str:
 
 def write(path: Path, text: str) -> None:
     """Replace a file's text; its encoding, byte-order mark and line ends stay as they are."""
-    path.write_bytes(text.encode(_encoding(path.read_bytes())))
+    path.write_bytes(text.encode(_encoding(disk.read(path))))
 
 
 def _encoding(data: bytes) -> str:

@@ -8,9 +8,10 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from .config import Settings, find_config, load_settings
+from .config import ConfigError, Settings, find_config, load_settings
 from .engine import check_source
 from .sources import Imports, SourceTree
+from .visible import visible
 
 try:
     VERSION = installed("fastlstm")
@@ -26,6 +27,14 @@ class Plugin:
 
     def __init__(self, tree: object, filename: str, lines: Sequence[str]) -> None:
         self.path, self.lines = filename, lines
+
+    @classmethod
+    def parse_options(cls, options: object) -> None:
+        """Called once, before any file is looked at: settings that mean nothing end flake8 with one line."""
+        try:
+            settings()
+        except ConfigError as error:
+            raise SystemExit(f"fastlstm: {visible(str(error))}") from error
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Row from 1, column from 0, text, and this class, as flake8 wants them."""

@@ -13,10 +13,14 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from .files import decode
+from .parsing import parse
 from .source import split_lines
 
 if TYPE_CHECKING:
     import libcst as cst
+
+WIDTH = 80
+"""Characters of a line, where lines are counted for what they cost."""
 
 KEPT = 256
 """Outlines kept per process, by content."""
@@ -30,15 +34,14 @@ class Statement:
 
     @property
     def lines(self) -> int:
-        return self.text.count("\n") + 1
+        """Its lines, a very long one counted as several."""
+        return max(self.text.count("\n") + 1, len(self.text) // WIDTH)
 
     @cached_property
     def module(self) -> cst.Module | None:
         """A module with this statement alone; None if libcst cannot parse it."""
-        import libcst as cst
-
         try:
-            return cst.parse_module(self.text)
+            return parse(self.text)[0]
         except Exception:
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import disk
 from .cache import Cache
 from .config import Settings
 from .engine import check_source, own, relevant
@@ -26,6 +28,9 @@ WORTH_A_PROCESS = 16
 OBJECTS = 100_000
 """Objects made between two looks for garbage cycles; the tree of 5,000 lines."""
 
+LARGEST = 32_000_000
+"""Bytes of the largest file that is read; the pictures in a notebook count."""
+
 PASSES = 10
 """Rounds of fixes for one file: a fix may make room for another, and none was seen to need more than three."""
 
@@ -37,9 +42,18 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     sources: Sources = field(default_factory=dict)
     needs: dict[str, str] = field(default_factory=dict)  # other files it depends on: `Imports.needs`
+    left_out: list[str] = field(default_factory=list)  # what has a program's name and is no file
+    files: int = 0  # how many were looked at
 
 
 Watch = Callable[[Iterator[tuple[str, Result]], int], Iterable[tuple[str, Result]]]
+
+
+def unreadable(path: str, error: OSError) -> Result:
+    """What is said of a file that cannot be read. A link to nowhere, a pipe or a device is no file of the program."""
+    if error.errno in (errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENXIO):
+        return Result(left_out=[path])
+    return Result([own("FL901", path, f"cannot be read: {error.strerror}")])
 
 
 def check_text(text: str, path: str, settings: Settings, imports: Imports | None = None) -> Result:
@@ -81,7 +95,7 @@ def check_bytes(data: bytes, path: str, settings: Settings, imports: Imports | N
         return Result()
     try:
         text = decode(data) if not path.endswith(".ipynb") else data.decode("utf-8-sig")
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+    except Exception as error:  # a codec may raise anything
         if not relevant(data):
             return Result()
         findings = [own("FL901", path, f"cannot be decoded: {error}")]
@@ -104,12 +118,14 @@ def check_files(
     tree = SourceTree(settings.places)
     results: dict[str, Result] = {}
     todo: list[tuple[str, str]] = []
+    files = 0
     for file in paths:
         path = str(file)
+        files += 1
         try:
-            data = file.read_bytes()
+            data = disk.read(file, LARGEST)
         except OSError as error:
-            results[path] = Result([own("FL901", path, f"cannot be read: {error.strerror}")])
+            results[path] = unreadable(path, error)
             continue
         imports = Imports(tree, file)
         if not relevant(data, imports):
@@ -126,9 +142,10 @@ def check_files(
         cache.put(keys[path], path, result.findings, result.sources, result.needs)
     if todo:
         cache.prune()
-    whole = Result()
+    whole = Result(files=files)
     for result in results.values():
         whole.findings += result.findings
+        whole.left_out += result.left_out
         whole.sources |= result.sources
     return whole
 
@@ -140,11 +157,34 @@ def _check_each(paths: list[str], settings: Settings, jobs: int, tree: SourceTre
                 yield _check_path(path, settings, tree)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
 
     with ProcessPoolExecutor(min(jobs, len(paths) // 4), initializer=_begin, initargs=(settings.places,)) as pool:
-        futures = [pool.submit(_check_path, path, settings) for path in paths]
+        futures = {pool.submit(_check_path, path, settings): path for path in paths}
+        lost = []
         for future in as_completed(futures):
-            yield future.result()
+            try:
+                yield future.result()
+            except BrokenProcessPool:  # a process ended, and with it what the others had not begun
+                lost.append(futures[future])
+    yield from _check_alone(lost, settings)
+
+
+def _check_alone(paths: list[str], settings: Settings) -> Iterator[tuple[str, Result]]:
+    """Each file in a process that has no other: the one that ends its process is named."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    todo = list(reversed(paths))
+    while todo:
+        with ProcessPoolExecutor(1, initializer=_begin, initargs=(settings.places,)) as pool:
+            while todo:
+                path = todo.pop()
+                try:
+                    yield pool.submit(_check_path, path, settings).result()
+                except BrokenProcessPool:
+                    yield path, Result([own("FL902", path, "ended the process that analysed it, please report")])
+                    break
 
 
 _tree = SourceTree(())
@@ -176,11 +216,11 @@ def _check_path(path: str, settings: Settings, tree: SourceTree | None = None) -
     """One file, in whatever process; nothing that its content does is raised."""
     imports = Imports(tree or _tree, path)
     try:
-        result = check_bytes(Path(path).read_bytes(), path, settings, imports)
+        result = check_bytes(disk.read(path, LARGEST), path, settings, imports)
         result.needs = imports.needs()
         return path, result
     except OSError as error:
-        return path, Result([own("FL901", path, f"cannot be read: {error.strerror}")])
+        return path, unreadable(path, error)
     except Exception as error:
         return path, Result([own("FL902", path, f"internal error, please report: {type(error).__name__}: {error}")])
 

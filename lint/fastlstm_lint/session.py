@@ -18,8 +18,12 @@ from .config import ConfigError, Settings, find_config, load_settings, override
 from .report import FORMATS, statistics
 from .run import Result, available_cores, check_bytes, check_files, fix_text
 from .source import split_lines
+from .visible import visible, visible_lines
 
 CLEAN, FOUND = 0, 1
+NAMED = 3
+"""Files that are named where several are left out."""
+
 T = TypeVar("T")
 PATIENCE = 1.0
 """Seconds after which a run shows how far it is."""
@@ -97,7 +101,7 @@ class Session:
             baseline.save(
                 self.baseline, result.findings, result.sources, None if options.baseline else self.settings.root
             )
-            click.echo(f"{len(result.findings)} findings written to {self.baseline}", err=True)
+            click.echo(f"{len(result.findings)} findings written to {visible(str(self.baseline))}", err=True)
             return CLEAN
         if self.baseline is not None and (options.baseline is not None or self.baseline.exists()):
             result.findings = baseline.new(result.findings, result.sources, self.baseline)
@@ -131,7 +135,12 @@ class Session:
         if text:
             click.echo(text, err=to_stderr)
         elif self.options.output_format == "text":
-            click.echo("no findings", err=True)
+            nothing = not self.from_stdin and not result.files
+            click.echo("no Python files or notebooks found" if nothing else "no findings", err=True)
+        if result.left_out:
+            names = ", ".join(visible(each) for each in result.left_out[:NAMED])
+            more = ", ..." if len(result.left_out) > NAMED else ""
+            click.echo(f"{len(result.left_out)} left out, no regular files: {names}{more}", err=True)
         if fixed:
             click.echo(f"{fixed} fixed", err=True)
 
@@ -140,10 +149,10 @@ class Session:
         unsafe = self.options.unsafe_fixes
         paths = [self.name] if self.from_stdin else self._worth_fixing(unsafe)
         for path in paths:
-            data = self.stdin if self.from_stdin else Path(path).read_bytes()
+            data = self.stdin if self.from_stdin else disk.read(path)
             try:
                 before = data.decode("utf-8-sig") if path.endswith(".ipynb") else files.decode(data)
-            except (SyntaxError, UnicodeDecodeError, LookupError):
+            except Exception:  # a codec may raise anything
                 continue
             after, fixed = fix_text(before, path, self.settings, unsafe)
             if after != before and (self.from_stdin or self._may_write(path)):
@@ -170,14 +179,16 @@ class Session:
         for path, before, after, _ in self._changes():
             changed = True
             for line in difflib.unified_diff(split_lines(before), split_lines(after), path, path):
-                click.echo(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n", nl=False)
+                whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+                # A patch is applied as it is, unless somebody reads it.
+                click.echo(visible_lines(whole) if sys.stdout.isatty() else whole, nl=False)
         return FOUND if changed and not self.options.exit_zero else CLEAN
 
     def _may_write(self, path: str) -> bool:
         """Whether a file is the project's own; a link out of it is named and left alone."""
         if not disk.leads_out(Path(path), self.settings.places):
             return True
-        click.echo(f"{path!r} is not changed: it is a link to a file elsewhere", err=True)
+        click.echo(f"{visible(path)} is not changed: it is a link to a file elsewhere", err=True)
         return False
 
     def _add_noqa(self, result: Result) -> int:

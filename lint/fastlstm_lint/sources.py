@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import disk
 from .outline import Outline, outline
 
 if TYPE_CHECKING:
@@ -42,11 +43,16 @@ WORD = re.compile(rb"[\w.]+")
 
 def mentions_recurrent(data: bytes) -> bool:
     """Whether a file may hold a recurrent layer: it names one, and not only in comments."""
-    for match in RECURRENT.finditer(data):
+    at = 0
+    while (match := RECURRENT.search(data, at)) is not None:
         before = data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()]
         # A line that begins a text may have a `#` in it.
         if b"#" not in before or b"'" in before or b'"' in before:
             return True
+        # The rest of the line is a comment too, unless a quotation mark stands before a further name.
+        end = data.find(b"\n", match.end())
+        end = len(data) if end < 0 else end
+        at = min((place for mark in (b"'", b'"') if (place := data.find(mark, match.end(), end)) >= 0), default=end)
     return False
 
 
@@ -76,7 +82,7 @@ class SourceTree:
         """The content of a file; None for one that cannot be read or is too large."""
         if path not in self._contents:
             try:
-                data: bytes | None = path.read_bytes() if path.stat().st_size <= LARGEST else None
+                data: bytes | None = disk.read(path, LARGEST)
             except OSError:
                 data = None
             self._contents[path] = data

@@ -19,6 +19,10 @@ COPIES = "copies"
 """The meaning of a part that `repeat` put in front of the axis it repeats."""
 
 
+MOST_PARTS = 16
+"""Parts of an axis: one with more is kept as a size without meaning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of an axis: its size, and its meaning, None where that is not known, or NOTHING."""
@@ -39,6 +43,10 @@ class Axis:
     """One axis of a tensor."""
 
     parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parts) > MOST_PARTS:
+            object.__setattr__(self, "parts", (Part(product(part.size for part in self.parts)),))
 
     @staticmethod
     def of(size: Dim | int, meaning: str | None = None) -> Axis:
@@ -65,6 +73,9 @@ class Value:
     """Base of all values."""
 
     __slots__ = ()
+
+    weight = 1
+    """How many values it holds, itself included, each as often as it is reached; see `values.light`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

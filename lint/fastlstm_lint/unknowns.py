@@ -5,6 +5,12 @@ from __future__ import annotations
 from .dims import Dim, Symbol
 from .tensors import GUESSED, Axis, Tensor, Value
 
+LONGEST = 120
+"""Characters of a name made of the names of other things: it is read in messages."""
+
+LINKS = 30
+"""Unknowns that an unknown may be made of, one after the other, before nothing is known of it any more."""
+
 
 class Opaque(Value):
     """Something not known, with a name. It may turn out to be a tensor, a size or an object with attributes.
@@ -13,10 +19,13 @@ class Opaque(Value):
     once, so that `x.size(0)` is the same size wherever it is written. `as_tensor(rank)` settles it as a tensor.
     """
 
+    links = 0
+    """How many unknowns it is made of, one after the other."""
+
     __slots__ = ("_attributes", "_number", "_sizes", "default", "maybe_none", "meanings", "name", "settled", "traits")
 
     def __init__(self, name: str, default: int | None = None, meanings: dict[int, str] | None = None) -> None:
-        self.name = name
+        self.name = name if len(name) <= LONGEST else name[: LONGEST - 3] + "..."
         self.default = default
         self.maybe_none = False
         self.meanings = meanings or {}
@@ -81,14 +90,20 @@ class Opaque(Value):
         return self.name
 
 
+def linked(base: Opaque) -> Opaque:
+    """What another unknown is to be made of: `base`, or at the end of a long chain an unknown like it."""
+    return base if base.links < LINKS else Opaque(base.name)
+
+
 class Rows(Opaque):
     """An unknown whose axes but the last are those of `base`: the output of Embedding or Linear on an unknown."""
 
-    __slots__ = ("base", "last", "same_rank")
+    __slots__ = ("base", "last", "links", "same_rank")
 
     def __init__(self, base: Opaque, last: Axis, same_rank: bool) -> None:
         super().__init__(base.name)
-        self.base, self.last, self.same_rank = base, last, same_rank
+        self.base, self.last, self.same_rank = linked(base), last, same_rank
+        self.links = self.base.links + 1
 
     def size(self, index: int, name: str | None = None) -> Dim:
         if self.settled is None and index == -1:
@@ -136,11 +151,12 @@ class Same(Opaque):
 class Swapped(Opaque):
     """An unknown `base` with axes `i` and `j` exchanged."""
 
-    __slots__ = ("base", "pair")
+    __slots__ = ("base", "links", "pair")
 
     def __init__(self, base: Opaque, i: int, j: int) -> None:
         super().__init__(f"{base.name}.transpose({i}, {j})")
-        self.base, self.pair = base, (i, j)
+        self.base, self.pair = linked(base), (i, j)
+        self.links = self.base.links + 1
 
     def size(self, index: int, name: str | None = None) -> Dim:
         if self.settled is not None or index < 0:
@@ -170,11 +186,12 @@ class Swapped(Opaque):
 class Inserted(Opaque):
     """An unknown `base` with an axis of size 1 put in at `at`."""
 
-    __slots__ = ("at", "base")
+    __slots__ = ("at", "base", "links")
 
     def __init__(self, base: Opaque, at: int) -> None:
         super().__init__(f"{base.name}.unsqueeze({at})")
-        self.base, self.at = base, at
+        self.base, self.at = linked(base), at
+        self.links = self.base.links + 1
 
     def size(self, index: int, name: str | None = None) -> Dim:
         if self.settled is not None or index < 0 or self.at < 0:

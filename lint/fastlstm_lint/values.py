@@ -89,6 +89,12 @@ class Tup(Value):
     items: tuple[Value, ...]
     is_list: bool = False
     kind: str = ""
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        items, weight = light(self.items)
+        object.__setattr__(self, "items", items)
+        object.__setattr__(self, "weight", weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +103,12 @@ class Many(Value):
 
     item: Value
     length: Dim | None = None
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        (item,), weight = light((self.item,))
+        object.__setattr__(self, "item", item)
+        object.__setattr__(self, "weight", weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +147,13 @@ class Module(Value):
     config: dict[str, Value]
     node: Any = None
     items: tuple[Value, ...] = ()
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        given, self.weight = light((*self.items, *self.config.values()))
+        at = len(self.items)
+        self.items = given[:at]
+        self.config = dict(zip(self.config, given[at:], strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +185,10 @@ class Function(Value):
     decorator: str = ""  # "property", "staticmethod", "classmethod" or nothing
 
 
+MOST_BASES = 100
+"""Classes above a class that are looked at."""
+
+
 @dataclass(slots=True, eq=False)
 class Class(Value):
     """A class of the linted program."""
@@ -175,27 +198,31 @@ class Class(Value):
     name: str
     bases: tuple[Value, ...]
     body: dict[str, Value] = field(default_factory=dict)
+    _line: list[Class] = field(default_factory=list)
     reassigned: frozenset[str] | None = None  # attributes that methods beside `__init__` assign, once asked for
     is_made: bool = False  # whether the program itself makes objects of it
 
+    def line(self) -> list[Class]:
+        """The class and the classes of the program above it, each once, nearest first; of a long line its beginning."""
+        if not self._line:
+            found: dict[Class, None] = {}
+            todo: list[Class] = [self]
+            while todo and len(found) < MOST_BASES:
+                each = todo.pop()
+                if each not in found:
+                    found[each] = None
+                    todo += [base for base in reversed(each.bases[:MOST_BASES]) if isinstance(base, Class)]
+            self._line = list(found)
+        return self._line
+
     def find(self, name: str) -> Value | None:
         """An attribute of the class or of its bases, nearest first."""
-        if name in self.body:
-            return self.body[name]
-        for base in self.bases:
-            if isinstance(base, Class) and (found := base.find(name)) is not None:
-                return found
-        return None
+        return next((each.body[name] for each in self.line() if name in each.body), None)
 
     def library_bases(self) -> list[str]:
         """The full names of the library classes it derives from."""
-        names: list[str] = []
-        for base in self.bases:
-            if isinstance(base, Class):
-                names += base.library_bases()
-            elif isinstance(base, Name):
-                names += base.choices
-        return names
+        bases = (base for each in self.line() for base in each.bases[:MOST_BASES] if isinstance(base, Name))
+        return [name for base in bases for name in base.choices]
 
 
 @dataclass(slots=True, eq=False)
@@ -222,9 +249,36 @@ class Partial(Value):
     callee: Value
     positional: tuple[Value, ...]
     keywords: dict[str, Value]
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        given, weight = light((self.callee, *self.positional, *self.keywords.values()))
+        at = 1 + len(self.positional)
+        object.__setattr__(self, "callee", given[0])
+        object.__setattr__(self, "positional", given[1:at])
+        object.__setattr__(self, "keywords", dict(zip(self.keywords, given[at:], strict=True)))
+        object.__setattr__(self, "weight", weight)
 
 
 NONE = Const(None)
+
+MOST_ITEMS, MOST_WEIGHT = 1_000, 1_000
+"""Items of a sequence, and values in it at any depth, each as often as it is reached. Beyond, the items are unknown:
+two tuples that hold each other's predecessor twice have a million ways through them after twenty lines."""
+
+
+def light(items: tuple[Value, ...]) -> tuple[tuple[Value, ...], int]:
+    """The items as a sequence may hold them, and the weight of the sequence."""
+    weight = 1
+    for item in items:
+        weight += item.weight
+    if weight <= MOST_WEIGHT and len(items) < MOST_ITEMS:
+        return items, weight
+    unknown: Value = Opaque("?")
+    if len(items) >= MOST_ITEMS:
+        return (unknown,) * len(items), MOST_ITEMS
+    items = tuple(item if item.weight == 1 else unknown for item in items)
+    return items, 1 + len(items)
 
 
 def known(value: Value | None) -> bool:

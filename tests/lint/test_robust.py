@@ -59,9 +59,10 @@ def test_odd_texts_are_survived(text: str) -> None:
     assert all(finding.code != "FL902" for finding in check_source(text, "odd.py"))
 
 
-def test_a_program_nested_too_deeply_is_named_as_such() -> None:
-    (finding,) = check_source("x = LSTM" + "()" * 400, "deep.py")
-    assert (finding.code, finding.message) == ("FL902", "nested too deeply to be analysed")
+def test_a_program_nested_too_deeply_for_python_is_named_as_such() -> None:
+    (finding,) = check_source("x = LSTM\ny = " + "(" * 20_000 + ")" * 20_000, "deep.py")
+    assert (finding.code, finding.message) == ("FL901", "cannot be parsed: too many nested parentheses")
+    assert finding.start.row == 2
 
 
 def test_a_failure_of_a_rule_is_a_finding_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:

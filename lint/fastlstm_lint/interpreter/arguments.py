@@ -91,6 +91,7 @@ def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
         return None
     found = []
     top = scope.top
+    vm.budget.take(len(top.names) // 10)
     for called in list(top.names):
         value = top.own(called) if _stem(called) == word else None
         if isinstance(value, Class) and is_module_class(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import libcst as cst
 
@@ -27,7 +28,7 @@ def call_builtin(
             axis = Axis.of(length)
         return None if length is None else Num(length, axis)
     if name == "int":
-        if isinstance(first, Const) and isinstance(first.value, (bool, float)):
+        if isinstance(first, Const) and isinstance(first.value, (bool, float)) and isfinite(first.value):
             return Num(Dim.of(int(first.value)))
         return Num(first.count - 1) if isinstance(first, Flag) else first
     if name == "bool":

@@ -77,7 +77,7 @@ def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
 def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Value:
     """Call a value with arguments that have been read."""
     if isinstance(callee, Function):
-        return call_function(vm, callee, arguments.positional, arguments.keywords, complete=arguments.complete)
+        return vm.call(callee, arguments.positional, arguments.keywords, complete=arguments.complete)
     if isinstance(callee, Class):
         return make_instance(vm, callee, arguments.positional, arguments.keywords, complete=arguments.complete)
     if isinstance(callee, Instance):
@@ -85,7 +85,7 @@ def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Valu
         if isinstance(method, Function):
             bound = bind_method(method, callee)
             if isinstance(bound, Function):
-                return call_function(vm, bound, arguments.positional, arguments.keywords, complete=arguments.complete)
+                return vm.call(bound, arguments.positional, arguments.keywords, complete=arguments.complete)
         return Opaque("?")
     if isinstance(callee, Partial):
         arguments.positional[:0] = callee.positional
@@ -128,7 +128,7 @@ def _call_super(vm: Walk, node: cst.Call, name: str) -> Value:
             if isinstance(method, Function):
                 bound = bind_method(method, instance)
                 if isinstance(bound, Function):
-                    return call_function(vm, bound, arguments.positional, arguments.keywords)
+                    return vm.call(bound, arguments.positional, arguments.keywords)
     return Opaque("?")
 
 

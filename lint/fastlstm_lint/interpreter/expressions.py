@@ -45,7 +45,8 @@ def _name(vm: Walk, node: cst.Name) -> Value:
 
 
 def _integer(vm: Walk, node: cst.Integer) -> Value:
-    return Num(Dim.of(int(node.value, 0)))
+    # Python reads no more than 4,300 digits, and no size has as many as 40.
+    return Num(Dim.of(int(node.value, 0))) if len(node.value) < 40 else Opaque("number")
 
 
 def _literal(vm: Walk, node: cst.Float | cst.SimpleString) -> Value:

@@ -27,9 +27,15 @@ from ..values import (
 )
 from .scope import Pending
 
+PAIRS = 1_000
+"""Pairs of values that are joined for one pair of names; objects may hold each other in circles."""
 
-def join(a: Value, b: Value, name: str) -> Value:
-    """The value after two paths that give `a` and `b` to the same name."""
+Pairs = dict[tuple[int, int], Value]
+"""Joined pairs, by identity."""
+
+
+def join(a: Value, b: Value, name: str, pairs: Pairs | None = None) -> Value:
+    """The value after two paths that give `a` and `b` to the same name. `pairs` is what was joined on the way here."""
     if a is b:
         return a
     a, b = (each.force() if isinstance(each, Pending) else each for each in (a, b))
@@ -44,8 +50,15 @@ def join(a: Value, b: Value, name: str) -> Value:
             # A list that a loop fills: empty or begun before it.
             return Many(join_all([one.item, *other.items], name))
     if type(a) is type(b):
-        same = _same_type(a, b, name)
+        if isinstance(a, (Tup, Module, Many, Instance)):
+            pairs = {} if pairs is None else pairs
+            if (found := pairs.get((id(a), id(b)))) is not None or len(pairs) > PAIRS:
+                return found or Opaque(name)
+            pairs[id(a), id(b)] = Opaque(name)  # what it is inside of itself
+        same = _same_type(a, b, name, pairs)
         if same is not None:
+            if pairs is not None:
+                pairs[id(a), id(b)] = same
             return same
     return Opaque(name)
 
@@ -57,7 +70,7 @@ def join_all(values: Sequence[Value], name: str) -> Value:
     return result
 
 
-def _same_type(a: Value, b: Value, name: str) -> Value | None:
+def _same_type(a: Value, b: Value, name: str, pairs: Pairs | None) -> Value | None:
     if isinstance(a, Num) and isinstance(b, Num):
         return a if a.dim == b.dim else None
     if isinstance(a, Const):
@@ -67,23 +80,25 @@ def _same_type(a: Value, b: Value, name: str) -> Value | None:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return _tensors(a, b, name)
     if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items):
-        items = tuple(join(x, y, f"{name}[{i}]") for i, (x, y) in enumerate(zip(a.items, b.items, strict=True)))
+        items = tuple(join(x, y, f"{name}[{i}]", pairs) for i, (x, y) in enumerate(zip(a.items, b.items, strict=True)))
         return Tup(items, a.is_list and b.is_list)
     if isinstance(a, Name) and isinstance(b, Name):
         return Name(tuple(dict.fromkeys(a.choices + b.choices)))
     if isinstance(a, Recurrent) and isinstance(b, Recurrent):
         return _layers(a, b, name)
     if isinstance(a, Module) and isinstance(b, Module) and a.kind == b.kind:
-        config = {key: join(a.config[key], b.config[key], key) for key in a.config.keys() & b.config.keys()}
+        config = {key: join(a.config[key], b.config[key], key, pairs) for key in a.config.keys() & b.config.keys()}
         if len(a.items) == len(b.items):
-            items = tuple(join(x, y, name) for x, y in zip(a.items, b.items, strict=True))
+            items = tuple(join(x, y, name, pairs) for x, y in zip(a.items, b.items, strict=True))
             return Module(a.kind, config, a.node, items)
         return None
     if isinstance(a, Many) and isinstance(b, Many):
-        return Many(join(a.item, b.item, name), a.length if a.length == b.length else None)
+        return Many(join(a.item, b.item, name, pairs), a.length if a.length == b.length else None)
     if isinstance(a, Instance) and isinstance(b, Instance) and a.cls is b.cls:
         keys = a.attributes.keys() & b.attributes.keys()
-        return Instance(a.cls, {key: join(a.attributes[key], b.attributes[key], key) for key in keys}, a.unstable)
+        return Instance(
+            a.cls, {key: join(a.attributes[key], b.attributes[key], key, pairs) for key in keys}, a.unstable
+        )
     if isinstance(a, Function) and isinstance(b, Function) and a.node is b.node and a.bound is b.bound:
         return a
     if isinstance(a, Class) and isinstance(b, Class) and a.node is b.node:

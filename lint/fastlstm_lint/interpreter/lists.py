@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..values import Many, Module, Opaque, Tup, Value, int_of, resolve
+from ..values import MOST_ITEMS, Many, Module, Opaque, Tup, Value, int_of, resolve
 from .join import join, join_all
 from .walk import Walk
 
@@ -47,7 +47,8 @@ def added(vm: Walk, base: Tup | Many, other: Value) -> Value:
 def extended(vm: Walk, base: Tup | Many, more: tuple[Value, ...]) -> Value:
     """A list with further items at its end."""
     if isinstance(base, Tup) and not vm.frame.loops:
-        return Tup(base.items + more, True)
+        many = len(base.items) + len(more) > MOST_ITEMS
+        return Opaque("list") if many else Tup(base.items + more, True)
     items = base.items if isinstance(base, Tup) else (base.item,)
     return Many(join_all([*items, *more], "item")) if items or more else base
 

@@ -12,8 +12,9 @@ import libcst as cst
 
 from ..dims import words
 from ..facts import Fact, Refused, Where
-from ..values import Class, Const, Function, Instance, Name, Opaque, Value
+from ..values import Class, Const, Function, Instance, Name, Opaque, Tensor, Value
 from . import arguments, assign, calls, expressions, items, objects, statements
+from .budget import Budget
 from .imports import FileScope
 from .program import SourceFile
 from .scope import Frame, Scope
@@ -24,8 +25,11 @@ Listener = Callable[[Fact], None]
 CUSTOMARY = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
 """What these names mean where nothing defines them: the import is behind a `*`, or in another part of a notebook."""
 
-STEPS = 200_000
-"""Statements walked per file before calls are no longer followed: keeps the time linear in the file for any input."""
+MOST_AXES = 64
+"""Axes of a tensor: torch's own limit."""
+
+CALL, TELLING, STATEMENT = 10, 5, 2
+"""Units of work of a call that is followed, of a fact with what the rules make of it, and of a statement."""
 
 ABROAD = 1_000
 """Statements of other files that may be walked, beside twice those of the linted file, before calls there are no longer
@@ -76,6 +80,8 @@ class Machine(Walk):
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.again = False
+        self.budget = Budget()
+        self.too_deep = False  # whether a statement was left because it nests too deeply
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
 
     @property
@@ -136,7 +142,10 @@ class Machine(Walk):
     def evaluate(self, node: cst.BaseExpression) -> Value:
         """The value of an expression."""
         handler = expressions.HANDLERS.get(type(node))
-        return Opaque("?") if handler is None else handler(self, node)
+        if handler is None or not self.budget.take():
+            return Opaque("?")
+        value = handler(self, node)
+        return Opaque("?") if value.__class__ is Tensor and len(value.axes) > MOST_AXES else value
 
     def run(self, body: Sequence[cst.CSTNode]) -> None:
         """Run statements until the path ends."""
@@ -152,6 +161,7 @@ class Machine(Walk):
         entry: bool = False,
     ) -> Value:
         """Follow a call into the program's own code; with `entry`, parameters not given are unknown."""
+        self.budget.take(CALL)
         return calls.call_function(self, function, positional, keywords, complete=complete, entry=entry)
 
     def item_of(self, iterable: Value, node: cst.BaseExpression) -> Value:
@@ -163,7 +173,7 @@ class Machine(Walk):
         given = arguments.Arguments()
         given.positional = values
         given.nodes = [node.func] * len(values)
-        return calls.apply(self, node, callee, given)
+        return calls.apply(self, node, callee, given) if self.budget.take(CALL) else Opaque("?")
 
     def rebind(self, node: cst.BaseExpression, value: Value) -> None:
         """Let the name that held a value hold what a call made of it in place."""
@@ -172,11 +182,11 @@ class Machine(Walk):
     def spend(self) -> bool:
         """Count one statement; False when the file has used up its share."""
         self.steps += 1
-        return self.steps < 2 * STEPS
+        return self.budget.take(STATEMENT)
 
     def may_call(self, scope: Scope) -> bool:
         """Whether a call of a function defined in a scope is followed."""
-        if self.steps >= STEPS or len(self.frames) > DEPTH:
+        if self.budget.low or len(self.frames) > DEPTH:
             return False
         if scope.top is self.scope:
             return True
@@ -245,7 +255,8 @@ class Machine(Walk):
     def emit(self, fact: Fact) -> None:
         if self.again and not isinstance(fact, Refused):
             return
-        self.listener(fact)
+        if self.budget.take(TELLING):
+            self.listener(fact)
 
     def lookup(self, name: str) -> Value:
         """A name in the present scope; one that nothing defines is an unknown, the same at every mention."""

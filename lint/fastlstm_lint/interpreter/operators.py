@@ -6,7 +6,7 @@ import libcst as cst
 
 from ..dims import Dim, Symbol
 from ..signatures import broadcast
-from ..values import Condition, Const, Num, Opaque, Tensor, Tup, Value, dim_of, int_of, resolve
+from ..values import MOST_ITEMS, Condition, Const, Num, Opaque, Tensor, Tup, Value, dim_of, int_of, resolve
 from .join import join
 from .truth import by_flag, compare, is_none, large_if_true, tested_for_none, truth
 from .walk import Walk
@@ -24,9 +24,11 @@ def binary(vm: Walk, node: cst.CSTNode, operator: str, left: Value, right: Value
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return broadcast.operator(vm, node, operator, left, right)
     if isinstance(left, Tup) and isinstance(right, Tup) and operator == "Add":
-        return Tup(left.items + right.items, left.is_list)
+        many = len(left.items) + len(right.items) > MOST_ITEMS
+        return Opaque("items") if many else Tup(left.items + right.items, left.is_list)
     if isinstance(left, Tup) and operator == "Multiply" and (times := int_of(right)) is not None and times < 64:
-        return Tup(left.items * times, left.is_list)
+        many = len(left.items) * times > MOST_ITEMS
+        return Opaque("items") if many else Tup(left.items * times, left.is_list)
     a, b = dim_of(left), dim_of(right)
     number = None if a is None or b is None else _arithmetic(operator, a, b)
     if number is None or not (isinstance(left, Opaque) or isinstance(right, Opaque)):

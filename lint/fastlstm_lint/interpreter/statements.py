@@ -21,6 +21,9 @@ from .truth import large_if_true, truth
 from .turns import known_turns, take
 from .walk import Walk
 
+NAMES = 10
+"""Names that are kept and joined for one unit of work."""
+
 
 def run_body(vm: Walk, body: Sequence[cst.CSTNode]) -> None:
     """Run statements until the path ends."""
@@ -29,8 +32,20 @@ def run_body(vm: Walk, body: Sequence[cst.CSTNode]) -> None:
         if not frame.alive or not vm.spend():
             return
         handler = HANDLERS.get(type(statement))
-        if handler is not None:
+        if handler is None:
+            continue
+        depth = len(vm.frames)
+        try:
             handler(vm, statement)
+        except RecursionError:
+            del vm.frames[depth:]
+            vm.too_deep = True
+
+
+def _snapshot(vm: Walk) -> Snapshot:
+    """The state that a branch may change; taking it and merging it costs as much as there are names."""
+    vm.budget.take(len(vm.frame.scope.names) // NAMES)
+    return vm.frame.snapshot()
 
 
 def _simple_line(vm: Walk, line: cst.SimpleStatementLine) -> None:
@@ -112,13 +127,13 @@ def _if(vm: Walk, statement: cst.If) -> None:
     if decided is False:
         _else(vm, statement.orelse)
         return
-    before = frame.snapshot()
+    before = _snapshot(vm)
     large, small = frame.large, frame.small
     ones, ones_else = (test.ones, test.ones_else) if isinstance(test, Condition) else (frozenset(), frozenset())
     frame.large, frame.small = large | large_if_true(test), small | ones
     vm.run(statement.body.body)
     frame.large, frame.small = large, small
-    taken = frame.snapshot()
+    taken = _snapshot(vm)
     frame.restore(before)
     frame.small = small | large_if_true(test) | ones_else
     _else(vm, statement.orelse)
@@ -139,7 +154,7 @@ def _loop(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     _turn(vm, statement, before)
     if vm.watch is not None:
         # A further one from what the first may have left: what is shown beside a line holds on every turn.
-        _turn(vm, statement, vm.frame.snapshot())
+        _turn(vm, statement, _snapshot(vm))
     if statement.orelse is not None:
         vm.run(statement.orelse.body.body)
 
@@ -152,7 +167,7 @@ def _turn(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     vm.run(statement.body.body)
     frame.loops = outer
     frame.alive = before.alive
-    after = frame.snapshot()
+    after = _snapshot(vm)
     frame.restore(before)
     merge(vm, after)
 
@@ -164,7 +179,7 @@ MOST_TURNS = 8
 def _through(vm: Walk, statement: cst.For, modules: Sequence[Value]) -> bool:
     """A loop over modules of several kinds, turn by turn; False where a turn ends early, and nothing has happened."""
     frame = vm.frame
-    before, outer = frame.snapshot(), frame.loops
+    before, outer = _snapshot(vm), frame.loops
     for module in modules:
         assign(vm, statement.target, module)
         frame.loops = (*outer, statement)
@@ -183,7 +198,7 @@ def _for(vm: Walk, statement: cst.For) -> None:
     modules = all(isinstance(item, (Module, Recurrent, Instance)) for item in items)
     if 1 < len(items) <= MOST_TURNS and modules and vm.watch is None and _through(vm, statement, items):
         return
-    before = vm.frame.snapshot()
+    before = _snapshot(vm)
     item = vm.item_of(iterable, statement.iter)
     if isinstance(statement.target, (cst.Tuple, cst.List)):
         vm.emit(Unpacked(statement.target, vm.where(), value=item, target=statement.target, source=None))
@@ -195,7 +210,7 @@ def _for(vm: Walk, statement: cst.For) -> None:
 
 
 def _while(vm: Walk, statement: cst.While) -> None:
-    before = vm.frame.snapshot()
+    before = _snapshot(vm)
     test = vm.evaluate(statement.test)
     if truth(test) is False:
         if statement.orelse is not None:
@@ -214,12 +229,12 @@ def _with(vm: Walk, statement: cst.With) -> None:
 
 def _try(vm: Walk, statement: cst.Try | cst.TryStar) -> None:
     frame = vm.frame
-    before = frame.snapshot()
+    before = _snapshot(vm)
     vm.run(statement.body.body)
     if statement.orelse is not None and frame.alive:
         vm.run(statement.orelse.body.body)
     for handler in statement.handlers:
-        done = frame.snapshot()
+        done = _snapshot(vm)
         frame.restore(before)
         if handler.name is not None and isinstance(handler.name.name, cst.Name):
             frame.scope.names[handler.name.name.value] = Opaque("error")
@@ -232,9 +247,9 @@ def _try(vm: Walk, statement: cst.Try | cst.TryStar) -> None:
 def _match(vm: Walk, statement: cst.Match) -> None:
     frame = vm.frame
     vm.evaluate(statement.subject)
-    before = frame.snapshot()
+    before = _snapshot(vm)
     for case in statement.cases:
-        done = frame.snapshot()
+        done = _snapshot(vm)
         frame.restore(before)
         for name in _captured(case.pattern):
             frame.scope.names[name] = Opaque(name)

@@ -13,6 +13,7 @@ import libcst as cst
 
 from ..signatures.caller import Caller
 from ..values import Class, Function, Value
+from .budget import Budget
 from .program import SourceFile
 from .scope import Frame, Scope
 
@@ -21,6 +22,12 @@ Watch = Callable[[cst.CSTNode, Value], None]
 
 class Walk(Caller, Protocol):
     """One walk through one module: its state, and what may be asked of it. `machine.Machine` is the only one."""
+
+    budget: Budget
+    """What this walk may still cost."""
+
+    too_deep: bool
+    """Whether a statement was left because it nests too deeply."""
 
     scope: Scope
     """The names of the walked module."""

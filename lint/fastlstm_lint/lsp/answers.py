@@ -56,16 +56,23 @@ def hover(buffer: Buffer, lines: Lines, position: types.Position) -> types.Hover
 
 def inlay_hints(buffer: Buffer, lines: Lines, within: types.Range) -> list[types.InlayHint]:
     """A shape behind every name that a line binds, and at the end of a line that returns one."""
-    if buffer.program is None:
+    good = buffer.good
+    if good is None or good.program is None:
         return []
     hints = []
-    for line in buffer.program.lines:
-        if line.last - 1 < within.start.line or line.first - 1 > within.end.line:
+    for line in good.program.lines:
+        first, last = buffer.moved(line.first), buffer.moved(line.last)
+        if first is None or last is None or last - 1 < within.start.line or first - 1 > within.end.line:
             continue
         for bound in line.bound:
             if not bound.shown:
                 continue
-            position = lines.at_byte(*bound.end) if bound.end is not None else lines.end(line.last)
+            position = lines.end(last)
+            if bound.end is not None:
+                row = buffer.moved(bound.end[0])
+                if row is None:
+                    continue
+                position = lines.at_byte(row, bound.end[1])
             label = f" -> {bound.words}" if bound.name == RETURN else f": {bound.words}"
             hints.append(types.InlayHint(position, label, types.InlayHintKind.Type))
     return hints

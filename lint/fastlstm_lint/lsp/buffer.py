@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import libcst as cst
 
+from .. import parsing
 from ..config import ConfigError, Settings, find_config, load_settings
 from ..engine import check_source, relevant
 from ..files import discover
 from ..finding import Finding, Place
 from ..positions import Positions
 from ..shapes.lines import Program, Unreadable, read_program
+from ..source import split_lines
 from ..sources import Imports, SourceTree
 
 
 class Buffer:
     """A version of a text. `path` is None for one that is in no file yet."""
 
-    def __init__(self, source: str, version: int | None, path: Path | None) -> None:
+    def __init__(self, source: str, version: int | None, path: Path | None, before: Buffer | None = None) -> None:
         self.source, self.version, self.path = source, version, path
+        self._before = None if before is None else before.latest
+
+    @property
+    def latest(self) -> Buffer | None:
+        """The version that a later one goes back to, and no chain of them: one that was looked at, if there is any."""
+        looked_at: Buffer | None = self.__dict__.get("good")
+        return looked_at or self._before or self
+
+    @cached_property
+    def good(self) -> Buffer | None:
+        """This version, or the last one before it that could be parsed."""
+        try:
+            parsing.tree_of(self.source)
+        except parsing.Unparsable:
+            return None if self._before is None else self._before.good
+        self._before = None
+        return self
+
+    def moved(self, row: int) -> int | None:
+        """Where a row of the good version stands in this one; None for one that was changed since."""
+        if self.good is None or self.good is self:
+            return row
+        first, last, shift = self._changed
+        return row if row <= first else row + shift if row > last else None
+
+    @cached_property
+    def _changed(self) -> tuple[int, int, int]:
+        """How many rows at the top stayed, the last row that did not, and by how many rows the rest has moved."""
+        assert self.good is not None
+        old, new = split_lines(self.good.source), split_lines(self.source)
+        shortest = min(len(old), len(new))
+        first = next((i for i in range(shortest) if old[i] != new[i]), shortest)
+        tail = next((i for i in range(shortest - first) if old[-1 - i] != new[-1 - i]), shortest - first)
+        return first, len(old) - tail, len(new) - len(old)
 
     @cached_property
     def settings(self) -> Settings:
@@ -30,7 +67,18 @@ class Buffer:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What the linter finds; nothing in a file that the settings or .gitignore leave out."""
+        """What the linter finds; nothing in a file that the settings or .gitignore leave out.
+
+        While a text cannot be parsed, that is what was found before, but for the lines that were changed since.
+        """
+        if self.good is not None and self.good is not self:
+            kept = []
+            for finding in self.good.findings:
+                start, end = self.moved(finding.start.row), self.moved(finding.end.row)
+                if start is not None and end is not None:
+                    places = Place(start, finding.start.column), Place(end, finding.end.column)
+                    kept.append(replace(finding, start=places[0], end=places[1], fix=None))
+            return kept
         try:
             settings = self.settings
         except ConfigError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +14,10 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
+from .. import disk
 from ..config import ConfigError
+from ..files import decode
+from ..run import LARGEST
 from . import answers
 from .buffer import Buffer
 from .text import Lines
@@ -30,6 +35,40 @@ def _version() -> str:
         return "0"
 
 
+def _on_disk(path: str | None) -> str:
+    """The text of a file that no editor has opened; nothing of what is no plain file of text."""
+    try:
+        return "" if path is None else decode(disk.read(path, LARGEST))
+    except Exception:  # a codec may raise anything
+        return ""
+
+
+async def in_thread(function: Callable[[], Result]) -> Result:
+    """What a function gives, run in a thread that does not keep the process from ending, as an executor's would."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def tell(result: Result | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await future
+
+
 class Server(LanguageServer):
     """The language server. Buffers are kept by URI and replaced with each version."""
 
@@ -41,11 +80,15 @@ class Server(LanguageServer):
 
     def buffer(self, uri: str) -> Buffer:
         """The present version of a text."""
-        document = self.workspace.get_text_document(uri)
+        path = to_fs_path(uri) if uri.startswith("file:") else None
+        document = self.workspace.text_documents.get(uri)
+        if document is None:
+            # pygls would read whatever the name stands for, a device without an end included.
+            return Buffer(_on_disk(path), None, None if path is None else Path(path))
         kept = self.buffers.get(uri)
         if kept is None or kept.version != document.version or kept.source != document.source:
-            path = to_fs_path(uri) if uri.startswith("file:") else None
-            kept = self.buffers[uri] = Buffer(document.source, document.version, None if path is None else Path(path))
+            place = None if path is None else Path(path)
+            kept = self.buffers[uri] = Buffer(document.source, document.version, place, kept)
         return kept
 
     def lines(self, buffer: Buffer) -> Lines:
@@ -57,7 +100,7 @@ class Server(LanguageServer):
         await asyncio.sleep(delay)
         if uri not in self.workspace.text_documents or self.buffer(uri) is not buffer:
             return
-        found = await asyncio.to_thread(lambda: answers.diagnostics(buffer, self.lines(buffer)))
+        found = await in_thread(lambda: answers.diagnostics(buffer, self.lines(buffer)))
         if uri in self.workspace.text_documents and self.buffer(uri) is buffer:
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, buffer.version))
         self._complain(buffer)
@@ -74,7 +117,7 @@ class Server(LanguageServer):
     async def ask(self, uri: str, question: Callable[[Buffer, Lines], Result]) -> Result:
         """Put a question to the present version of a text, off the event loop: keys go on being read."""
         buffer = self.buffer(uri)
-        return await asyncio.to_thread(lambda: question(buffer, self.lines(buffer)))
+        return await in_thread(lambda: question(buffer, self.lines(buffer)))
 
 
 def make() -> Server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..finding import Finding
+from ..visible import visible
 
 
 def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
@@ -28,7 +29,8 @@ def annotation(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    lines = text.replace("%", "%25").replace("\r", "\n").split("\n")
+    return "%0A".join(visible(line) for line in lines)
 
 
 def _property(text: str) -> str:

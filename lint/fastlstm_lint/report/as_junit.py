@@ -8,6 +8,7 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 from ..finding import Finding
+from ..visible import visible_lines
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -35,4 +36,4 @@ def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
 
 
 def _clean(text: str) -> str:
-    return NOT_XML.sub("?", text)
+    return NOT_XML.sub("?", visible_lines(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,4 +66,4 @@ def _region(start: Place, end: Place) -> dict[str, int]:
 
 def _uri(path: str) -> str:
     whole = Path(path)
-    return whole.as_uri() if whole.is_absolute() else quote(whole.as_posix())
+    return whole.as_uri() if whole.is_absolute() else quote(os.fsencode(whole.as_posix()))

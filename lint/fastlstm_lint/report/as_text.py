@@ -8,6 +8,7 @@ from click import style
 
 from ..finding import Finding
 from ..source import split_lines
+from ..visible import visible
 
 
 def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
@@ -43,8 +44,8 @@ def summary(findings: Sequence[Finding]) -> str:
 
 def headline(finding: Finding) -> str:
     """`model.py:12:5: FL205 message`."""
-    place = f"{finding.source_key}:{finding.start.row}:{finding.start.column}"
-    return f"{style(place, bold=True)}: {style(finding.code, fg=color(finding))} {finding.message}"
+    place = visible(f"{finding.source_key}:{finding.start.row}:{finding.start.column}")
+    return f"{style(place, bold=True)}: {style(finding.code, fg=color(finding))} {visible(finding.message)}"
 
 
 def color(finding: Finding) -> str:
@@ -62,13 +63,18 @@ def excerpt(finding: Finding, lines: Sequence[str]) -> str:
             shown.append("  ... |")
     line = lines[row - 1]
     stop = finding.end.column if finding.end.row == row else len(line.rstrip()) + 1
-    carets = "^" * max(1, stop - finding.start.column)
-    mark = f"      | {' ' * (finding.start.column - 1)}{style(carets, fg=color(finding))}"
+    before, meant = line[: finding.start.column - 1], line[finding.start.column - 1 : stop - 1]
+    carets = "^" * max(1, len(_shown(meant)))
+    mark = f"      | {' ' * len(_shown(before))}{style(carets, fg=color(finding))}"
     if made is not None and made > row and shown:
         return "\n".join([_numbered(row, line), mark, *reversed(shown)])
     return "\n".join([*shown, _numbered(row, line), mark])
 
 
 def _numbered(row: int, line: str) -> str:
+    return f"{row:>5} | " + _shown(line.rstrip())
+
+
+def _shown(text: str) -> str:
     # A tab is one column to the finding, so it is one blank here: the carets stay under their text.
-    return f"{row:>5} | " + line.rstrip().replace("\t", " ")
+    return visible(text.replace("\t", " "))

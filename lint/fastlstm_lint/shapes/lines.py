@@ -9,6 +9,7 @@ from typing import Any
 
 import libcst as cst
 
+from .. import deep, parsing
 from ..interpreter.program import SourceFile
 from ..nodes import children
 from .grammar import NOT_NAMES
@@ -84,18 +85,22 @@ class Program:
 def read_program(source: str, home: SourceFile | None = None) -> Program:
     """Walk a program; raises Unreadable. Nothing of it is executed."""
     try:
-        module = cst.parse_module(source)
-        recorder = Recorder(module, home)
-        recorder.walk()
-        placed, comments = statements(module, source)
-    except cst.ParserSyntaxError as error:
-        raise Unreadable(f"line {error.raw_line}: cannot be parsed: {error.message.strip()}") from error
+        return deep.call(lambda: _read(source, home))
+    except parsing.Unparsable as error:
+        raise Unreadable(f"line {error.row}: {error.message}") from error
     except (Unplaced, UnicodeError) as error:
         raise Unreadable(f"cannot be parsed: {error}") from error
     except RecursionError as error:
         raise Unreadable("nested too deeply to be analysed") from error
     except Exception as error:
         raise Unreadable(f"internal error, please report: {type(error).__name__}: {error}") from error
+
+
+def _read(source: str, home: SourceFile | None) -> Program:
+    module, text = parsing.parse(source)
+    recorder = Recorder(module, home)
+    recorder.walk()
+    placed, comments = statements(module, text)
     lines = []
     for statement in placed:
         inner = statement.node if isinstance(statement.node, cst.FunctionDef) else statement.function
