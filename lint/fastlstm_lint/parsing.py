@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LARGEST = 1_000_000
 """Characters of the largest program that is looked at; beyond is data. Python's tree of it takes 250 MB."""
 
+TOP_LEVEL = re.compile(r"^(?=[A-Za-z_@#])", re.MULTILINE)
+"""Where a statement at the top level may begin."""
+
 LONGEST = 110
 """Characters of a message of Python's that are handed on: of an integer of many digits it says how to allow more."""
 
@@ -56,8 +59,6 @@ class Unparsable(Exception):
 
 def tree_of(source: str) -> ast.Module:
     """Python's own tree of a program; raises Unparsable. Nothing is executed."""
-    if len(source) > LARGEST:
-        raise Unparsable(f"has {len(source):,} characters, more than the {LARGEST:,} that are analysed")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the program's own, such as invalid escapes
@@ -86,7 +87,14 @@ def parse(source: str) -> tuple[cst.Module, str]:
     """
     import libcst as cst
 
-    tree = tree_of(source)
+    if len(source) > LARGEST:
+        starts = [match.start() for match in TOP_LEVEL.finditer(source, 0, LARGEST)]
+        try:
+            tree = tree_of(source := source[: starts[-1] if starts else 0])
+        except Unparsable:  # cut in the middle of a text
+            raise Unparsable(f"is too long, and its first {LARGEST:,} characters are no program") from None
+    else:
+        tree = tree_of(source)
     text = beginning(source, tree)
     try:
         return cst.parse_module(without_chains(text, tree)), text

@@ -257,6 +257,7 @@ class Machine(Walk):
             return
         if self.budget.take(TELLING):
             self.listener(fact)
+            self.budget.look()
 
     def lookup(self, name: str) -> Value:
         """A name in the present scope; one that nothing defines is an unknown, the same at every mention."""

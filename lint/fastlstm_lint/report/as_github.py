@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ..finding import Finding
@@ -29,8 +30,8 @@ def annotation(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    lines = text.replace("%", "%25").replace("\r", "\n").split("\n")
-    return "%0A".join(visible(line) for line in lines)
+    parts = re.split("([\r\n])", text.replace("%", "%25"))
+    return "".join({"\r": "%0D", "\n": "%0A"}.get(part) or visible(part) for part in parts)
 
 
 def _property(text: str) -> str:
