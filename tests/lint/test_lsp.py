@@ -97,6 +97,10 @@ class Editor:
         assert isinstance(found.contents, types.MarkupContent)
         return found.contents.value.removeprefix("```python\n").removesuffix("\n```")
 
+    async def hints(self) -> list[types.InlayHint]:
+        whole = types.Range(types.Position(0, 0), types.Position(999, 0))
+        return list(await self.client.text_document_inlay_hint_async(types.InlayHintParams(self.document, whole)) or [])
+
     async def actions(self, only: list[str] | None = None) -> dict[str, types.CodeAction]:
         whole = types.Range(types.Position(0, 0), types.Position(999, 0))
         context = types.CodeActionContext([], only=only)  # type: ignore[arg-type]
@@ -158,12 +162,45 @@ def test_diagnostics_follow_an_unsaved_buffer(session: Session) -> None:
         assert found.code_description.href.endswith("FL205")
         editor.change(UNSAFE.replace("h_n.view(", "h_n.transpose(0, 1).reshape("))
         assert await editor.diagnostics() == []
-        editor.change(UNSAFE + "def f(:\n")
-        (found,) = await editor.diagnostics()
-        assert (found.code, found.severity) == ("FL901", types.DiagnosticSeverity.Error)
-        assert await editor.hover("h_n.view") is None
         editor.client.text_document_did_close(types.DidCloseTextDocumentParams(editor.document))
         assert await editor.diagnostics() == []
+
+    session(talk)
+
+
+def test_a_text_that_was_never_a_program_is_said_to_be_none(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        (found,) = await editor.open(UNSAFE + "def f(:\n")
+        assert (found.code, found.severity) == ("FL901", types.DiagnosticSeverity.Error)
+
+    session(talk)
+
+
+def test_what_was_known_is_kept_while_a_line_is_being_typed(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        (found,) = await editor.open(UNSAFE)
+        hints = await editor.hints()
+        assert hints
+        editor.change("import os\nos.walk((\n" + UNSAFE)
+        (kept,) = await editor.diagnostics()
+        assert (kept.code, kept.range.start.line) == ("FL205", found.range.start.line + 2)
+        moved = await editor.hints()
+        assert [(each.position.line - 2, each.label) for each in moved] == [
+            (each.position.line, each.label) for each in hints
+        ]
+        editor.change(UNSAFE.replace("h_n.view(", "h_n.view(((("))
+        assert await editor.diagnostics() == []  # the line that it was about is another one
+
+    session(talk)
+
+
+def test_a_file_that_is_not_open_is_read_only_if_it_is_one(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        for device in ("/dev/full", "/dev/zero"):
+            item = types.TextDocumentIdentifier(f"file://{device}")
+            whole = types.Range(types.Position(0, 0), types.Position(10, 0))
+            asked = editor.client.text_document_inlay_hint_async(types.InlayHintParams(item, whole))
+            assert not await asyncio.wait_for(asked, 60)
 
     session(talk)
 

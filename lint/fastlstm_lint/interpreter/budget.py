@@ -17,12 +17,13 @@ LOOK = 4_096
 class Budget:
     """Units of work that are left. `spent` once there are none: no further statement, call or expression is walked."""
 
-    __slots__ = ("_deadline", "_look_at", "_low", "left")
+    __slots__ = ("_deadline", "_earliest", "_look_at", "_low", "left")
 
     def __init__(self, work: int = WORK, seconds: float = SECONDS) -> None:
         self.left = work
         self._low = work // 2
         self._deadline = time.thread_time() + seconds
+        self._earliest = time.perf_counter() + seconds
         self._look_at = work - LOOK
 
     @property
@@ -44,5 +45,6 @@ class Budget:
     def look(self) -> None:
         """Look at the clock: after what is not counted in units, as what rules make of a fact."""
         self._look_at = self.left - LOOK
-        if time.thread_time() > self._deadline:
+        # A thread uses no more processor time than passes, and the wall clock is read without asking the kernel.
+        if time.perf_counter() > self._earliest and time.thread_time() > self._deadline:
             self.left = 0
