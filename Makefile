@@ -3,6 +3,7 @@
 #   make demo     the whole library at work on real data (about two minutes)
 #   make test     the tests, one in three of the slow ones
 #   make test-all all tests
+#   make torture  exits, forks, signals, guard pages and ten thousand layers: hours; ARGS="--share 0.1" for a tenth
 #   make lint     ruff and mypy
 #   make bench    this machine, beside whatever is installed
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
@@ -15,7 +16,7 @@ PYTHON ?= python3
 TORCH := torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint bench test-gpu bench-gpu clean
+.PHONY: demo test test-all torture lint bench test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
@@ -25,6 +26,9 @@ test: .venv/.dev
 
 test-all: .venv/.dev
 	FASTLSTM_SLOW=all $(BIN)/python -m pytest $(ARGS)
+
+torture: .venv/.dev
+	$(BIN)/python tests/torture/run.py $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -6,7 +6,9 @@ that computes for ever meets its limit of processor time; one that waits for eve
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,6 +84,10 @@ def _wait(processes: list[subprocess.Popen[bytes]], still: float, said: Sequence
             if abs(now - used) > LEAST:
                 used, since = now, time.monotonic()
             elif time.monotonic() - since > still:
+                for process in alive:
+                    process.send_signal(signal.SIGABRT)  # a program with faulthandler.enable() tells where it stands
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(LOOK)
                 heard = "\n".join(path.read_text("utf-8", errors="replace") for pair in said for path in pair)
                 raise StoodStill(f"no progress in {still:.0f} s\n{heard}")
 
