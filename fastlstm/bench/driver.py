@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastlstm import info
+from fastlstm.bench.busy import Neighbour, machine, usage
 from fastlstm.bench.libraries import THROUGH, missing
 from fastlstm.bench.process import Process, WorkerDied, processes
 from fastlstm.bench.result import ALONE, OURS, Limits, Result, Row, Timing
@@ -35,27 +36,30 @@ def run(
     done: Step = lambda what: None,
     through: str = "",
     scaling: bool = False,
+    busy: bool = False,
 ) -> Result:
     """Time every workload in every library: best of `rounds` turns of about `seconds` each.
 
     `through`, one of libraries.THROUGH, measures this library in that way. `scaling` times it with one thread too.
+    `busy` gives every library a turn beside another busy process after each of its own.
     """
     adapters = {name: THROUGH[through] if through and name == OURS else name for name in libraries}
     lacking = {name: missing(adapter) for name, adapter in adapters.items()}
     present = [name for name in libraries if not lacking[name]]
     result = Result(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine={"cpu": info.cpu_name(), "cpus": cores(), "features": info.cpu_features()},
+        machine=machine(cores()),
         threads=threads,
         versions={},
         rows=[],
         missing={name: f"pip install {' '.join(names)}" for name, names in lacking.items() if names},
         through=through,
     )
+    before = usage()
     started = {name: adapters[name] for name in present} | {"reference": "reference"}
     if scaling and OURS in started:
         started[ALONE] = adapters[OURS]
-    with processes(started) as workers, TemporaryDirectory() as folder:
+    with Neighbour() as neighbour, processes(started) as workers, TemporaryDirectory() as folder:
         for name in present:
             try:
                 result.versions[name] = workers[name].ask("version")["version"]
@@ -63,19 +67,25 @@ def run(
                 result.missing[name] = str(death)
         names = [*result.versions, ALONE] if scaling and OURS in result.versions else list(result.versions)
         for workload in workloads:
-            row = _Bench(workers, Path(folder) / "truth.npz", threads, done).row(workload, names, rounds, seconds)
+            bench = _Bench(workers, Path(folder) / "truth.npz", threads, done, neighbour if busy else None)
+            row = bench.row(workload, names, rounds, seconds)
             result.rows.append(row)
             measured = Limits(**workers["reference"].ask("limits", threads=threads, seconds=LIMIT_SECONDS))
             result.limits = measured if result.limits is None else result.limits.best(measured)
             done("limits")
+    after = usage()  # now that the workers have ended, and count as our own
+    if before is not None and after is not None:
+        result.load = after.since(before)
     return result
 
 
 class _Bench:
     """The making of one row."""
 
-    def __init__(self, workers: dict[str, Process], truth: Path, threads: int, done: Step) -> None:
-        self.workers, self.truth, self.threads, self.done = workers, truth, threads, done
+    def __init__(
+        self, workers: dict[str, Process], truth: Path, threads: int, done: Step, neighbour: Neighbour | None
+    ) -> None:
+        self.workers, self.truth, self.threads, self.done, self.neighbour = workers, truth, threads, done, neighbour
 
     def row(self, workload: Workload, libraries: Sequence[str], rounds: int, seconds: float) -> Row:
         row = Row(workload)
@@ -97,6 +107,12 @@ class _Bench:
                     reply = self._ask(row, name, "time", seconds=seconds)
                     if reply is not None:
                         row.timings[name].rounds.append(min(reply["times"]))
+                    if reply is not None and self.neighbour is not None:
+                        row.timings[name].quiet.append(median(reply["times"]))
+                        with self.neighbour.computing():
+                            reply = self._ask(row, name, "time", seconds=seconds)
+                        if reply is not None:
+                            row.timings[name].busy.append(median(reply["times"]))
                 self.done(f"{workload.name}: {name}")
         for name in row.timings:
             self._ask(row, name, "release")

@@ -22,12 +22,26 @@ FORMAT = 1
 class Timing:
     """One library on one workload, in seconds. `rounds`: the best of each turn; `error`: the worst array's, relative.
 
-    `first_call` is building the model and its first call, compilation included, import not.
+    `first_call` is building the model and its first call, compilation included, import not. With --busy, `quiet` and
+    `busy` hold the middle time of each turn, alone and beside another busy process: there the best call of a turn is
+    one that the other did not meet.
     """
 
     rounds: list[float]
     first_call: float
     error: float
+    quiet: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+
+    @property
+    def spread(self) -> float:
+        """How far the middle one of the turns is above the best: 0.1 is 10 %."""
+        return self.median / self.best - 1
+
+    @property
+    def slowdown(self) -> float | None:
+        """How many times as long a call takes beside another busy process. None where that was not measured."""
+        return median(self.busy) / median(self.quiet) if self.busy and self.quiet else None
 
     @property
     def best(self) -> float:
@@ -101,10 +115,17 @@ class Result:
     limits: Limits | None = None
     start_up: list[StartUp] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)  # CPUs that other programs and other machines took meanwhile
     through: str = ""  # how this library was used, one of libraries.THROUGH, or on arrays
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
+
+
+def busy_ratio(row: Row, peer: str) -> float | None:
+    """The peer's time over ours, both beside a busy process."""
+    ours, theirs = row.timings.get(OURS), row.timings.get(peer)
+    return median(theirs.busy) / median(ours.busy) if ours and theirs and ours.busy and theirs.busy else None
 
 
 def load(path: Path) -> Result:

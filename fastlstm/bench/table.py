@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 from fastlstm.bench import roofline
-from fastlstm.bench.result import ALONE, OURS, Result, Row, geometric_mean
+from fastlstm.bench.busy import OTHERS
+from fastlstm.bench.result import ALONE, OURS, Result, Row, Timing, busy_ratio, geometric_mean
 from fastlstm.bench.workload import MODES, Workload
+
+WIDE = 0.2
+"""Turns whose middle one is so far above the best say that something else was at work."""
 
 
 def duration(seconds: float) -> str:
@@ -29,18 +34,47 @@ def sizes(workload: Workload) -> str:
 def render(result: Result) -> str:
     """The whole report."""
     peers = [name for name in result.versions if name != OURS]
-    return "\n".join([*_table(result, peers), "", *_averages(result, peers), *_notes(result)])
+    return "\n".join([*_table(result, peers), "", *_busy(result, peers), *_averages(result, peers), *_notes(result)])
 
 
 def _table(result: Result, peers: list[str]) -> Iterator[str]:
     peers = [ALONE] * any(ALONE in row.timings for row in result.rows) + peers
     rows = [["row", "mode", "T,B,I,H", OURS, "GF/s", "of limit", *peers]]
     rows += [_cells(row, result, peers) for row in result.rows]
+    yield from _aligned(rows, 3)
+
+
+def _aligned(rows: list[list[str]], left: int) -> Iterator[str]:
+    """Lines of columns, the first `left` of which begin, and the others end, below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        left = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
-        right = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
-        yield "  ".join([*left, *right]).rstrip()
+        cells = [cell.ljust(width) for cell, width in zip(row[:left], widths, strict=False)]
+        cells += [cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _busy(result: Result, peers: list[str]) -> Iterator[str]:
+    """Every row alone and beside another busy process, where that was measured; the middle times of calls."""
+    rows = [row for row in result.rows if OURS in row.timings and row.timings[OURS].busy]
+    if not rows:
+        return
+    yield "Beside another busy process, middle times of calls; x is times as long as alone, then times ours:"
+    lines = [["row", "T,B,I,H", f"{OURS} alone", "busy", "x"]]
+    lines[0] += [word for name in peers for word in (f"{name} busy", "x", "x ours")]
+    for row in rows:
+        ours = row.timings[OURS]
+        line = [row.workload.name, sizes(row.workload), duration(median(ours.quiet)), duration(median(ours.busy))]
+        line.append(f"{ours.slowdown:.2f}x")
+        for name in peers:
+            ratio = busy_ratio(row, name)
+            if ratio is None:
+                line += ["-", "", ""]
+            else:
+                theirs = row.timings[name]
+                line += [duration(median(theirs.busy)), f"{theirs.slowdown:.2f}x", f"{ratio:.2f}x"]
+        lines.append(line)
+    yield from _aligned(lines, 2)
+    yield ""
 
 
 def _cells(row: Row, result: Result, peers: list[str]) -> list[str]:
@@ -52,7 +86,7 @@ def _cells(row: Row, result: Result, peers: list[str]) -> list[str]:
         if result.limits is not None:
             part, what = roofline.share(row, OURS, result.limits, result.threads)
             limit = f"{part:.0%} {what}"
-        first += [duration(row.timings[OURS].best), rate, limit]
+        first += [f"{duration(row.timings[OURS].best)} {spread(row.timings[OURS])}", rate, limit]
     else:
         first += ["-", "", ""]
     return first + [_peer(row, name) for name in peers]
@@ -63,7 +97,13 @@ def _peer(row: Row, name: str) -> str:
     if name not in row.timings:
         return "-"
     ratio = row.ratio(name)
-    return duration(row.timings[name].best) + (f" {ratio:5.2f}x" if ratio is not None else "")
+    times = f" {ratio:5.2f}x" if ratio is not None else ""
+    return f"{duration(row.timings[name].best)} {spread(row.timings[name])}{times}"
+
+
+def spread(timing: Timing) -> str:
+    """How far turns lie apart, beside their best."""
+    return f"±{timing.spread:.0%}".rjust(4)
 
 
 def _averages(result: Result, peers: list[str]) -> Iterator[str]:
@@ -77,7 +117,24 @@ def _averages(result: Result, peers: list[str]) -> Iterator[str]:
             yield f"  {mode:<7} best peer {geometric_mean(best):.2f}; " + ", ".join(parts)
 
 
+def _beware(result: Result) -> Iterator[str]:
+    """What makes the figures those of a busy machine."""
+    others, stolen = result.load.get("others", 0.0), result.load.get("stolen", 0.0)
+    began = result.machine.get("load")
+    if others > OTHERS or stolen > OTHERS:
+        told = f", load {began:.1f} when it began" if began is not None else ""
+        yield (
+            f"BEWARE, a busy machine: other programs used {others:.1f} of {result.machine['cpus']} CPUs meanwhile, "
+            f"other machines {stolen:.1f}{told}. Ratios are not to be believed"
+        )
+    wide = [f"{row.workload.name} ({name} {t.spread:.0%})" for row in result.rows for name, t in row.timings.items()
+            if t.spread > WIDE]  # fmt: skip
+    if wide:
+        yield f"BEWARE, turns lie more than {WIDE:.0%} apart: {', '.join(wide)}"
+
+
 def _notes(result: Result) -> Iterator[str]:
+    yield from _beware(result)
     slower = [
         f"{row.workload.name} ({name} {ratio:.2f})"
         for row in result.rows

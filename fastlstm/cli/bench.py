@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODES = ("infer", "train", "packed", "reset", "model")
 A_FEW = ("vad-stream", "rl-rollout", "ocr-line", "speaker-embed", "forecast-small", "word-lm")
 """What runs when nothing is named: about a minute."""
+A_FEW_BUSY = ("long-single", "short-batch", "rl-rollout")
+"""The same with --busy: a step for every wake-up, and single steps."""
 
 
 class Percent(click.ParamType):
@@ -47,6 +49,7 @@ class Percent(click.ParamType):
 @click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
 @click.option("--scaling", is_flag=True, help="Time fastlstm with one thread too.")
+@click.option("--busy", is_flag=True, help="Time every row beside another busy process too.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
 @click.option("--seconds", type=click.FloatRange(0), default=0.15, show_default=True, help="Length of a turn, roughly.")
 @click.option("--start-up/--no-start-up", default=True, help="Also time new processes, with a cold and a warm cache.")
@@ -70,6 +73,7 @@ def bench(
     libraries: tuple[str, ...],
     threads: int | None,
     scaling: bool,
+    busy: bool,
     rounds: int,
     seconds: float,
     start_up: bool,
@@ -84,7 +88,7 @@ def bench(
     NAME is a workload of --list, or all; without a name a few are run, and with --steps your own sizes. Each library
     runs in its own process, by turns, and only after its results have been checked against the reference. With
     --through torch this library's torch modules are timed beside torch's own; mode model, a whole training step from
-    tokens to Adam, is timed only so.
+    tokens to Adam, is timed only so. With --busy each turn is followed by one beside another busy process.
     """
     from fastlstm.bench import driver, result, startup, table, workload
     from fastlstm.bench.libraries import NAMES, THROUGH
@@ -102,7 +106,7 @@ def bench(
     if fail_if_slower is not None and compare is None:
         raise click.UsageError("--fail-if-slower needs --compare")
     served = {name: entry for name, entry in known.items() if through or entry.mode != "model"}
-    chosen = _chosen(names, known, served, T is not None)
+    chosen = _chosen(names, known, served, () if T is not None else A_FEW_BUSY if busy else A_FEW)
     if T is not None:
         try:
             own = workload.Workload("own sizes", cell, mode, T, B, I, H, L, 2 if bidirectional else 1, V or 0)
@@ -129,6 +133,7 @@ def bench(
             lambda what: bar.update(1, what),
             through or "",
             scaling,
+            busy,
         )
     if start_up:
         ours = THROUGH[through] if through else result.OURS
@@ -140,14 +145,14 @@ def bench(
 
 
 def _chosen(
-    names: tuple[str, ...], known: dict[str, Workload], served: dict[str, Workload], has_own: bool
+    names: tuple[str, ...], known: dict[str, Workload], served: dict[str, Workload], few: tuple[str, ...]
 ) -> list[Workload]:
     if names == ("all",):
         return list(served.values())
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.BadParameter(f"{unknown[0]!r} is no workload; fastlstm bench --list shows them", param_hint="NAME")
-    return [known[name] for name in names or (() if has_own else A_FEW)]
+    return [known[name] for name in names or few]
 
 
 def _show(found: Result, json_file: Path | None, plot: Path | None) -> None:

@@ -51,11 +51,11 @@ def test_a_row_of_the_table() -> None:
     [fast] = lines(table.render(MADE_UP), "fast")
     assert fast.split() == [
         *("fast", "infer", "LSTM", "100,1,128,128"),
-        *("1.00", "ms", "26.2", "26%", "L2"),  # 262144 bytes a step at 100 GB/s take 0.26 ms
-        *("4.00", "ms", "4.00x", "2.00", "ms", "2.00x"),
+        *("1.00", "ms", "±100%", "26.2", "26%", "L2"),  # 262144 bytes a step at 100 GB/s take 0.26 ms
+        *("4.00", "ms", "±12%", "4.00x", "2.00", "ms", "±0%", "2.00x"),
     ]
     [slow] = lines(table.render(MADE_UP), "slow")
-    assert slow.split()[-6:] == ["63%", "FMA", "20.0", "ms", "0.50x", "-"]
+    assert slow.split()[-6:] == ["FMA", "20.0", "ms", "±0%", "0.50x", "-"]
     assert "GRU 35,20,200,200 x2 bi" in slow
 
 
@@ -65,7 +65,7 @@ def test_one_thread_has_a_column_where_it_was_timed_and_is_no_peer() -> None:
     [header] = lines(table.render(run), "row ")
     assert "of limit  fastlstm, one thread" in header
     [fast] = lines(table.render(run), "fast")
-    assert fast.split()[9:12] == ["1.80", "ms", "1.80x"]
+    assert fast.split()[10:14] == ["1.80", "ms", "±0%", "1.80x"]
     assert alone.best_peer == "onnxruntime"
     assert lines(table.render(run), "A peer is") == lines(table.render(MADE_UP), "A peer is")
 

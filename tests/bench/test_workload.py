@@ -15,7 +15,7 @@ SMALL = Workload("small", "LSTM", "train", T=7, B=3, I=5, H=6, L=2, D=2)
 
 def test_every_shipped_workload_is_named_and_sourced() -> None:
     found = load()
-    assert len(found) == 24
+    assert len(found) == 26
     assert all(row.source for row in found.values())
     assert {row.mode for row in found.values()} == {"infer", "train", "packed", "reset", "model"}
     assert {row.cell for row in found.values()} == {"LSTM", "GRU", "RNN"}
