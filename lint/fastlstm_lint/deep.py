@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ FRAMES = 60_000
 """Python's limit of recursion meanwhile: trees are some 3,000 deep at most, an evaluation takes few frames a level."""
 
 _starting = threading.Lock()
+_calls, _usual = 0, 0
+"""Calls that are running now, and the limit of recursion before the first of them: it is one for all threads."""
 
 
 def call(function: Callable[[], T]) -> T:
@@ -29,22 +32,35 @@ def call(function: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            results.append(function())
+            with _raised_limit():
+                results.append(function())
         except BaseException as error:
             errors.append(error)
 
     thread = _started(run)
     if thread is None:
         return function()
-    usual = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(usual, FRAMES))
-    try:
-        thread.join()
-    finally:
-        sys.setrecursionlimit(usual)
+    thread.join()
     if errors:
         raise errors[0]
     return results[0]
+
+
+@contextmanager
+def _raised_limit() -> Iterator[None]:
+    global _calls, _usual
+    with _starting:
+        if _calls == 0:
+            _usual = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(_usual, FRAMES))
+        _calls += 1
+    try:
+        yield
+    finally:
+        with _starting:
+            _calls -= 1
+            if _calls == 0:
+                sys.setrecursionlimit(_usual)
 
 
 def _started(run: Callable[[], None]) -> threading.Thread | None:

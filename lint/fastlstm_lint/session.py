@@ -213,8 +213,13 @@ def progress(done: Iterator[T], total: int) -> Iterator[T]:
         yield item
         if time.monotonic() - start > PATIENCE:
             break
-    with click.progressbar(done, length=total - count, label="linting", file=sys.stderr, hidden=not _terminal()) as bar:
-        yield from bar
+    else:
+        return
+    with click.progressbar(length=total, label="linting", file=sys.stderr, hidden=not _terminal()) as bar:
+        bar.update(count)
+        for item in done:
+            yield item
+            bar.update(1)
 
 
 def _terminal() -> bool:

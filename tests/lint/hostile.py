@@ -91,7 +91,7 @@ BOMBS: dict[str, Callable[[], str]] = {
     "transposed": lambda: function("x = x.transpose(0, 1).unsqueeze(0)\n" * 3_000 + "x.size(3)\nlayer(x)"),
     "attributes": lambda: function("x = x.abcdefghij\n" * 8_000 + "x.view(3)"),
     "layers_called": lambda: doubled("x = torch.zeros(7, 3, 5)", "y, (h, c) = layer(x)\nh[-1]", 4_000),
-    "facts_in_one_function": lambda: function("y, (h, c) = layer(x)\nz = y[-1].view(3, -1)\nh.view(3, -1)\n" * 2_000),
+    "facts_in_one_function": lambda: function("y, (h, c) = layer(x)\nz = y[-1].view(3, -1)\nh.view(3, -1)\n" * 1_000),
     "assignments": lambda: HEAD + "".join(f"x{n} = {n}\n" for n in range(100_000)),
     "branches": lambda: HEAD + "".join(f"x{n} = {n}\n" for n in range(5_000)) + "if layer.y: x1 = y\n" * 5_000,
     "branches_in_branches": lambda: (

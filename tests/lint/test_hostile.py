@@ -9,13 +9,15 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import click
 import pytest
 from click import unstyle
 from click.testing import CliRunner, Result
-from fastlstm_lint import check_source, parsing, run
+from fastlstm_lint import check_source, deep, parsing, run, session
 from fastlstm_lint.cli import lint
 from fastlstm_lint.interpreter import budget
 from fastlstm_lint.report import FORMATS
@@ -50,7 +52,7 @@ KINDS += ["elifs", "transposed", "words_in_a_comment", "list_in_loop", "modules_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of processor time are POSIX")
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS[:7], *(pytest.param(name, marks=pytest.mark.slow) for name in KINDS[7:])])
 def test_a_bomb_ends_and_the_mistake_beside_it_is_reported(tmp_path: Path, name: str) -> None:
     """The process is killed after four times the time that a bomb may take on the machine where it was measured."""
     file = tmp_path / f"{name}.py"
@@ -235,3 +237,40 @@ def test_flake8_is_told_of_settings_in_one_line(folder: Path) -> None:
     with pytest.raises(SystemExit, match="unknown setting 'ignre'"):
         flake8.Plugin.parse_options(None)
     flake8.settings.cache_clear()
+
+
+def test_a_short_run_draws_no_bar_and_a_long_one_counts_every_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "_terminal", lambda: True)
+    assert list(session.progress(iter("abc"), 3)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
+    drawn: list[int] = []
+    bar = click.progressbar
+    monkeypatch.setattr(session, "PATIENCE", -1.0)
+    monkeypatch.setattr(click, "progressbar", lambda **given: drawn.append(given["length"]) or bar(**given))
+    assert list(session.progress(iter("abc"), 3)) == ["a", "b", "c"]
+    assert drawn == [3]
+
+
+def test_the_limit_of_recursion_is_what_it_was_whoever_ends_last() -> None:
+    usual = sys.getrecursionlimit()
+
+    def depth(left: int) -> int:
+        return 0 if left == 0 else 1 + depth(left - 1)
+
+    def slow() -> int:
+        begun.set()
+        ended.wait(60)
+        return depth(10 * usual)
+
+    begun, ended = threading.Event(), threading.Event()
+    results: list[int] = []
+    other = threading.Thread(target=lambda: results.append(deep.call(slow)))
+    other.start()
+    assert begun.wait(60)
+    assert deep.call(lambda: depth(2 * usual)) == 2 * usual
+    ended.set()
+    other.join(60)
+    assert results == [10 * usual]
+    assert sys.getrecursionlimit() == usual
