@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,8 +94,9 @@ def prove(built: Built, question: Question) -> Proof:
 def _input(question: Question, known: Input | None) -> Input:
     if question.sizes is not None:
         same_rank = known is not None and len(known.sizes) == len(question.sizes)
-        axes = (known.batch, known.time) if known is not None and same_rank else (None, None)
-        return Input(question.sizes, *axes, None if known is None else known.high)
+        if known is not None and same_rank:
+            return replace(known, sizes=question.sizes, source=Input(()).source)
+        return Input(question.sizes, None, None, None if known is None else known.high)
     if known is not None:
         return known
     if question.dtype in INTEGERS:
@@ -131,6 +132,8 @@ def _values(given: Input, question: Question, is_torch: bool) -> tuple[Any, str,
 
 def _ask(model: Any, x: Any, more: tuple[Any, ...], what: str, dim: int, question: Question, given: Input) -> Answer:
     wanted = question.out_batch_dim if what == "sample" else question.out_time_dim
+    if wanted is None and dim == (given.batch if what == "sample" else given.time):
+        wanted = given.out(what, question.output)
     high = question.high or given.high
     try:
         seen = dependence(

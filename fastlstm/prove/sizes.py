@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .target import Built
+
+if TYPE_CHECKING:
+    from fastlstm_lint.shapes.lines import Line
 
 BATCH_SIZE, STEPS = 4, 7
 FALLBACK = (BATCH_SIZE, STEPS, 5)
@@ -17,13 +20,24 @@ FALLBACK = (BATCH_SIZE, STEPS, 5)
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Sizes of the input, the axes that are batch and time (None: not known), and for token ids how many there are."""
+    """Sizes of the input, the axes that are batch and time (None: not known), and for token ids how many there are.
+
+    `returned` holds the axes that are batch and time of what the model returns, item by item.
+    """
 
     sizes: tuple[int, ...]
     batch: int | None = None
     time: int | None = None
     high: int | None = None
     source: str = "nothing is known of it"
+    returned: tuple[tuple[int | None, int | None], ...] = ()
+
+    def out(self, what: str, item: int) -> int | None:
+        """The axis of the returned item that holds the samples, or the steps; None where it is not known."""
+        if item >= len(self.returned):
+            return None
+        batch, time = self.returned[item]
+        return batch if what == "sample" else time
 
 
 def guess_input(built: Built) -> Input | None:
@@ -63,8 +77,23 @@ def guess_input(built: Built) -> Input | None:
             _at(meanings, "time"),
             high,
             f"as its source tells: {first.name} is {first.words}",
+            _returned([each for each in program.lines if each.function is line.function]),
         )
     return None
+
+
+def _returned(lines: Sequence[Line]) -> tuple[tuple[int | None, int | None], ...]:
+    """The batch and time axes of what a function returns, where all its returns agree on them."""
+    from fastlstm_lint.shapes.lines import RETURN
+    from fastlstm_lint.shapes.words import ShapeWords, TupleWords
+
+    found = set()
+    for bound in (each for line in lines for each in line.bound if each.name == RETURN):
+        words = bound.words
+        items = words.items if isinstance(words, TupleWords) else (words,)
+        meanings = [[axis.meaning for axis in item.axes] if isinstance(item, ShapeWords) else [] for item in items]
+        found.add(tuple((_at(each, "batch"), _at(each, "time")) for each in meanings))
+    return found.pop() if len(found) == 1 else ()
 
 
 def _of_layer(model: Any) -> Input | None:

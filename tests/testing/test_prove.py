@@ -327,3 +327,60 @@ def test_inputs_that_mean_nothing_are_refused(tmp_path: Path, inputs: list[str])
     )
     assert result.exit_code == 2
     assert "--input" in result.output
+
+
+LAYOUTS = """
+import torch
+from torch import nn
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(5, 6, bidirectional=True)
+        self.head = nn.Linear(12, 3)
+
+class ManyToOne(Base):
+    def forward(self, x):
+        out, _ = self.rnn(x)
+        return self.head(out.mean(0))
+
+class States(Base):
+    def forward(self, x):
+        _, (h, c) = self.rnn(x)
+        return self.head(h[-2:].transpose(0, 1).reshape(x.size(1), -1))
+
+class Turned(Base):
+    def forward(self, x):
+        return self.head(self.rnn(x)[0].transpose(0, 1))
+
+class Pair(Base):
+    def forward(self, x):
+        out, (h, c) = self.rnn(x)
+        return out.mean(0), h
+
+class Scrambled(Base):
+    def forward(self, x):
+        out, _ = self.rnn(x)
+        return self.head(out.reshape(x.size(1), x.size(0), 12))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "holds"),
+    [
+        ("ManyToOne", [], True),
+        ("States", [], True),
+        ("Turned", [], True),
+        ("Pair", [], True),
+        ("Pair", ["--output", "1"], True),
+        ("Scrambled", [], False),
+        ("ManyToOne", ["--input", "9,3,5"], True),
+        ("Turned", ["--batch-dim", "1"], True),
+    ],
+)
+def test_the_batch_of_the_output_is_where_the_source_says(
+    tmp_path: Path, name: str, options: list[str], holds: bool
+) -> None:
+    (tmp_path / "layouts.py").write_text(LAYOUTS)
+    result = CliRunner().invoke(prove, [f"{tmp_path / 'layouts.py'}:{name}", *options])
+    assert result.exit_code == (0 if holds else 1), result.output
