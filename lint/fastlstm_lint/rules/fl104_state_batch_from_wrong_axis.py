@@ -142,7 +142,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         from_time = given == time and given not in (batch, 1)
         if from_time or never_equal(given, batch):
             reason = "which is the time axis of the input" if from_time else f"but the input's batch is {batch}"
-            hint = "; is batch_first=True missing at the layer?" if from_time and layer.batch_first is False else ""
+            hint = "; batch_first=True may be missing at the layer" if from_time and layer.batch_first is False else ""
             yield Problem(
                 fact.node,
                 f"the batch size of {name} is {given}, {reason}{hint}",
@@ -174,7 +174,7 @@ def check_creation(fact: Applied) -> Iterator[Problem]:
         yield Problem(
             fact.node,
             f"{state} has the shape of this layer's state, whose second size is the batch, not {name}; "
-            "is batch_first=True missing at the layer?",
+            "batch_first=True may be missing at the layer",
             fits[0],
             # With batch_first=True the first size of the input fits; a number of steps would still not.
             batch_first(fits[0]) if symbol is not None and symbol.name.endswith(".size(0)") else (),
