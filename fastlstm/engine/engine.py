@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 from weakref import ref
@@ -82,7 +82,7 @@ class Engine:
         # Read by every call: a property of the configuration costs 0.3 us, an attribute 0.03.
         self._states = config.num_layers * config.directions
         self._h_width = config.output_size
-        self._c_width = config.hidden_size if config.kind == "LSTM" else 0
+        self._others = self.layout.trait("OTHERS")  # states beside h
         self._out_width = config.directions * config.output_size
 
     @cached_property
@@ -110,6 +110,7 @@ class Engine:
         masks: Sequence[np.ndarray] | None = None,
         split: str | None = None,
         threads: int | None = None,
+        prepare: Callable[[Plan], None] | None = None,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], Saved | None]:
         """Output, final states, and what `backward` needs (None unless `train`).
 
@@ -117,7 +118,7 @@ class Engine:
         states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros. All of the engine's dtype, C-contiguous, aligned
         and writable. reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter
         does. `split` forces the planner's choice: "batch", "units" or "layers". `threads`: at most so many, for this
-        call and its backward; None for `get_num_threads()`.
+        call and its backward; None for `get_num_threads()`. `prepare` is called with the plan before it is run.
         """
         if threads is None:
             threads = get_num_threads()
@@ -138,13 +139,16 @@ class Engine:
 
         out = np.empty((first, second, self._out_width), self.dtype)
         hn = np.empty((self._states, plan.B, self._h_width), self.dtype)
-        cn = np.empty((self._states, plan.B, self._c_width), self.dtype) if self._c_width else hn
+        others = self._others
+        cn = np.empty((others * self._states, plan.B, self.config.hidden_size), self.dtype) if others else hn
         if states is None:
             h0, c0 = hn, cn
         else:
-            h0, c0 = states[0], states[-1]
+            h0, c0 = states[0], states[-1] if others < 2 else np.concatenate(states[1:])
         if reset is not None or masks is not None or plan.extras:
             self._set_extras(plan, reset, masks)
+        if prepare is not None:
+            prepare(plan)
         # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_forward(
@@ -156,7 +160,8 @@ class Engine:
             saved = Saved(plan, self._returned(plan.key), x.shape, reset, masks)
         else:
             self._returned(plan.key).append(plan)
-        return out if batch_sizes is None else out[0], (hn, cn) if self._c_width else (hn,), saved
+        final = (hn, cn) if others == 1 else (hn,) if not others else (hn, *np.split(cn, others))
+        return out if batch_sizes is None else out[0], final, saved
 
     def backward(
         self,
@@ -165,6 +170,7 @@ class Engine:
         saved: Saved,
         grad_output: np.ndarray | None,
         grad_states: tuple[np.ndarray | None, ...] | None,
+        prepare: Callable[[Plan], None] | None = None,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
         assert saved.lent is not None, "backward consumes what forward saved"
@@ -174,15 +180,19 @@ class Engine:
         B, count = plan.sizes.B, config.num_layers * config.directions
         grad_x = np.empty(saved.x_shape, self.dtype)
         grad_h0 = np.empty((count, B, config.output_size), self.dtype)
-        grad_c0 = np.empty((count, B, config.hidden_size), self.dtype) if config.kind == "LSTM" else grad_h0
+        others = self._others
+        grad_c0 = np.empty((others * count, B, config.hidden_size), self.dtype) if others else grad_h0
         grad_states = grad_states or ()
         has_state = any(state is not None for state in grad_states)
         given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
         if has_state:
+            zeros = [given[0], *np.split(given[1], max(others, 1))]
             given = [
                 zero if state is None else np.require(state, self.dtype, ["C", "W"])
-                for state, zero in zip(grad_states, given, strict=False)
+                for state, zero in zip(grad_states, zeros, strict=False)
             ]
+            if others > 1:
+                given = [given[0], np.concatenate(given[1:])]
         out_shape = (*grad_x.shape[:2], config.directions * config.output_size)
         if grad_output is None:
             out = np.empty((0, 0, 0), self.dtype)
@@ -190,6 +200,8 @@ class Engine:
             out = np.require(grad_output, self.dtype, ["C", "W"]).reshape(out_shape)
         gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
         self._point_gradients(plan, gradients)
+        if prepare is not None:
+            prepare(plan)
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
             crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
@@ -198,7 +210,7 @@ class Engine:
         packed = plan.sizes.batch_sizes is not None
         saved.lent = None
         self._returned(plan.key).append(plan)
-        states = (grad_h0, grad_c0) if config.kind == "LSTM" else (grad_h0,)
+        states = (grad_h0, *np.split(grad_c0, others)) if others else (grad_h0,)
         return grad_x[0] if packed else grad_x, states, gradients
 
     def _address(self, kernel: str) -> int:

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastlstm.cells import CELLS
 from fastlstm.contract import Layer
+from fastlstm.kernels.cards import card_name, trait_of
 from fastlstm.kernels.machine import host
+from fastlstm.spec import Stack
 
 LINE_BYTES = 64
 
 
 def cell_name(config: Layer) -> str:
-    """The cell's name in fastlstm.cells."""
+    """The cell's name for `fastlstm.kernels.cards`."""
+    if isinstance(config, Stack):
+        return card_name(config.cell)
     return f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
 
 
@@ -28,7 +31,16 @@ class Layout:
 
     @property
     def gates(self) -> int:
-        return CELLS[cell_name(self.config)].GATES
+        return self.trait("GATES")
+
+    def trait(self, name: str) -> int:
+        """What the cell states about itself (`fastlstm.kernels.cards`)."""
+        return trait_of(cell_name(self.config), name)
+
+    @property
+    def section(self) -> int:
+        """Padded width of one state's units."""
+        return self.panels(self.config.hidden_size) * self.W
 
     @property
     def lanes(self) -> int:

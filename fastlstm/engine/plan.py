@@ -185,10 +185,19 @@ class Plan:
             "xs_ld": layout.row(I + 1),
             "z_ld": layout.row(layout.gate_rows),
             "h_ld": layout.row(P),
-            "c_ld": layout.row(H),
+            "c_ld": self.widths(layer)["cin"],
+            "section": layout.section,
+            "others_step": config.num_layers * D * B * H,
+            "e_ld": self.widths(layer)["e"],
+            **self._step_strides(tokens is not None),
             "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
             "sums_ld": self._sums_row(layer),
         }
+
+    def _step_strides(self, ragged: bool) -> dict[str, int]:
+        """Of a user's cell's step inputs: (T, B, STEPS, section), or packed rows, as the engine brings them."""
+        width = self.layout.trait("STEPS") * self.layout.section
+        return {"es_step": width if ragged else self.sizes.B * width, "es_batch": width}
 
     def _sums_row(self, layer: int) -> int:
         config, layout = self.layout.config, self.layout
@@ -207,7 +216,8 @@ class Plan:
             "z": z,
             "u": z,
             "hin": h,
-            "cin": c,
+            "cin": layout.row(max(layout.trait("OTHERS"), 1) * layout.section),
+            "e": layout.trait("EXTRA") * layout.blocks * layout.lanes,
             "m": c,
             "dp": h,
         }
@@ -221,8 +231,9 @@ class Plan:
         """The arrays of which training keeps a row for every token."""
         config = self.layout.config
         names = ["xs", "z", "hin"]
-        names += ["cin"] if config.kind == "LSTM" else []
-        names += ["u"] if config.kind == "GRU" else []
+        names += ["cin"] if self.layout.trait("OTHERS") else []
+        names += ["u"] if self.layout.trait("SPLITS_GATES") else []
+        names += ["e"] if self.layout.trait("EXTRA") else []
         return names + (["m", "dp"] if config.projected else [])
 
     def _scratch(self, memory: Memory, layer: int, B: int, chunk: int, shared: dict[str, int]) -> dict[str, int]:
@@ -230,14 +241,15 @@ class Plan:
         config = self.layout.config
         widths = self.widths(layer)
         sizes = {"h_end": B * widths["hin"], "c_end": B * widths["cin"]}
-        if not (self.sizes.train and config.kind == "GRU"):
+        if not (self.sizes.train and self.layout.trait("SPLITS_GATES")):
             sizes["u"] = B * widths["u"]
         if not self.sizes.train:
             sizes |= {"xs": chunk * B * widths["xs"], "z": chunk * B * widths["z"]}
             sizes |= {"hin": 2 * B * widths["hin"], "cin": 2 * B * widths["cin"]}
             sizes |= {"m": B * widths["m"]} if config.projected else {}
+            sizes |= {"e": B * widths["e"]}
         else:
-            sizes |= {"dh": B * widths["hin"], "dc": B * widths["cin"], "dm": B * widths["cin"]}
+            sizes |= {"dh": B * widths["hin"], "dc": B * widths["cin"], "dm": B * widths["m"]}
         offsets = {name: memory.add(size) for name, size in sizes.items()}
         if self.sizes.train:
             offsets |= self._gradient_scratch(memory, shared)
@@ -277,8 +289,9 @@ def flops(layout: Layout, sizes: Sizes) -> int:
 
 
 def shares_units(layout: Layout, threads: int) -> bool:
-    """There is a panel of units for each thread, and the state is not a projection of all of them."""
-    return not layout.config.projected and layout.blocks * layout.lanes // layout.W >= threads
+    """There is a panel of units for each thread, and a step needs no other unit's: no projection of all, no mean."""
+    alone = not layout.config.projected and not layout.trait("ACROSS")
+    return alone and layout.blocks * layout.lanes // layout.W >= threads
 
 
 def _flows(layout: Layout, sizes: Sizes) -> bool:
@@ -304,7 +317,7 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
     threads, work = sizes.threads, flops(layout, sizes)
     slices = min(-(-threads // D), B)
     batch = ("batch", min(threads, slices * D), slices)
-    if sizes.split == "units" and not config.projected:
+    if sizes.split == "units" and not config.projected and not layout.trait("ACROSS"):
         return "units", threads, 1, "asked for"
     if sizes.split == "layers" and D == 1:
         return "layers", threads, 1, "asked for"

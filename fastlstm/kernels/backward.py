@@ -5,9 +5,9 @@ import numpy as np
 from fastlstm.kernels.forward import blocks_per_panel
 from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
 from fastlstm.kernels.product import panel_width, product
-from fastlstm.kernels.rows import clear, copy, copy_padded
+from fastlstm.kernels.rows import add, clear, copy, copy_padded
 from fastlstm.kernels.step import step_backward
-from fastlstm.kernels.tokens import boundary, out_row, samples, samples_at, samples_cut, share, time_of, token
+from fastlstm.kernels.tokens import boundary, es_row, out_row, samples, samples_at, samples_cut, share, time_of, token
 
 
 def backward(job, phase, portion):
@@ -34,7 +34,11 @@ def _phase(job, number, block0, block1):
     lanes = lanes_of(job.z)
     s = job.T - 1 - number
     if number > 0:
-        _recurrent_products(job, s + 1, block0, block1)
+        if trait(job, "RECURS"):
+            _recurrent_products(job, s + 1, block0, block1)
+        elif not trait(job, "PASSES_STATE"):
+            for b in range(samples_at(job, s + 1)):
+                clear(at(job.dh, b * job.h_ld + block0 * lanes), min(block1 * lanes, job.h_ld) - block0 * lanes)
         if job.resets:
             _cut(job, s + 1, block0 * lanes, block1 * lanes)
     if s >= 0:
@@ -53,8 +57,14 @@ def _arrive(job, s, first, last):
     h_last = min(last, job.h_ld)
     for b in range(samples_at(job, s + 1), samples(job, t)):
         _final(job.has_grad_state, job.grad_hn, job.P, at(job.dh, b * job.h_ld), b, first, h_last)
-        if trait(job, "CARRIES_CELL"):
-            _final(job.has_grad_state, job.grad_cn, job.H, at(job.dc, b * job.c_ld), b, first, last)
+        for n in range(trait(job, "OTHERS")):
+            gradient = at(job.grad_cn, n * job.others_step)
+            _final(job.has_grad_state, gradient, job.H, at(job.dc, b * job.c_ld + n * job.section), b, first, last)
+    if job.has_grad_every:
+        for b in range(samples(job, t)):
+            for n in range(trait(job, "OTHERS")):
+                source = at(out_row(job, at(job.grad_every, n * job.every_step), t, b), first)
+                add(source, at(job.dc, b * job.c_ld + n * job.section + first), min(job.H, last) - first)
     if job.has_grad_out:
         width = min(job.P, h_last) - first
         for b in range(samples(job, t)):
@@ -108,7 +118,8 @@ def _step(job, s, block0, block1):
     """The cell's gradient for every sample of step s."""
     lanes = lanes_of(job.z)
     gates = trait(job, "GATES") * lanes
-    row = token(job, time_of(job, s))
+    t = time_of(job, s)
+    row = token(job, t)
     for b in range(samples_at(job, s)):
         z, u = at(job.z, (row + b) * job.z_ld), at(job.u, (row + b) * job.z_ld)
         h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
@@ -124,6 +135,12 @@ def _step(job, s, block0, block1):
             at(dh, n),
             at(direct, n),
             at(dc, n),
+            at(job.e, (row + b) * job.e_ld + block0 * trait(job, "EXTRA") * lanes),
+            at(job.units, n),
+            at(es_row(job, job.es, t, b), n),
+            at(job.d_units, n),
+            at(es_row(job, job.d_es, t, b), n),
+            job.section,
             block1 - block0,
             job.H - n,
         )
@@ -168,8 +185,8 @@ def _cut(job, s, first, last):
     for b in range(samples_cut(job, s)):
         if job.reset[boundary(job, s) * job.reset_step + b]:
             clear(at(job.dh, b * job.h_ld + first), min(last, job.h_ld) - first)
-            if trait(job, "CARRIES_CELL"):
-                clear(at(job.dc, b * job.c_ld + first), last - first)
+            for n in range(trait(job, "OTHERS")):
+                clear(at(job.dc, b * job.c_ld + n * job.section + first), last - first)
 
 
 @inner
@@ -181,5 +198,6 @@ def _leave(job, first, last):
             at(job.grad_h0, b * job.P + first),
             min(job.P, min(last, job.h_ld)) - first,
         )
-        if trait(job, "CARRIES_CELL"):
-            copy(at(job.dc, b * job.c_ld + first), at(job.grad_c0, b * job.H + first), min(job.H, last) - first)
+        for n in range(trait(job, "OTHERS")):
+            target = at(job.grad_c0, n * job.others_step + b * job.H + first)
+            copy(at(job.dc, b * job.c_ld + n * job.section + first), target, min(job.H, last) - first)

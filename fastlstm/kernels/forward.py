@@ -5,10 +5,11 @@ import numpy as np
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
-from fastlstm.kernels.rows import clear, copy, copy_padded, multiply
+from fastlstm.kernels.rows import add, clear, copy, copy_padded, multiply
 from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.tokens import (
     boundary,
+    es_row,
     out_row,
     samples,
     samples_at,
@@ -71,8 +72,10 @@ def _phase(job, number, member, members, block0, block1):
     origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
     if part == 0:
         _gather(job, member, members, t0, t1, origin)
-    elif part == 1:
+    elif part == 1 and trait(job, "INPUTS"):
         _input_products(job, t0, t1, origin, block0, block1)
+    elif part == 1:
+        _spread_input(job, t0, t1, origin, block0, block1)
     # What enters a step is written in the phase before: its product reads all units of it.
     s = start + part - 2
     if part > 1:
@@ -124,20 +127,33 @@ def _input_products(job, t0, t1, origin, block0, block1):
 
 
 @inner
+def _spread_input(job, t0, t1, origin, block0, block1):
+    """z = x + biases for all tokens of the steps t0..t1-1, where x holds the gates: (G, H) into (blocks, G, lanes)."""
+    W, lanes, gates = panel_width(job.z), lanes_of(job.z), trait(job, "GATES")
+    for row in range(token(job, t0) - origin, token(job, t1) - origin):
+        x, z = at(job.xs, row * job.xs_ld), at(job.z, row * job.z_ld)
+        for r in range(block0 * gates, block1 * gates):
+            target = at(z, r * lanes)
+            copy(at(x, r % gates * job.H + r // gates * lanes), target, lanes)
+            add(at(job.wx, r * lanes // W * (1 + job.I) * W + r * lanes % W), target, lanes)
+
+
+@inner
 def _enter(job, s, first, last):
     """Before step s: the initial state of the samples that begin here, zeros for those that are reset."""
     t = time_of(job, s)
     row = state_row(job, s)
     for b in range(samples_at(job, s - 1), samples(job, t)):
         _initial(job.has_state, job.h0, job.P, at(job.hin, (row + b) * job.h_ld), b, first, min(last, job.h_ld))
-        if trait(job, "CARRIES_CELL"):
-            _initial(job.has_state, job.c0, job.H, at(job.cin, (row + b) * job.c_ld), b, first, last)
+        for n in range(trait(job, "OTHERS")):
+            state = at(job.c0, n * job.others_step)
+            _initial(job.has_state, state, job.H, at(job.cin, (row + b) * job.c_ld + n * job.section), b, first, last)
     if job.resets:
         for b in range(samples_cut(job, s)):
             if job.reset[boundary(job, s) * job.reset_step + b]:
                 clear(at(job.hin, (row + b) * job.h_ld + first), min(last, job.h_ld) - first)
-                if trait(job, "CARRIES_CELL"):
-                    clear(at(job.cin, (row + b) * job.c_ld + first), last - first)
+                for n in range(trait(job, "OTHERS")):
+                    clear(at(job.cin, (row + b) * job.c_ld + n * job.section + first), last - first)
 
 
 @inner
@@ -192,6 +208,8 @@ def _blocks_at_once(job, count):
     """How many blocks of units go from the product to the cell together: their gates fit half the first-level cache."""
     row = trait(job, "GATES") * VECTOR_BYTES
     portion = blocks_per_panel(job)
+    if trait(job, "ACROSS"):  # a mean needs the products of all units
+        return job.blocks
     return max(CACHE_BYTES // (row * max(count, 1)) // portion, 1) * portion
 
 
@@ -205,11 +223,12 @@ def _step(job, s, origin, block0, block1):
     going_on = min(count, samples_at(job, s + 1))
     row, z_row, u_row = state_row(job, s), token(job, t) - origin, _u_row(job, s)
     next_row = state_row(job, s + 1) if going_on else 0
-    m_row = token(job, t) if job.train else 0
+    m_row = token(job, t) if job.train else 0  # of m and e
     portion = _blocks_at_once(job, count)
     for first in range(block0, block1, portion):
         last = min(first + portion, block1)
-        _recurrent_product(job, s, origin, first, last)
+        if trait(job, "RECURS"):
+            _recurrent_product(job, s, origin, first, last)
         for b in range(count):
             goes_on = b < going_on
             new_h = at(job.hin, (next_row + b) * job.h_ld) if goes_on else at(job.h_end, b * job.h_ld)
@@ -227,7 +246,12 @@ def _step(job, s, origin, block0, block1):
                 at(c, n),
                 at(new_h, n),
                 at(new_c, n),
+                at(job.e, (m_row + b) * job.e_ld + first * trait(job, "EXTRA") * lanes),
+                at(job.units, n),
+                at(es_row(job, job.es, t, b), n),
+                job.section,
                 last - first,
+                job.H - n,
             )
     if job.projected:
         _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
@@ -238,6 +262,11 @@ def _step(job, s, origin, block0, block1):
         new_h = at(job.hin, (next_row + b) * job.h_ld) if b < going_on else at(job.h_end, b * job.h_ld)
         target = at(out_row(job, job.out, t, b), first)
         copy(at(new_h, first), target, width)
+        if job.has_every:
+            new_c = at(job.cin, (next_row + b) * job.c_ld) if b < going_on else at(job.c_end, b * job.c_ld)
+            for n in range(trait(job, "OTHERS")):
+                every = at(out_row(job, at(job.every, n * job.every_step), t, b), first)
+                copy(at(new_c, n * job.section + first), every, min(job.H, block1 * lanes) - first)
         if job.masked:
             multiply(at(out_row(job, job.mask, t, b), first), target, width)
 
@@ -273,6 +302,6 @@ def _leave(job, first, last):
     for b in range(job.B):
         width = job.P - first if job.projected else min(job.P, last) - first
         copy(at(job.h_end, b * job.h_ld + first), at(job.hn, b * job.P + first), width)
-        if trait(job, "CARRIES_CELL"):
-            width = min(job.H, last) - first
-            copy(at(job.c_end, b * job.c_ld + first), at(job.cn, b * job.H + first), width)
+        for n in range(trait(job, "OTHERS")):
+            source = at(job.c_end, b * job.c_ld + n * job.section + first)
+            copy(source, at(job.cn, n * job.others_step + b * job.H + first), min(job.H, last) - first)

@@ -22,7 +22,10 @@ def gradients(job, phase, portion):
     """
     for number in range(job.tasks):
         here = task(job, number)
-        _input_gradient(here, portion, job.threads)
+        if trait(job, "INPUTS"):
+            _input_gradient(here, portion, job.threads)
+        else:
+            _gather_gradient(here, portion, job.threads)
         if number < 2 and here.direction == number:  # the first task of each direction
             _weight_gradients(here, portion, job.threads)
 
@@ -69,6 +72,23 @@ def _input_gradient(job, portion, portions):
 
 
 @inner
+def _gather_gradient(job, portion, portions):
+    """grad_x = dz where x holds the gates: (blocks, G, lanes) into (G, H)."""
+    lanes, gates = lanes_of(job.z), trait(job, "GATES")
+    first, last = share(job.T, np.int64(1), portion, portions)
+    for t in range(first, last):
+        for b in range(samples(job, t)):
+            z, x = at(job.z, (token(job, t) + b) * job.z_ld), x_row(job, job.grad_x, t, b)
+            for r in range(job.blocks * gates):
+                unit = r // gates * lanes
+                target, count = at(x, r % gates * job.H + unit), max(min(lanes, job.H - unit), 0)
+                if job.direction:
+                    add(at(z, r * lanes), target, count)
+                else:
+                    copy(at(z, r * lanes), target, count)
+
+
+@inner
 def _weight_gradients(job, portion, portions):
     """Gradients of both weights and biases, in two products where the cell splits its gates, and of the projection.
 
@@ -84,8 +104,11 @@ def _weight_gradients(job, portion, portions):
         h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
         column, bias_column = x_panels * W, job.I
         if part == 0:
-            if splits:
+            if splits or not trait(job, "RECURS"):
                 h_panels = 0
+            if not trait(job, "INPUTS"):  # the panel with the 1 is all that is wanted of xs
+                x_first = x_panels - 1
+                column, bias_column = W, job.I % W
         elif part == 1:
             if not splits:
                 continue
@@ -98,9 +121,9 @@ def _weight_gradients(job, portion, portions):
             x_last = 0
             h, h_ld, h_panels = job.m, job.c_ld, (job.H + W - 1) // W
         first, last = _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
-        if part == 0:
+        if part == 0 and trait(job, "INPUTS"):
             _unpack_input(job, first, last)
-        if part == splits:
+        if part == splits and trait(job, "RECURS"):
             _unpack_recurrent(job, first, last, column, bias_column)
         elif part == 2:
             for p in range(first, last):

@@ -23,7 +23,7 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from fastlstm import __version__
-from fastlstm.cells import CELLS
+from fastlstm.kernels.cards import trait_of
 from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
 
@@ -71,10 +71,8 @@ def digest() -> str:
 
     In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
     """
-    root = Path(__file__).parent
-    sources = sorted(
-        [*root.glob("*.py"), *(root.parent / "cells").glob("*.py"), *(root.parent / "engine").rglob("*.py")]
-    )
+    root = Path(__file__).parent.parent
+    sources = sorted(path for room in ("kernels", "cells", "spec", "engine") for path in (root / room).rglob("*.py"))
     total = hashlib.sha256(repr(host()).encode() + (b"" if sources else __version__.encode()))
     for source in sources:
         total.update(source.read_bytes())
@@ -176,10 +174,10 @@ def task(typing_context: Any, job: Job, number: types.Integer):
 
 @intrinsic(prefer_literal=True)
 def trait(typing_context: Any, job: Job, name: types.StringLiteral):
-    """An integer that the job's cell states about itself (GATES, CARRIES_CELL ...), as a compile-time constant."""
+    """An integer that the job's cell states about itself (`cards.py` lists them), as a compile-time constant."""
     if not isinstance(name, types.StringLiteral):
         return None
-    value = int(getattr(CELLS[job.cell], name.literal_value))
+    value = trait_of(job.cell, name.literal_value)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         return ir.Constant(ir.IntType(64), value)

@@ -85,11 +85,24 @@ SLOT_KINDS: Mapping[str, str] = {
     "h_ld": "int",
     "cin": "real*",
     "c_ld": "int",
+    "section": "int",  # of a row of cin: distance of one state's units from the next one's
+    "others_step": "int",  # distance of one such state from the next in c0, cn and their gradients
     "h_end": "real*",
     "c_end": "real*",
     "m": "real*",
     # one step on unpacked weights: (B, G*H) the gates in torch's order, then where the cell splits them u likewise
     "kept": "real*",
+    "e": "real*",  # in training, (blocks, EXTRA, lanes) for each token: what a user's cell stores besides
+    "e_ld": "int",
+    "has_every": "int",
+    "every": "real*",  # the states beside h after each step, laid out as out, `every_step` apart
+    "every_step": "int",
+    "has_grad_every": "int",
+    "grad_every": "real*",  # their gradients
+    "units": "real*",  # (UNITS, section): a user's cell's unit parameters
+    "es": "real*",  # (STEPS, section) for each token of the caller's: a user's cell's step inputs
+    "es_step": "int",
+    "es_batch": "int",
     # backward
     "all_tokens": "int",  # of all tasks of this direction; their rows stand one after another from the first task's
     "has_grad_out": "int",
@@ -103,6 +116,8 @@ SLOT_KINDS: Mapping[str, str] = {
     "dh": "real*",
     "dc": "real*",
     "dm": "real*",
+    "d_units": "real*",  # (UNITS, section), of this task
+    "d_es": "real*",  # laid out as es
     "dp": "real*",  # a row for each token: gradient of the projected h
     "grad_w_ih": "real*",
     "grad_w_hh": "real*",

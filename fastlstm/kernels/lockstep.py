@@ -72,11 +72,25 @@ class Lockstep:
             ]
         )
 
+    def apply(self, name: str, *groups: Group, first: str | None = None) -> Group:
+        """A function of the emitter for each block; `first` stands before its vectors."""
+        function = getattr(self._vectors, name)
+        lead = () if first is None else (first,)
+        return Group([function(*lead, *vectors) for vectors in zip(*(g.vectors for g in groups), strict=True)])
+
+    def splat(self, value: float) -> Group:
+        """One number for all units."""
+        return self.splat_vector(self._vectors.splat(value))
+
+    def splat_vector(self, vector: Vector) -> Group:
+        """One vector for all blocks."""
+        return Group([vector] * self._count)
+
     def first_units(self, group: Group, block: ir.Value, units: ir.Value) -> Group:
         """The group with zeros for units from number `units` on; its first block is number `block`."""
         return Group(
             [
-                self._vectors.first_lanes(vector, self._builder.sub(units, self._place(block, n, 1, 0)))
+                self._vectors.first_lanes(vector, self.builder.sub(units, self._place(block, n, 1, 0)))
                 for n, vector in enumerate(group.vectors)
             ]
         )
@@ -92,19 +106,26 @@ class Lockstep:
         """One group for each gate: (blocks, gates, lanes)."""
         return [self._load(pointer, block, gates, gate) for gate in range(gates)]
 
+    def load_gate(self, pointer: ir.Value, gates: int, block: ir.Value, gate: int) -> Group:
+        """One gate of (blocks, gates, lanes)."""
+        return self._load(pointer, block, gates, gate)
+
+    def store_gate(self, group: Group, pointer: ir.Value, gates: int, block: ir.Value, gate: int) -> None:
+        self._store(group, pointer, block, gates, gate)
+
     def store_gates(self, groups: Sequence[Group], pointer: ir.Value, block: ir.Value) -> None:
         for gate, group in enumerate(groups):
             self._store(group, pointer, block, len(groups), gate)
 
     @property
-    def _builder(self) -> ir.IRBuilder:
+    def builder(self) -> ir.IRBuilder:
         return self._vectors.builder
 
     def _place(self, block: ir.Value, n: int, gates: int, gate: int) -> ir.Value:
         """Index of gate `gate` of the block `n` after `block`."""
         lanes = self._vectors.lanes
-        first = self._builder.mul(block, ir.Constant(_I64, gates * lanes))
-        return self._builder.add(first, ir.Constant(_I64, (n * gates + gate) * lanes))
+        first = self.builder.mul(block, ir.Constant(_I64, gates * lanes))
+        return self.builder.add(first, ir.Constant(_I64, (n * gates + gate) * lanes))
 
     def _load(self, pointer: ir.Value, block: ir.Value, gates: int, gate: int) -> Group:
         places = [self._place(block, n, gates, gate) for n in range(self._count)]

@@ -12,13 +12,15 @@ def pack(job, phase, portion):
 
     Both biases go with W_ih unless the cell splits its gates.
     """
-    _pack_gates(job, portion, job.w_ih, job.I, job.wx)
-    _pack_gates(job, portion, job.w_hh, job.P, job.wh)
+    if trait(job, "INPUTS"):
+        _pack_gates(job, portion, job.w_ih, job.I, job.wx)
+    if trait(job, "RECURS"):
+        _pack_gates(job, portion, job.w_hh, job.P, job.wh)
     first, last = share(_gate_rows(job), panel_width(job.wx), portion, job.threads)
     for r in range(first, last):
         row = gate_row(job, r)
-        input_bias = job.b_ih[row] if job.bias and row >= 0 else 0.0
-        recurrent_bias = job.b_hh[row] if job.bias and row >= 0 else 0.0
+        input_bias = job.b_ih[row] if job.bias and row >= 0 and trait(job, "INPUTS") else 0.0
+        recurrent_bias = job.b_hh[row] if job.bias and row >= 0 and trait(job, "RECURS") else 0.0
         if trait(job, "SPLITS_GATES"):
             _put_bias(job.wh, r, job.P, recurrent_bias)
         else:
@@ -30,8 +32,10 @@ def pack(job, phase, portion):
 
 def pack_transposed(job, phase, portion):
     """Kernel, `job.threads` portions: the panels that backward reads."""
-    _pack_gates_transposed(job, portion, job.w_ih, job.I, job.wx_t)
-    _pack_gates_transposed(job, portion, job.w_hh, job.P, job.wh_t)
+    if trait(job, "INPUTS"):
+        _pack_gates_transposed(job, portion, job.w_ih, job.I, job.wx_t)
+    if trait(job, "RECURS"):
+        _pack_gates_transposed(job, portion, job.w_hh, job.P, job.wh_t)
     if job.projected:
         _pack_plain(job, portion, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -10,7 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.core.extending import intrinsic
 
-from fastlstm.cells import CELLS
+from fastlstm.kernels import cardstep
+from fastlstm.kernels.cards import Card, cell_of
 from fastlstm.kernels.jit import Job
 from fastlstm.kernels.lockstep import Lockstep
 from fastlstm.kernels.machine import host
@@ -29,7 +31,12 @@ def step_forward(
     c: types.CPointer,
     new_h: types.CPointer,
     new_c: types.CPointer,
+    e: types.CPointer,
+    units: types.CPointer,
+    es: types.CPointer,
+    section: types.Integer,
     blocks: types.Integer,
+    count: types.Integer,
 ):
     """Advance `blocks` blocks of units.
 
@@ -37,11 +44,20 @@ def step_forward(
     products where the cell SPLITS_GATES, else not read. h, c: (blocks, lanes) previous state; new_h, new_c: (blocks,
     lanes) written. No aliasing, except that c may be new_c. Lanes behind the last unit may hold anything (inf * 0 is
     NaN): nobody reads them across.
+
+    A user's cell has its other states in c and new_c, its unit parameters in `units` and its step inputs in es,
+    `section` elements apart, and stores what finds no room in z and u in e: (blocks, EXTRA, lanes). There are `count`
+    units.
     """
-    cell = CELLS[job.cell]
+    cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, z, u, h, c, new_h, new_c, blocks = args
+        _, z, u, h, c, new_h, new_c, e, units, es, section, blocks, count = args
+        if isinstance(cell, Card):
+            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count)
+            vectors = Emitter(builder, host(), str(job.dtype))
+            cardstep.forward(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, new_h, new_c)
+            return context.get_dummy_value()
 
         def advance(math: Lockstep, block: ir.Value) -> None:
             x_values = math.load_gates(z, cell.GATES, block)
@@ -57,7 +73,8 @@ def step_forward(
         each_block(builder, str(job.dtype), blocks, advance)
         return context.get_dummy_value()
 
-    return types.void(job, z, u, h, c, new_h, new_c, types.int64), emit
+    n = types.int64
+    return types.void(job, z, u, h, c, new_h, new_c, e, units, es, n, n, n), emit
 
 
 @intrinsic
@@ -71,6 +88,12 @@ def step_backward(
     dh: types.CPointer,
     direct: types.CPointer,
     dc: types.CPointer,
+    e: types.CPointer,
+    units: types.CPointer,
+    es: types.CPointer,
+    d_units: types.CPointer,
+    d_es: types.CPointer,
+    section: types.Integer,
     blocks: types.Integer,
     count: types.Integer,
 ):
@@ -79,12 +102,19 @@ def step_backward(
     z: what forward saved, replaced by the gradient of the input products; u: where SPLITS_GATES, the recurrent
     products, replaced by their gradient. dh: gradient of the new h. direct: where PASSES_STATE, receives the gradient
     of the previous h past the gates (may be dh). dc: gradient of the new c, replaced by that of the previous. Lanes of
-    z and u from `count` on become zero: the next product reads them all, and NaN times a zero weight would spread.
+    z and u from `count` on become zero: the next product reads them all, and NaN times a zero weight would spread. The
+    gradients of a user's cell's unit parameters and step inputs are added to d_units and d_es.
     """
-    cell = CELLS[job.cell]
+    cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, z, u, h, c, dh, direct, dc, blocks, count = args
+        _, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, section, blocks, count = args
+        if isinstance(cell, Card):
+            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, dh, dc)
+            vectors = Emitter(builder, host(), str(job.dtype))
+            walk = partial(each_block, builder, str(job.dtype))
+            cardstep.backward(vectors, walk, cell, rows, direct, d_units, d_es)
+            return context.get_dummy_value()
 
         def advance(math: Lockstep, block: ir.Value) -> None:
             saved = math.load_gates(z, cell.GATES, block)
@@ -106,7 +136,8 @@ def step_backward(
         each_block(builder, str(job.dtype), blocks, advance)
         return context.get_dummy_value()
 
-    return types.void(job, z, u, h, c, dh, direct, dc, types.int64, types.int64), emit
+    n = types.int64
+    return types.void(job, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, n, n, n), emit
 
 
 def each_block(

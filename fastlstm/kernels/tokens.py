@@ -49,6 +49,12 @@ def out_row(job, base, t, b):
 
 
 @inner
+def es_row(job, base, t, b):
+    """The step inputs (or their gradient) at step t, sample b."""
+    return at(base, (job.rows[t] if job.ragged else t) * job.es_step + b * job.es_batch)
+
+
+@inner
 def state_row(job, s):
     """Row of hin and cin with the state entering the s-th processed step; without training two take turns."""
     return token(job, time_of(job, s)) if job.train else (s & 1) * job.B

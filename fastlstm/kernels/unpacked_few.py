@@ -53,7 +53,12 @@ def step_few(job, phase, portion):
                 at(here.cin, row),
                 at(here.h_end, row),
                 at(here.c_end, row),
+                here.e,
+                here.units,
+                here.es,
+                here.section,
                 last - first,
+                here.H - n,
             )
             copy(at(here.h_end, row), at(here.out, b * here.out_batch + n), width)
             copy(at(here.h_end, row), at(here.hn, b * here.H + n), width)

@@ -85,7 +85,12 @@ def _units(job, b, samples, first, last):
         at(job.cin, n),
         at(job.h_end, n),
         at(job.c_end, n),
+        job.e,
+        job.units,
+        job.es,
+        job.section,
         last - first,
+        job.H - first,
     )
     for i in range(samples):
         for unit in range(first, last):

@@ -1,6 +1,6 @@
 """The vector IR: registers as values with operators, emitted through llvmlite. No other file writes vector IR.
 
-`Emitter` makes `Vector`s of one register each for one dtype; `sigmoid`, `tanh` and `relu` are polynomials of ours
+`Emitter` makes `Vector`s of one register each for one dtype; `sigmoid`, `tanh`, `exp` and `log` are polynomials of ours
 (SVML left Numba in 0.62). The equations of the cells are traced with these values.
 """
 
@@ -30,6 +30,8 @@ class _Real:
     ln2_low: float
     exp_limit: float  # exp(+-limit) is a normal number
     tanh_limit: float  # tanh(limit / 2) rounds to 1
+    bias: int  # of the exponent
+    log_terms: int  # of the series of atanh(s), s <= 0.172: the first omitted is below a tenth of the last bit
     polynomial: tuple[float, ...]  # q of exp(r) - 1 = r + r*r*q(r) for |r| <= ln(2)/2, highest power first
 
 
@@ -37,12 +39,12 @@ class _Real:
 # points in 50-digit arithmetic. float64: the Taylor series, whose first omitted term is 1.2e-17 of the result.
 _FLOAT32 = _Real(
     ir.FloatType(), ir.IntType(32), 23, 0x3F800000, 12582912.0,
-    0.693359375, -2.12194440054690583e-4, 87.0, 20.0,
+    0.693359375, -2.12194440054690583e-4, 87.0, 20.0, 127, 5,
     (0.00138145378937, 0.00836874532005, 0.0416683908313, 0.166665203968, 0.499999934319),
 )  # fmt: skip
 _FLOAT64 = _Real(
     ir.DoubleType(), ir.IntType(64), 52, 0x3FF0000000000000, 6755399441055744.0,
-    0.693147180369123816490, 1.90821492927058770002e-10, 708.0, 40.0,
+    0.693147180369123816490, 1.90821492927058770002e-10, 708.0, 40.0, 1023, 11,
     tuple(1.0 / float(np.prod(np.arange(1.0, n + 1))) for n in range(13, 1, -1)),
 )  # fmt: skip
 
@@ -140,6 +142,116 @@ class Emitter:
         """max(x, 0); NaN stays NaN."""
         return self.where_greater(0.0, x, self.splat(0.0), x)
 
+    def exp(self, x: Vector) -> Vector:
+        """e**x, up to infinity and down through the subnormal numbers to zero."""
+        real, builder = self.real, self.builder
+        x = self._clamp(x, -1.25 * real.exp_limit, 1.25 * real.exp_limit)
+        shifted = self.fma(x, self.splat(1.4426950408889634), self.splat(real.round))
+        n = shifted - real.round
+        r = self.fma(n, self.splat(-real.ln2_low), self.fma(n, self.splat(-real.ln2_high), x))
+        square = r * r
+        y = self.fma(self._polynomial(r, square), square, r + 1.0)
+        # Times 2**n in two halves: n alone may be no exponent of a normal number.
+        integers = builder.sub(self._bits(shifted), self._bits(self.splat(real.round)))
+        half = builder.ashr(integers, self._whole(1))
+        return y * self._power_of_two(half) * self._power_of_two(builder.sub(integers, half))
+
+    def log(self, x: Vector) -> Vector:
+        """The natural logarithm: -infinity of 0, NaN of less.
+
+        x = 2**k (1 + f) with sqrt(1/2) < 1 + f < sqrt(2), and log(1 + f) from s = f / (2 + f) by the series of atanh,
+        arranged as in fdlibm's e_log.c so that f, the largest term, comes last.
+        """
+        real, builder = self.real, self.builder
+        tiny = 2.0 ** (2 - real.bias)
+        small = self.compare("<", x, self.splat(tiny))
+        scaled = self.select(small, x * 2.0 ** (real.mantissa + 2), x)
+        # The exponent of scaled / sqrt(1/2), so that the fraction lies around 1.
+        offset = builder.sub(self._bits(scaled), self._bits(self.splat(0.5**0.5)))
+        k = builder.ashr(offset, self._whole(real.mantissa))
+        fraction = builder.sub(self._bits(scaled), builder.shl(k, self._whole(real.mantissa)))
+        f = Vector(self, builder.bitcast(fraction, self.type)) - 1.0
+        exponent = Vector(self, builder.sitofp(k, self.type))
+        exponent = self.select(small, exponent - float(real.mantissa + 2), exponent)
+        s = f / (f + 2.0)
+        z = s * s
+        series = self.splat(2.0 / (2 * real.log_terms + 1))
+        for n in range(real.log_terms - 1, 0, -1):
+            series = self.fma(series, z, self.splat(2.0 / (2 * n + 1)))
+        half_square = f * f * 0.5
+        rest = self.fma(s, self.fma(series, z, half_square), exponent * real.ln2_low)
+        y = self.fma(exponent, self.splat(real.ln2_high), f - (half_square - rest))
+        y = self.select(self.compare("<", x, self.splat(float("inf"))), y, x)  # infinity and NaN are their own
+        y = self.select(self.compare("<", x, self.splat(0.0)), self.splat(float("nan")), y)
+        return self.select(self.compare("==", x, self.splat(0.0)), self.splat(float("-inf")), y)
+
+    def sqrt(self, x: Vector) -> Vector:
+        """The square root, rounded right; NaN of less than 0."""
+        return self._intrinsic("sqrt", x)
+
+    def abs(self, x: Vector) -> Vector:
+        """|x|."""
+        return self._intrinsic("fabs", x)
+
+    def softplus(self, x: Vector) -> Vector:
+        """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
+        u = self.exp(-self.abs(x))
+        w = u + 1.0
+        # What the rounding of 1 + u lost, to first order.
+        logarithm = self.log(w) + (u - (w - 1.0)) / w
+        return self.relu(x) + logarithm
+
+    def log_sigmoid(self, x: Vector) -> Vector:
+        """log(sigmoid(x)) = -softplus(-x)."""
+        return -self.softplus(-x)
+
+    def sin(self, x: Vector) -> Vector:
+        """The C library's, lane by lane: large arguments need more digits of pi than a register has."""
+        return self._each_lane("sin", x)
+
+    def cos(self, x: Vector) -> Vector:
+        """The C library's, lane by lane."""
+        return self._each_lane("cos", x)
+
+    def pow(self, x: Vector, y: Vector) -> Vector:
+        """x**y, the C library's, lane by lane: by exp and log it would lose the digits of the exponent."""
+        return self._each_lane("pow", x, y)
+
+    def minimum(self, a: Vector, b: Vector) -> Vector:
+        """The smaller; NaN if one is."""
+        return self.select(self.compare("uno", a, a), a, self.select(self.compare("<", a, b), a, b))
+
+    def maximum(self, a: Vector, b: Vector) -> Vector:
+        """The greater; NaN if one is."""
+        return self.select(self.compare("uno", a, a), a, self.select(self.compare(">", a, b), a, b))
+
+    def compare(self, operation: str, a: Vector, b: Vector) -> Vector:
+        """A mask, one bit for each lane: < <= > >= ==, false where one is NaN, != and "uno", true there."""
+        function = self.builder.fcmp_unordered if operation in ("!=", "uno") else self.builder.fcmp_ordered
+        return Vector(self, function(operation, a.value, b.value))
+
+    def select(self, mask: Vector, then: Vector, otherwise: Vector) -> Vector:
+        """`then` in the lanes of the mask, else `otherwise`."""
+        return Vector(self, self.builder.select(mask.value, then.value, otherwise.value))
+
+    def logic(self, operation: str, *masks: Vector) -> Vector:
+        """Masks joined by "and" or "or", or "not"."""
+        function = {"and": self.builder.and_, "or": self.builder.or_, "not": self.builder.not_}[operation]
+        return Vector(self, function(*(mask.value for mask in masks)))
+
+    def total(self, vector: Vector) -> ir.Value:
+        """The sum of all lanes, in pairs."""
+        builder, value, lanes = self.builder, vector.value, self.lanes
+        while lanes > 1:
+            lanes //= 2
+            index = ir.VectorType(ir.IntType(32), lanes)
+            halves = [
+                builder.shuffle_vector(value, value, ir.Constant(index, list(range(start, start + lanes))))
+                for start in (0, lanes)
+            ]
+            value = builder.fadd(*halves)
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
     def where_greater(self, a: Vector | float, b: Vector | float, then: Vector, otherwise: Vector) -> Vector:
         """`then` in the lanes where a > b, else (NaN included) `otherwise`."""
         test = self.builder.fcmp_ordered(">", self._vector(a).value, self._vector(b).value)
@@ -160,6 +272,42 @@ class Emitter:
         integers = ir.VectorType(real.integer, self.lanes)
         bits = builder.bitcast(shifted.value, integers)
         return builder.shl(bits, ir.Constant(integers, [ir.Constant(real.integer, real.mantissa)] * self.lanes)), r
+
+    def _bits(self, x: Vector) -> ir.Value:
+        return self.builder.bitcast(x.value, ir.VectorType(self.real.integer, self.lanes))
+
+    def _whole(self, number: int) -> ir.Value:
+        """An integer in all lanes."""
+        return ir.Constant(
+            ir.VectorType(self.real.integer, self.lanes), [ir.Constant(self.real.integer, number)] * self.lanes
+        )
+
+    def _power_of_two(self, n: ir.Value) -> Vector:
+        """2**n for integers that are exponents of normal numbers."""
+        biased = self.builder.add(n, self._whole(self.real.bias))
+        shifted = self.builder.shl(biased, self._whole(self.real.mantissa))
+        return Vector(self, self.builder.bitcast(shifted, self.type))
+
+    def _intrinsic(self, name: str, x: Vector) -> Vector:
+        """LLVM's function of this name, which is an instruction."""
+        full = f"llvm.{name}.v{self.lanes}f{self.align * 8}"
+        return Vector(self, self.builder.call(self._declared(full, self.type, 1), [x.value]))
+
+    def _each_lane(self, name: str, *arguments: Vector) -> Vector:
+        """The C library's function of this name, which Python's process has."""
+        function = self._declared(f"llvm.{name}.f{self.align * 8}", self.real.type, len(arguments))
+        result = ir.Constant(self.type, ir.Undefined)
+        for lane in range(self.lanes):
+            number = ir.Constant(ir.IntType(32), lane)
+            scalars = [self.builder.extract_element(argument.value, number) for argument in arguments]
+            result = self.builder.insert_element(result, self.builder.call(function, scalars), number)
+        return Vector(self, result)
+
+    def _declared(self, name: str, kind: ir.Type, arguments: int) -> ir.Value:
+        function = self.builder.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.builder.module, ir.FunctionType(kind, [kind] * arguments), name)
+        return function
 
     def _polynomial(self, r: Vector, square: Vector) -> Vector:
         """(exp(r) - 1 - r) / r**2, by Estrin's scheme: the time to the last term decides a cell's time."""

@@ -10,6 +10,8 @@ from numpy import ndarray
 
 from ..contract import Layer
 from ..engine import Engine
+from ..engine.cards import reason_against
+from ..engine.heads import engine_of
 from ..reference import Reference
 from ..spec import Stack
 from .arrays import check_bool, require, require_mask
@@ -41,7 +43,9 @@ class Host:
     """NumPy arrays."""
 
     def engine(self, config: Layer, dtype: np.dtype) -> Any:
-        return Reference(config, dtype) if isinstance(config, Stack) else Engine(config, dtype)
+        if isinstance(config, Stack):
+            return engine_of(config, dtype) if reason_against(config) is None else Reference(config, dtype)
+        return Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> ndarray:
         return require(name, value, dtype)

@@ -21,7 +21,7 @@ from fastlstm.layers.user_cell import first_values, stack
 from fastlstm.spec import Cell
 from fastlstm.torch.memory import Snapshot
 
-DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
 class Recurrent(nn.Module):

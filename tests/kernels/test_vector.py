@@ -41,9 +41,18 @@ TRUTH = {
     "tanh": np.tanh,
     "sigmoid": lambda x: np.where(x >= 0, 1 / (1 + np.exp(-x)), np.exp(x) / (1 + np.exp(x))),
     "relu": lambda x: np.maximum(x, 0),
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "softplus": lambda x: np.logaddexp(np.longdouble(0), x),
+    "log_sigmoid": lambda x: -np.logaddexp(np.longdouble(0), -x),
+    "sin": np.sin,
+    "cos": np.cos,
 }
 # Measured: tanh 2.41 and 2.41, sigmoid 1.89 and 1.67 units in the last place, for float32 and float64.
-ULPS = {"tanh": 3, "sigmoid": 3, "relu": 0}
+ULPS = {"tanh": 3, "sigmoid": 3, "relu": 0, "exp": 2, "log": 2, "sqrt": 0.51, "abs": 0, "softplus": 3,
+        "log_sigmoid": 3, "sin": 1, "cos": 1}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -54,6 +63,11 @@ def test_errors_are_a_few_units_in_the_last_place(name, dtype):
     smallest = np.finfo(dtype).tiny * 4
     size = np.geomspace(smallest, limit, 4000 * 16 - 8)
     x = np.concatenate([-size[::-1], np.zeros(16), size]).astype(dtype)
+    if name in ("log", "sqrt"):  # of positive numbers, all of them
+        info = np.finfo(dtype)
+        x = np.concatenate([np.geomspace(info.tiny, info.max / 4, 4000 * 16), np.linspace(0.5, 2, 4000 * 16)]).astype(
+            dtype
+        )
     found = x.copy()
     applied(name)(found, host().lanes(np.dtype(dtype)))
     truth = TRUTH[name](x.astype(np.longdouble))
@@ -66,8 +80,36 @@ def test_the_ends_of_the_line(dtype):
     """Infinity saturates, NaN stays NaN."""
     x = np.full(64, np.nan, dtype)
     x[0::4], x[1::4], x[2::4] = np.inf, -np.inf, 1e30
-    expected = {"tanh": [1, -1, 1, np.nan], "sigmoid": [1, 0, 1, np.nan], "relu": [np.inf, 0, 1e30, np.nan]}
+    expected = {
+        "tanh": [1, -1, 1, np.nan],
+        "sigmoid": [1, 0, 1, np.nan],
+        "relu": [np.inf, 0, 1e30, np.nan],
+        "exp": [np.inf, 0, np.inf, np.nan],
+        "log": [np.inf, np.nan, np.log(1e30), np.nan],
+        "sqrt": [np.inf, np.nan, 1e15, np.nan],
+        "abs": [np.inf, np.inf, 1e30, np.nan],
+        "softplus": [np.inf, 0, 1e30, np.nan],
+        "log_sigmoid": [0, -np.inf, 0, np.nan],
+    }
     for name, values in expected.items():
         found = x.copy()
         applied(name)(found, host().lanes(np.dtype(dtype)))
-        np.testing.assert_allclose(found, np.tile(np.array(values, dtype), 16), atol=1e-37, err_msg=name)
+        np.testing.assert_allclose(found, np.tile(np.array(values, dtype), 16), rtol=1e-6, atol=1e-37, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_subnormal_numbers_in_and_out(dtype):
+    """exp goes down to the smallest number there is, log takes it, and log of 0 is -infinity."""
+    lowest = np.finfo(dtype).smallest_subnormal
+    lanes = host().lanes(np.dtype(dtype))
+    x = np.resize(np.array([lowest, lowest * 3, 0, -0.0], dtype), 64)
+    found = x.copy()
+    applied("log")(found, lanes)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(found, np.log(x), rtol=1e-6)
+    x = np.linspace(-104 if dtype == "float32" else -746, -86, 64).astype(dtype)
+    found = x.copy()
+    applied("exp")(found, lanes)
+    with np.errstate(under="ignore"):
+        np.testing.assert_allclose(found, np.exp(x), rtol=1e-5, atol=2 * lowest)
+    assert (found > 0).sum() > 32

@@ -1,0 +1,149 @@
+"""The kernels for a user's cell agree with the reference, values and gradients, in every form of a call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastlstm
+from fastlstm import cells
+from fastlstm.contract import sizes
+from fastlstm.engine.cards import reason_against
+from fastlstm.engine.heads import engine_of
+from fastlstm.reference import Reference
+from fastlstm.spec import Cell, Stack
+
+T, B, I = 6, 5, 7
+LENGTHS = np.array([5, 5, 4, 2, 2, 1])  # how many samples have each step
+
+
+@fastlstm.cell(gates="i f z o", states="h c", recurrent="heads", input="none")
+def gates_outside(m, gate, state):
+    c = m.sigmoid(gate.f) * state.c + m.sigmoid(gate.i) * m.tanh(gate.z)
+    return m.sigmoid(gate.o) * m.tanh(c), c
+
+
+@fastlstm.cell(gates="a b", states="h p q", unit="w v", step="s t")
+def everything(m, x, u, state, unit, step):
+    """All functions, three states, units and steps, more values to store than there is room for in the gates."""
+    a = m.softplus(x.a + u.b) + m.log_sigmoid(u.a * unit.w) + m.sin(state.p) * m.cos(step.s)
+    b = m.layer_norm(x.b * u.b + step.t * state.p, unit.v) + m.exp(-m.abs(state.q))
+    p = m.where((a > b) & ~(state.q >= 0.5), m.sqrt(a * a + 1), m.log(b * b + 0.5))
+    q = m.clip(a * state.h, -0.5, 0.5) + m.minimum(a, b) * m.maximum(state.p, 0.1) + abs(b) ** 1.3
+    h = m.tanh(p * q) / (1 + m.relu(b) ** 2)
+    return h, m.tanh(p), m.sigmoid(q)
+
+
+def agree(
+    cell: Cell,
+    dtype: type = np.float64,
+    *,
+    H: int = 21,
+    packed: bool = False,
+    static: bool = False,
+    reset: bool = True,
+    split: str | None = None,
+    threads: int | None = None,
+    **options: Any,
+) -> None:
+    """One call of both engines in training, one in inference."""
+    size = len(cell.gates) * H if cell.input == "none" else I
+    config = replace(Stack(cell.name, size, H, cell=cell), **options)
+    L, D = config.num_layers, config.directions
+    assert reason_against(config) is None
+    rng = np.random.default_rng([3, *cell.name.encode()])
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(dtype)
+
+    batch_sizes = LENGTHS if packed else None
+    lead = (int(LENGTHS.sum()),) if packed else (B, T) if config.batch_first else (T, B)
+    parameters = {name: draw(*sizes(shape)) / 2 for name, shape in config.parameters().items()}
+    x, grad = draw(*lead, size), draw(*lead, D * H)
+    # sLSTM's normaliser is positive.
+    states = tuple(rng.uniform(0.3, 1, sizes(shape)).astype(dtype) for shape in config.states(B).values())
+    step = {name: draw(*((B,) if static else lead), 1 if n % 2 else H) for n, name in enumerate(cell.step)}
+    grad_states, grad_all = tuple(draw(*s.shape) for s in states), tuple(draw(*grad.shape) for _ in states)
+    call = {
+        "batch_sizes": batch_sizes,
+        "reset": rng.random((T, B)) < 0.3 if reset else None,
+        "masks": [(rng.random((*lead, D * H)) < 0.7).astype(dtype) for _ in range(L - 1)],
+        "step": step,
+    }
+    found = []
+    for engine in (Reference(config, np.dtype(dtype)), engine_of(config, dtype)):
+        how = {} if isinstance(engine, Reference) or split is None else {"split": split, "threads": threads}
+        values: dict[str, np.ndarray] = {}
+        for _ in range(2):  # the second time in memory that has been used
+            output, final, saved, every = engine.forward(
+                parameters, 0, x, states, train=True, all_states=True, **call, **how
+            )
+            results = engine.backward(parameters, 0, saved, grad, grad_states, grad_all)
+            inference, after, _ = engine.forward(parameters, 0, x, states, train=False, **call, **how)
+        for name, group in {"final": final, "every": every, "initial": results[1], "after": after}.items():
+            values |= {f"{name} {n}": value for n, value in enumerate(group)}
+        values |= {"output": output, "inference": inference, "x": results[0], **results[2]}
+        values |= {f"step {name}": gradient for name, gradient in (results[3] if step else {}).items()}
+        found.append(values)
+    due, ours = found
+    assert list(due) == list(ours)
+    tolerance = 1e-11 if dtype is np.float64 else 2e-5
+    for name, value in due.items():
+        scale = np.abs(value).max() + 1e-3
+        np.testing.assert_allclose(ours[name], value, rtol=0, atol=tolerance * scale, err_msg=name)
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "plain": {"reset": False},
+    "batch first, both ways, no bias": {"batch_first": True, "bidirectional": True, "bias": False},
+    "packed": {"packed": True, "bidirectional": True},
+    "three layers": {"num_layers": 3},
+    "three layers after each other": {"num_layers": 4, "split": "layers", "threads": 2},
+    "two threads, each a part of the batch": {"split": "batch", "threads": 2},
+    "two threads, each some units": {"H": 70, "split": "units", "threads": 2},
+    "one unit": {"H": 1},
+    "whole vectors": {"H": 64},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_peephole_lstm_in_every_form(form: str) -> None:
+    """Unit parameters, whose gradients are sums over tokens and threads."""
+    agree(cells.PeepholeLSTM, **FORMS[form])
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias", "three layers"])
+@pytest.mark.parametrize("static", [False, True], ids=["each step", "for all steps"])
+def test_every_function_with_units_steps_and_means(form: str, static: bool) -> None:
+    agree(everything, static=static, **FORMS[form])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [n for n in cells.SHELF if n not in ("PeepholeLSTM", "GRUD", "ResetBeforeGRU", "sLSTM")]
+)
+def test_the_shelf(name: str) -> None:
+    agree(getattr(cells, name), np.float32)
+    agree(getattr(cells, name), np.float32, packed=True, bidirectional=True, num_layers=2, H=8)
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias", "three layers"])
+def test_heads(form: str) -> None:
+    agree(cells.sLSTM, num_heads=3, **FORMS[form])
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias"])
+def test_gates_made_outside(form: str) -> None:
+    agree(gates_outside, **FORMS[form])
+    agree(gates_outside, num_heads=3, **FORMS[form])
+
+
+@pytest.mark.parametrize("name", ["GRUD", "ResetBeforeGRU"])
+def test_a_product_inside_the_step_is_the_references(name: str) -> None:
+    config = Stack(name, I, 8, cell=getattr(cells, name))
+    assert "multiplies by W_hh inside" in str(reason_against(config))
+    layer = fastlstm.Recurrent(getattr(cells, name), I, 8)
+    assert isinstance(layer._engine, Reference)
