@@ -24,6 +24,7 @@ class Written(click.ParamType):
 
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int", "int64", "int32")
+AS_GUESSED = "[default: as in its source, or the input's]"
 
 
 @click.command()
@@ -42,8 +43,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int", "int64", "int32")
 @click.option("--high", type=click.IntRange(2), help="How many token ids there are.")
 @click.option("--batch-dim", type=int, help="The batch axis of the input.")
 @click.option("--time-dim", type=int, help="The time axis of the input.")
-@click.option("--out-batch-dim", type=int, help="The batch axis of the output.  [default: as in its source, or the input's]")
-@click.option("--out-time-dim", type=int, help="The time axis of the output.  [default: as in its source, or the input's]")
+@click.option("--out-batch-dim", type=int, help=f"The batch axis of the output.  {AS_GUESSED}")
+@click.option("--out-time-dim", type=int, help=f"The time axis of the output.  {AS_GUESSED}")
 @click.option("--output", type=click.IntRange(0), default=0, show_default=True, help="Which of several outputs.")
 @click.option("--causal", is_flag=True, help="Also ask whether a step's output depends on a later step's input.")
 @click.option("--lookahead", type=click.IntRange(0), default=0, show_default=True, help="Steps it may look ahead.")
