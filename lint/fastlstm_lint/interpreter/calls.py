@@ -54,8 +54,7 @@ def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
         if name in ("forward", "__call__"):
             return apply(vm, node, base, arguments)
         if name in signatures.CHAINED:
-            if isinstance(base, Module):
-                signatures.modules.set_training(base, name)
+            signatures.modules.change_mode(base, name)
             return base
     if isinstance(base, Module) and name in base.config:
         return apply(vm, node, base.config[name], arguments)

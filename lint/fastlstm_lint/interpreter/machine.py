@@ -82,6 +82,7 @@ class Machine(Walk):
         self.again = False
         self.budget = Budget()
         self.too_deep = False  # whether a statement was left because it nests too deeply
+        self.other_floats = False
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
 
     @property

@@ -102,7 +102,7 @@ def _check_masks(mask: Tensor | None, padding: Tensor | None, batch: Dim, target
             shape = f"torch.Size({text(mask.sizes)}), but should be ({', '.join(str(size) for size in wanted)})"
             raise Refusal("module", f"The shape of the {mask.rank}D attn_mask is {shape}.", mask)
     if padding is not None:
-        wanted = (batch, source) if padding.rank == 2 else (source,)
-        for i, (a, b) in enumerate(zip(padding.sizes, wanted, strict=True)):
+        due = (batch, source) if padding.rank == 2 else (source,)
+        for i, (a, b) in enumerate(zip(padding.sizes, due, strict=True)):
             if differ(a, b):
                 raise Refusal("module", f"Expected key_padded_mask.shape[{i}] to be {b}, but got {a}", padding)

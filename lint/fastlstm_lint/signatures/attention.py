@@ -8,9 +8,9 @@ from fastlstm.contract import FEATURE
 
 from ..dims import Dim, words
 from ..facts import ModuleCalled
-from ..tensors import GUESSED
+from ..tensors import CONTIGUOUS, GUESSED, Strides
 from ..values import Axis, Module, Opaque, Tensor, Tup, Value, dim_of, resolve
-from . import attending
+from . import attending, memory
 from .refusal import Refusal, tell
 from .registry import Site, flag_value, unknown_size
 
@@ -63,7 +63,8 @@ def call(site: Site, module: Module, arguments: Any) -> Value:
         size = dim_of(module.config.get("embed_dim"))
         last = Axis.of(unknown_size("embed_dim") if size is None else Dim.of(size), FEATURE)
         kept = last if module.kind == "MultiheadAttention" else first.axes[-1]
-        result = Tensor((*first.axes[:-1], kept), None, first.traits & {"padded", GUESSED}, first.dtype)
+        strides = _strides(module, first) if module.kind == "MultiheadAttention" else None
+        result = Tensor((*first.axes[:-1], kept), None, first.traits & {"padded", GUESSED}, first.dtype, strides)
     if module.kind == "MultiheadAttention" and refusal is None:
         result = Tup((result, Opaque("weights") if weights is None else weights))
     site.emit(ModuleCalled, site.node, site.node, module, first, result, tuple(given[1:]))
@@ -72,3 +73,14 @@ def call(site: Site, module: Module, arguments: Any) -> Value:
         values = [resolve(each) for each in (*arguments.positional, *arguments.keywords.values())]
         tell(site.vm, site.node, refusal, [("argument", *each) for each in zip(nodes, values, strict=False)])
     return result
+
+
+def _strides(module: Module, query: Tensor) -> Strides:
+    """Attention is computed (T, B, ...) whatever batch_first says, and its output transposed."""
+    sizes, first = query.numbers, batch_first(module)
+    if query.rank == 2 or first is False:
+        return CONTIGUOUS
+    if sizes is None or first is None:
+        return None
+    strides = memory.written((sizes[1], sizes[0], sizes[2]))
+    return (strides[1], strides[0], strides[2])

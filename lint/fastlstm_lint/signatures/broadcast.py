@@ -35,7 +35,7 @@ def operator(vm: Caller, node: cst.CSTNode, name: str, left: Value, right: Value
         _no_sequence(name, left, right)
         if name == "MatrixMultiply":
             result = matmul_shape(left, right)
-            if in_place and result is not None:
+            if in_place and result is not None and isinstance(left, Tensor):
                 _fits(left, result)
             return Opaque("?") if result is None else result
         product = combine(left, right, name, in_place)
@@ -120,11 +120,9 @@ def combine(left: Value, right: Value, name: str = "", in_place: bool = False) -
 
 def _dtype(name: str, left: Value, right: Value) -> str | None:
     given = [each.dtype for each in (left, right) if isinstance(each, Tensor)]
-    if name in SUBTRACTED and BOOL in given and len(set(given)) == 1:
-        both = len(given) == 2
-        if both or all(isinstance(each, (Tensor, Num, Const)) for each in (left, right)):
-            kind = "two bool tensors" if both else "a bool tensor"
-            raise Refusal("dtype", f"Subtraction, the `-` operator, with {kind} is not supported.")
+    if name in SUBTRACTED and BOOL in given:
+        kind = "two bool tensors" if given == [BOOL, BOOL] else "a bool tensor"
+        raise Refusal("dtype", f"Subtraction, the `-` operator, with {kind} is not supported.", sure=True)
     if name in BITWISE and any(dtypes.is_float(dtype) for dtype in given):
         word = next(dtypes.spoken(dtype) for dtype in given if dtype is not None and dtypes.is_float(dtype))
         raise Refusal("dtype", f"\"{name.lower()}_cpu\" not implemented for '{word}'")
@@ -233,11 +231,12 @@ def where(site: Site, condition: Value, input: Value | None = None, other: Value
     if isinstance(test, Tensor) and test.dtype not in (None, BOOL, "uint8"):
         word = dtypes.spoken(test.dtype)
         raise Refusal("dtype", f"where expected condition to be a boolean tensor, but got a tensor with dtype {word}")
-    given = [each for each in (a, b, test) if isinstance(each, Tensor)]
-    if not given or any(isinstance(each, Opaque) for each in (a, b, test)):
+    given = [each for each in (test, a, b) if isinstance(each, Tensor)]
+    if not given or any(isinstance(each, Opaque) for each in (test, a, b)):
         return None
     result = broadcast_all(given)
-    traits = given[0].traits if len(given) < 3 else result.traits
+    chosen = [each for each in (a, b) if isinstance(each, Tensor)]
+    traits = chosen[0].traits if len(chosen) == 1 else result.traits
     return Tensor(result.axes, None, traits, dtypes.promoted((a, b)), memory.pointwise(given, result.numbers))
 
 

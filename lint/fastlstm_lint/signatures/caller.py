@@ -22,6 +22,9 @@ class Caller(Protocol):
     decided: set[cst.CSTNode]
     """The layers' calls for which the program itself decides, somewhere."""
 
+    other_floats: bool
+    """Whether the program changes the type that tensors and weights have by default."""
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         ...

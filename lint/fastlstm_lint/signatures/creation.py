@@ -12,7 +12,22 @@ from .dtypes import BOOL, FLOAT, LONG
 from .refusal import Refusal, text
 from .registry import Site, dims_of, function, method, unknown_size
 
+FEW = 64
+"""Entries of an arange up to which they are remembered."""
+
 RANDOM = ("randn", "rand", "normal", "randint")
+
+
+@function(
+    "torch.set_default_dtype",
+    "torch.set_default_tensor_type",
+    "torch.autocast",
+    "torch.amp.autocast",
+    "torch.cuda.amp.autocast",
+)
+def other_floats(site: Site) -> Value | None:
+    site.vm.other_floats = True
+    return None
 
 
 def filled(site: Site, size: Value, trait: str, dtype: str | None = None) -> Value | None:
@@ -110,7 +125,13 @@ def arange(site: Site, start: Value, end: Value | None = None, step: Value | Non
         return Tensor((Axis.of(unknown_size("arange")),), None, frozenset(), dtype, CONTIGUOUS)
     if size.value is not None and size.value < 0:
         raise Refusal("view", "upper bound and lower bound inconsistent with step sign")
-    return Tensor((Axis.of(size),), None, frozenset(), dtype, CONTIGUOUS)
+    first, count = None if low is None else low.value, size.value
+    by = Dim.of(1) if step is None else dim_of(step)
+    stride = None if by is None else by.value
+    contents = None
+    if dtype == LONG and first is not None and stride is not None and count is not None and count <= FEW:
+        contents = tuple(first + stride * i for i in range(count))
+    return Tensor((Axis.of(size),), None, frozenset(), dtype, CONTIGUOUS, contents)
 
 
 @function("torch.eye")

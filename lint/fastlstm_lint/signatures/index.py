@@ -277,9 +277,14 @@ def narrow(site: Site, input: Value, dim: Value, start: Value, length: Value) ->
 @tensor_op("index_select")
 def index_select(site: Site, input: Value, dim: Value, index: Value) -> Value | None:
     source, picked = resolve(input), tensor_of(resolve(index))
-    if not isinstance(source, Tensor) or not source.rank:
+    if not isinstance(source, Tensor):
         return None
     at = axis_number(dim, source.rank)
+    if not source.rank:
+        if picked is not None and picked.rank == 1 and differ(picked.sizes[0], 1):
+            count = picked.sizes[0]
+            raise Refusal("dim", f"index_select(): Index to scalar can have only 1 value, got {count} value(s)")
+        return source
     if picked is not None and picked.rank > 1:
         raise Refusal("dim", "index_select(): Index is supposed to be a vector", picked)
     if picked is not None and picked.dtype not in (None, "int32", dtypes.LONG):
@@ -317,5 +322,7 @@ def gather(site: Site, input: Value, dim: Value, index: Value) -> Value | None:
                     "no larger than self "
                     f"{text(source.sizes)} apart from dimension {at}",
                 )
+        if at is not None and picked.contents is not None:
+            _check_entries(source, at, picked)
     dtype = source.dtype if isinstance(source, Tensor) else None
     return Tensor(picked.axes, None, frozenset(), dtype, CONTIGUOUS)

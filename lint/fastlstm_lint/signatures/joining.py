@@ -63,18 +63,16 @@ def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
         found = [item if item.rank else item.replaced((Axis.of(1),)) for item in found]
     if not found or len(found) != len(items):
         return site.applied({"tensors": given}, None) if found else None
-    for at, item in enumerate(found):
+    for place, item in enumerate(found):
         if not item.rank:
-            raise Refusal("join", f"zero-dimensional tensor (at position {at}) cannot be concatenated", item)
+            raise Refusal("join", f"zero-dimensional tensor (at position {place}) cannot be concatenated", item)
     # An empty tensor of one axis is skipped, whatever the others are: torch keeps this from its first versions.
-    real = [(at, item) for at, item in enumerate(found) if item.rank != 1 or item.sizes[0] != 0]
+    real = [(place, item) for place, item in enumerate(found) if item.rank != 1 or item.sizes[0] != 0]
     kept = [item for _, item in real] or found[:1]
     first = kept[0]
-    at = (
-        (0 if dim is None else dimension(dim, first.rank, 0, first))
-        if site.name != "hstack"
-        else min(first.rank - 1, 1)
-    )
+    at: int | None = min(first.rank - 1, 1)
+    if site.name != "hstack":
+        at = 0 if dim is None else dimension(dim, first.rank, 0, first)
     for number, item in real[1:]:
         if item.rank != first.rank:
             if item.rank == 1 and item.sizes[0].value is None:
@@ -130,12 +128,12 @@ def stack(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
         if len(same) != len(items):
             return None
         dimension(dim, same[0].rank, 1, same[0])
-        for at, each in enumerate(same):
+        for place, each in enumerate(same):
             if each.rank != same[0].rank or any(map(differ, each.sizes, same[0].sizes)):
                 raise Refusal(
                     "join",
                     f"stack expects each tensor to be equal size, but got {text(same[0].sizes)} at entry 0 and "
-                    f"{text(each.sizes)} at entry {at}",
+                    f"{text(each.sizes)} at entry {place}",
                     same[0],
                     each,
                 )

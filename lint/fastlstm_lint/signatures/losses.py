@@ -91,6 +91,8 @@ def _binary(name: str, a: Tensor, b: Tensor) -> None:
 
 def _classes(name: str, a: Tensor, b: Tensor) -> Tensor | None:
     """cross_entropy and nll_loss: (C,), (N, C) or (N, C, ...), with class numbers or, for the first, probabilities."""
+    if not a.rank:
+        raise Refusal("loss", "Expected 1 or more dimensions (got 0)")
     if name == "cross_entropy" and a.rank == b.rank and all(x == y for x, y in zip(a.sizes, b.sizes, strict=True)):
         if dtypes.is_whole(b.dtype):
             word = dtypes.spoken(b.dtype or "")
@@ -101,8 +103,6 @@ def _classes(name: str, a: Tensor, b: Tensor) -> Tensor | None:
         return None  # the sizes may be the same, and the target probabilities
     if name == "cross_entropy":
         _floating(name, a)
-    if not a.rank:
-        raise Refusal("loss", "Expected 1 or more dimensions (got 0)")
     if a.rank != 1 and (not b.rank or differ(a.sizes[0], b.sizes[0])):
         given = b.sizes[0] if b.rank else 0
         sentence = f"Expected input batch_size ({a.sizes[0]}) to match target batch_size ({given})."

@@ -71,6 +71,8 @@ CONSTRUCTORS["fastlstm.Dropout"] = _maker("Dropout")
 def make(site: Site, kind: str, bound: dict[str, Value], items: tuple[Value, ...] = ()) -> Module:
     """The module that a constructor call makes."""
     module = Module(kind, {name: resolve(value) for name, value in bound.items()}, site.node, items)
+    if "dtype" in site.keywords or not site.complete:
+        module.config["converted"] = Const(None)
     site.emit(Made, site.node, module, module.config, site.nodes, site.node, site.positional)
     return module
 
@@ -144,7 +146,7 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
             return value.typed(None)
         return memory.elementwise(value) if isinstance(value, Tensor) and kind != "Identity" else value
     if kind == "Linear":
-        return neural.linear(module, value)
+        return neural.linear(in_use(module) if site.vm.in_model() else module, value)
     if kind == "Embedding":
         neural.check_tokens(module, value)
         result = with_last(value, feature(module, "embedding_dim"), same_rank=False)
@@ -172,17 +174,23 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
 
 
 def in_use(module: Module) -> Module:
-    """A module as part of a model, of which nothing says whether it trains."""
-    return Module(module.kind, {**module.config, "training": Const(None)}, module.node, module.items)
+    """A module as part of a model, of which nothing says whether it trains, and of which type its weights are."""
+    config = {**module.config, "training": Const(None), "converted": Const(None)}
+    return Module(module.kind, config, module.node, module.items)
 
 
-def set_training(module: Module, name: str) -> None:
-    """`module.eval()` and `module.train(...)`: whether it trains is not followed any further."""
-    if name in ("eval", "train"):
-        module.config["training"] = Const(None)
-        for item in module.items:
-            if isinstance(item, Module):
-                set_training(item, name)
+def change_mode(module: Module | Recurrent, name: str) -> None:
+    """`module.eval()`, `module.double()` and their like: what they do is not followed any further."""
+    word = "training" if name in ("eval", "train") else "converted"
+    if name in ("cuda", "cpu", "requires_grad_"):
+        return
+    if isinstance(module, Recurrent):
+        module.arguments[word] = Const(None)
+        return
+    module.config[word] = Const(None)
+    for item in module.items:
+        if isinstance(item, (Module, Recurrent)):
+            change_mode(item, name)
 
 
 NORMS = ("BatchNorm1d", "LayerNorm")

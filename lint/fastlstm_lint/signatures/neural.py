@@ -49,9 +49,14 @@ def no_tensor(kind: str, value: Tup) -> Refusal:
     return Refusal("type", f"{name}(): argument 'input' (position 1) must be Tensor, not {word}", sure=True)
 
 
-def of_weights(value: Tensor, sentence: str) -> None:
-    """Weights are floating numbers: integers are refused."""
-    if dtypes.is_whole(value.dtype):
+def is_plain(module: Module) -> bool:
+    """Whether a module's weights are of torch's usual type: nothing converts it, and it is no part of another one."""
+    return "converted" not in module.config
+
+
+def of_weights(value: Tensor, sentence: str, plain: bool = False) -> None:
+    """Weights are floating numbers: integers are refused, and float64 where they are `plain`."""
+    if dtypes.is_whole(value.dtype) or (plain and value.dtype == dtypes.DOUBLE):
         word = dtypes.spoken(value.dtype or "")
         raise Refusal("dtype", sentence.format(word, dtypes.in_cpp(value.dtype or ""), value.dtype), value, sure=True)
 
@@ -65,7 +70,7 @@ def linear(module: Module, value: Value) -> Value | None:
         if "in_features" in module.config and differ(value.sizes[-1], wanted):
             shapes = f"{rows}x{value.sizes[-1]} and {wanted}x{size_of(module, 'out_features')}"
             raise Refusal("module", f"mat1 and mat2 shapes cannot be multiplied ({shapes})", value, sure=True)
-        of_weights(value, "mat1 and mat2 must have the same dtype, but got {0} and Float")
+        of_weights(value, "mat1 and mat2 must have the same dtype, but got {0} and Float", is_plain(module))
     result = with_last(value, feature(module, "out_features"), same_rank=True)
     if isinstance(result, Tensor) and isinstance(value, Tensor):
         return result.typed(value.dtype, CONTIGUOUS)
@@ -171,7 +176,7 @@ def conv(module: Module, value: Tensor) -> Value | None:
             f"{wanted} channels, but got {given} channels instead",
             value,
         )
-    of_weights(value, "Input type ({1}) and bias type (float) should be the same")
+    of_weights(value, "Input type ({1}) and bias type (float) should be the same", is_plain(module))
     padding = module.config.get("padding")
     if isinstance(padding, Const) and padding.value == "same":
         length = value.sizes[-1]

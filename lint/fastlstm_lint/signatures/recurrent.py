@@ -59,6 +59,8 @@ for _kind in RECURRENT:
 def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Value:
     """The module that a constructor call makes. After `**kwargs`, what is not written is not known."""
     bound = {name: resolve(value) for name, value in bound.items()}
+    if "dtype" in site.keywords or not site.complete:
+        bound["converted"] = Const(None)
 
     def size(name: str, default: int | None = None) -> Dim:
         if name not in bound and default is not None and site.complete:
@@ -81,6 +83,10 @@ def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Value:
         arguments=bound,
     )
     site.emit(Made, site.node, layer, bound, site.nodes, site.node, site.positional)
+    for name in ("input_size", "hidden_size", "num_layers"):
+        number = dim_of(bound.get(name))
+        if number is not None and number.value is not None and number.value <= 0 and not is_cell:
+            raise Refusal("module", f"{name} must be greater than zero", sure=True)
     return Opaque("layer") if _is_gap(site, bound) else layer
 
 
@@ -154,7 +160,8 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     )
     if not layer.subclass:
         try:
-            states.check(layer, value, state, batch, time)
+            plain = layer.arguments.keys().isdisjoint({"converted", "dtype"}) and not site.vm.in_model()
+            states.check(layer, value, state, batch, time, plain)
         except Refusal as refusal:
             return tell(
                 site.vm, site.node, refusal, [("input", input_node, value), ("hx", state_node, state or Opaque("?"))]

@@ -37,6 +37,8 @@ def tell(
 
     `operands` are the arguments: a name for each, its expression, its value.
     """
+    if refusal.law == "dtype" and vm.other_floats:
+        return Opaque("?")
     tensors = [each for _, _, value in operands for each in _tensors(value)]
     if refusal.sure or not any(GUESSED in tensor.traits for tensor in tensors):
         named = [(_label(name, expression), expression, value) for name, expression, value in operands]
@@ -71,7 +73,7 @@ def _bindings(
 ) -> Iterator[tuple[str, cst.CSTNode]]:
     """The last statement before `node` that binds each of the names used."""
     body = vm.body()
-    wanted = {each.value: None for part in expressions if part is not None for each in walk(part) if _is_name(each)}
+    wanted = dict.fromkeys(name for part in expressions if part is not None for name in _names(part))
     if not wanted:
         return
     found: dict[str, cst.CSTNode] = {}
@@ -81,7 +83,7 @@ def _bindings(
             if any(inner is node for inner in walk(each)):
                 break
             for target in targets:
-                found |= {name.value: each for name in walk(target) if _is_name(name) and name.value in wanted}
+                found |= {name: each for name in _names(target) if name in wanted}
         elif any(inner is node for inner in walk(each)):
             break
     yield from ((name, found[name]) for name in wanted if name in found)
@@ -103,8 +105,8 @@ def _in_order(body: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
-def _is_name(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Name)
+def _names(node: cst.CSTNode) -> list[str]:
+    return [each.value for each in walk(node) if isinstance(each, cst.Name)]
 
 
 def differ(a: Dim | int, b: Dim | int) -> bool:

@@ -141,15 +141,14 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         result = signature.handler(site, **bound)
     except Refusal as refusal:
         return site.refused(refusal, bound)
-    if isinstance(result, Tensor) and any(
-        GUESSED in resolve(each).traits for each in bound.values() if _has_traits(each)
-    ):
+    if isinstance(result, Tensor) and any(_is_guess(each) for each in bound.values()):
         return guessed(result)
     return result
 
 
-def _has_traits(value: Value) -> bool:
-    return isinstance(resolve(value), Tensor)
+def _is_guess(value: Value) -> bool:
+    found = resolve(value)
+    return isinstance(found, Tensor) and GUESSED in found.traits
 
 
 def guessed(tensor: Tensor) -> Tensor:

@@ -10,16 +10,20 @@ from .neural import of_weights
 from .refusal import Refusal, differ, text
 
 
-def check(layer: Recurrent, value: Value, state: Value | None, batch: Dim | None, time: Dim | None) -> None:
-    """Refuse what torch refuses of `layer(value, state)`."""
+def check(
+    layer: Recurrent, value: Value, state: Value | None, batch: Dim | None, time: Dim | None, plain: bool
+) -> None:
+    """Refuse what torch refuses of `layer(value, state)`; `plain` weights are float32."""
     given = None if state is None else resolve(state)
     if layer.is_cell:
-        _cell(layer, value, given)
+        _cell(layer, value, given, plain)
     else:
-        _layer(layer, value, given, batch, time)
+        _layer(layer, value, given, batch, time, plain)
 
 
-def _layer(layer: Recurrent, value: Value, state: Value | None, batch: Dim | None, time: Dim | None) -> None:
+def _layer(
+    layer: Recurrent, value: Value, state: Value | None, batch: Dim | None, time: Dim | None, plain: bool
+) -> None:
     if isinstance(value, Tensor):
         if value.rank not in (2, 3):
             sentence = f"{layer.kind}: Expected input to be 2D or 3D, got {value.rank}D instead"
@@ -36,7 +40,7 @@ def _layer(layer: Recurrent, value: Value, state: Value | None, batch: Dim | Non
     states = _states(layer, state, rank)
     _check_ranks(layer, value, states, rank)
     if isinstance(value, Tensor):
-        of_weights(value, "RNN input dtype (torch.{2}) does not match weight dtype (torch.float32).")
+        of_weights(value, "RNN input dtype (torch.{2}) does not match weight dtype (torch.float32).", plain)
     if differ(last, layer.input_size) and not (isinstance(value, Packed) and unchecked(layer, value, state)):
         sentence = f"input.size(-1) must be equal to input_size. Expected {layer.input_size}, got {last}"
         raise Refusal("module", sentence, value, sure=True)
@@ -53,7 +57,7 @@ def _layer(layer: Recurrent, value: Value, state: Value | None, batch: Dim | Non
             name = f"hidden[{i}]" if many else "hidden"
             shape = ", ".join("?" if size is None else str(size) for size in wanted)
             raise Refusal("module", f"Expected {name} size ({shape}), got {text(sizes)}", value, each)
-        of_weights(each, "mat1 and mat2 must have the same dtype, but got {0} and Float")
+        of_weights(each, "mat1 and mat2 must have the same dtype, but got {0} and Float", plain)
 
 
 def unchecked(layer: Recurrent, value: Packed, state: Value | None) -> bool:
@@ -106,7 +110,7 @@ def _check_ranks(layer: Recurrent, value: Value, states: list[Value], rank: int)
     raise Refusal("module", sentence, value, *tensors)
 
 
-def _cell(layer: Recurrent, value: Value, state: Value | None) -> None:
+def _cell(layer: Recurrent, value: Value, state: Value | None, plain: bool) -> None:
     if not isinstance(value, Tensor):
         return
     name = f"{layer.kind}Cell"
@@ -135,9 +139,9 @@ def _cell(layer: Recurrent, value: Value, state: Value | None) -> None:
         raise Refusal("module", sentence, value, sure=True)
     for i, each in enumerate(tensors):
         _check_cell_state(layer, value, each, f"hidden{i}")
-    of_weights(value, "mat1 and mat2 must have the same dtype, but got {0} and Float")
+    of_weights(value, "mat1 and mat2 must have the same dtype, but got {0} and Float", plain)
     for each in tensors:
-        of_weights(each, "mat1 and mat2 must have the same dtype, but got {0} and Float")
+        of_weights(each, "mat1 and mat2 must have the same dtype, but got {0} and Float", plain)
 
 
 def _check_cell_state(layer: Recurrent, value: Tensor, state: Tensor, name: str) -> None:
