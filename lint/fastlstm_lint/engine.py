@@ -40,11 +40,12 @@ def check_source(
         return []
     enabled = settings.enabled_for(path)
     found = deep.call(partial(_inspect, source, path, enabled, imports))
+    whole = not any(each.code in ("FL901", "FL902") for each in found)
     if not relevant(data):
         found = [finding for finding in found if finding.code != "FL901"]  # no recurrent file: another tool's business
     comments = noqa.read(source)
     kept = noqa.apply(found, comments)
-    if "FL900" in enabled:
+    if "FL900" in enabled and whole:  # of what was not analysed, nobody knows what a comment suppresses
         kept += noqa.unused(comments, enabled, path)
     return sorted((each for each in kept if each.code in enabled), key=lambda finding: finding.sort_key)
 

@@ -76,6 +76,14 @@ def test_of_a_long_file_the_beginning_is_analysed(monkeypatch: pytest.MonkeyPatc
     assert [(each.code, each.start.row) for each in found] == [("FL310", 4), ("FL901", 13)]
 
 
+def test_comments_in_a_part_that_was_not_analysed_are_not_called_unused(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = MODEL + "x = 1  # noqa: FL205\n" * 30
+    assert "FL900" in {each.code for each in check_source(text, "case.py")}
+    monkeypatch.setattr(parsing, "TOKENS", 60)
+    assert {each.code for each in check_source(text, "case.py")} == {"FL310", "FL901"}
+    assert {each.code for each in check_source(text + "def f(:\n", "case.py")} == {"FL901"}
+
+
 def test_a_chain_that_costs_too_much_is_left_out_and_every_place_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = "é = layer" + ".cpu()" * 200 + " + (\n" + " + ".join(["b"] * 300) + "\n)\n"
     text = MODEL + chain + MODEL
