@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
 from fastlstm import errors
 from fastlstm.engine.threads.control import MOST, WORDS
@@ -144,3 +145,10 @@ POOL = Pool()
 atexit.register(POOL.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.after_fork)
+    # Numba compiles under one lock. A child forked by another thread meanwhile would find it taken for ever, so a fork
+    # waits until the compiler is free.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )

@@ -84,6 +84,51 @@ def test_a_fork_while_another_thread_computes():
     """)
 
 
+def test_a_fork_while_another_thread_compiles():
+    """Numba's lock is free in the child, whose own first calls of another type compile or load."""
+    run("""
+        import numba
+        stop = threading.Event()
+        def compile():
+            while not stop.is_set():
+                numba.njit(lambda x: x + 1)(1)
+        thread = threading.Thread(target=compile)
+        thread.start()
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                assert numba.njit(lambda x: x * 3)(2) == 6
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        thread.join()
+        check(ask(lstm, x))
+    """)
+
+
+def test_a_fork_while_another_thread_packs_weights():
+    """The lock of packing and the plans are free in the child; what was half packed is packed again."""
+    run("""
+        stop = threading.Event()
+        mine = layer()
+        def pack():
+            while not stop.is_set():
+                mine.load_state_dict(mine.state_dict())
+                ask(mine, x)
+        thread = threading.Thread(target=pack)
+        thread.start()
+        for _ in range(30):
+            child = os.fork()
+            if child == 0:
+                mine.load_state_dict(lstm.state_dict())
+                check(ask(mine, x))
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        thread.join()
+    """)
+
+
 def test_eight_python_threads_at_once_on_one_layer():
     run("""
         wrong = []
@@ -241,6 +286,92 @@ def test_an_interrupt_gets_through():
         except KeyboardInterrupt:
             pass
         check(ask(lstm, x))
+    """)
+
+
+def test_an_exception_of_a_handler_in_the_middle_of_giving_a_plan_back():
+    """A dropped training call brings its plan back with no code of Python's, where a signal could be lost."""
+    run("""
+        train = fastlstm.LSTM(32, 128, seed=1)
+        def strike(number, frame):
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, strike)
+        for number in range(200):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.001 + number * 1e-5)  # once
+                while True:
+                    train(x)
+            except KeyboardInterrupt:
+                pass
+        check(ask(lstm, x))
+    """)
+
+
+def test_where_no_thread_can_be_made_the_caller_does_it_all():
+    run("""
+        import resource
+        limit = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.getpagesize(), limit[1]))
+        assert POOL.crew(8).workers < 7
+        resource.setrlimit(resource.RLIMIT_AS, limit)
+        fastlstm.set_num_threads(8)
+        assert np.allclose(ask(lstm, x), truth, atol=1e-6)
+        assert POOL.crew(8).workers == len(workers()) == 7, "the next call asks again"
+    """)
+
+
+def test_the_same_bits_whoever_is_awake():
+    """A worker held back on purpose: portions all by the caller, some by each, and the pool taken by another caller."""
+    run("""
+        train = fastlstm.LSTM(32, 100, seed=1)
+        def learn():
+            output, _ = train(x)
+            grad_x, _ = train.backward(output)
+            grads = [output, grad_x, *[train.grad[name].copy() for name in sorted(train.grad)]]
+            train.zero_grad()
+            return grads
+        first = learn()
+        control = POOL.crew(2).control
+        def same():
+            return all(np.array_equal(a, b) for a, b in zip(first, learn()))
+        worker, = workers()
+        here = min(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {here})
+        os.sched_setaffinity(worker, {here})  # it runs only where the caller waits
+        assert all(same() for _ in range(20))
+        from fastlstm.engine.threads.control import BUSY
+        control[BUSY] = 1  # as another caller does
+        assert all(same() for _ in range(5))
+        control[BUSY] = 0
+        hogs = [os.fork() for _ in range(3)]
+        if 0 in hogs:
+            while True:
+                pass
+        try:
+            assert all(same() for _ in range(30))
+        finally:
+            for hog in hogs:
+                os.kill(hog, signal.SIGKILL)
+    """)
+
+
+def test_a_thousand_layers_leave_nothing():
+    """Made, used with a backward, and dropped: what is kept does not grow with them."""
+    run("""
+        import gc
+        small = np.zeros((2, 1, 3), np.float32)
+        def use(count):
+            for _ in range(count):
+                one = fastlstm.GRU(3, 5)
+                output, _ = one(small)
+                one.backward(output)
+        def resident():
+            gc.collect()
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        use(100)
+        before = resident()
+        use(1000)
+        assert resident() - before < 2_000_000  # 90 KB each, it was 90 MB
     """)
 
 
