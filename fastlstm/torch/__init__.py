@@ -5,11 +5,25 @@ they are the faster.
 """
 
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
+from fastlstm.torch.comparing import Comparison, compare
 from fastlstm.torch.compiling import teach_dynamo
 from fastlstm.torch.layers import GRU, LSTM, RNN
 from fastlstm.torch.recurrent import Recurrent
 from fastlstm.torch.swap import Report, accelerate, restore
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "Recurrent", "Report", "accelerate", "restore"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Comparison",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
+    "Recurrent",
+    "Report",
+    "accelerate",
+    "compare",
+    "restore",
+]
 
 teach_dynamo()

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import _profiler_enabled
+from torch.autograd.profiler import record_function
 
 from fastlstm.contract import Layer
 from fastlstm.torch import quick
@@ -19,6 +21,12 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The states after one step. input: (B, I) or (I,). hx: (B, H), an LSTMCell's a pair of them."""
         tracing = torch.compiler.is_compiling()
+        if not tracing and _profiler_enabled():
+            with record_function(f"fastlstm::{self.original.__name__}"):
+                return self._computed(input, hx, False)
+        return self._computed(input, hx, tracing)
+
+    def _computed(self, input: Tensor, hx: Any, tracing: bool) -> Any:
         if not tracing and (after := quick.cell(self, input, hx)) is not None:
             return after
         config = self._config()
@@ -35,6 +43,8 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
             served = reason is None
         if not served or not self._fits(config, input, states, weights, hx is not None):
             result = super().forward(input, hx)
+            if not tracing:
+                self._decline(reason)
             if reason is not None and not input.is_cuda:  # an error of torch's comes without it
                 warn_once(reason)
             return result

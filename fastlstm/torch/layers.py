@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import _profiler_enabled
+from torch.autograd.profiler import record_function
 from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
@@ -31,6 +33,12 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         step and no gradient passes.
         """
         tracing = torch.compiler.is_compiling()
+        if not tracing and _profiler_enabled():
+            with record_function(f"fastlstm::{self.original.__name__}"):
+                return self._computed(input, hx, reset, False)
+        return self._computed(input, hx, reset, tracing)
+
+    def _computed(self, input: Any, hx: Any, reset: Tensor | None, tracing: bool) -> Any:
         if not tracing and reset is None and (usual := quick.layer(self, input, hx)) is not None:
             return usual
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
@@ -83,6 +91,7 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         else:
             output, final = composed(config, x, states, weights, batch_sizes, reset, masks)
             if reason is not None:
+                self._decline(reason)
                 warn_once(reason)
         result: Any = output
         if unbatched:
@@ -99,6 +108,8 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             return leaf(self, input, hx=hx, reset=reset)
         if reset is None:
             result = super().forward(input, hx)
+            if not torch.compiler.is_compiling():
+                self._decline(reason)
             if reason is not None:  # an error of torch's comes without it
                 warn_once(reason)
             return result

@@ -20,6 +20,7 @@ RUNNER, DEVICE_RUNNER = "_fastlstm_runner", "_fastlstm_device_runner"
 """The engines of a module in its `__dict__`: on the CPU, and on a GPU."""
 
 _CUDA_KERNELS = "_fastlstm_cuda_kernels"
+_DECLINED = "_fastlstm_declined"
 CUDA_KERNELS = ("never", "measure", "always")
 """The first is the default, for as long as the kernels have not passed `make test-gpu` on a GPU."""
 
@@ -50,9 +51,25 @@ class Accelerated(torch.nn.Module):
 
     def __getstate__(self) -> Any:
         state = dict(super().__getstate__())
-        for name in (RUNNER, DEVICE_RUNNER):
+        for name in (RUNNER, DEVICE_RUNNER, _DECLINED):
             state.pop(name, None)
         return state
+
+    @property
+    def was_called(self) -> bool:
+        """Whether it has computed anything as one of ours, or torch's own operators in its place."""
+        return not self.__dict__.keys().isdisjoint((RUNNER, DEVICE_RUNNER, _DECLINED))
+
+    @property
+    def declined(self) -> dict[str, int]:
+        """How many calls torch's own operators computed, by the reason why."""
+        return dict(self.__dict__.get(_DECLINED, {}))
+
+    def _decline(self, reason: str | None) -> None:
+        """Count a call that torch's own operators computed."""
+        counts = self.__dict__.setdefault(_DECLINED, {})
+        word = reason or "there was nothing to compute"
+        counts[word] = counts.get(word, 0) + 1
 
     def __copy__(self) -> Any:
         return self._made_with(Accelerated.__getstate__(self))
@@ -115,7 +132,7 @@ def checked(way: str) -> str:
 
 def forget(module: torch.nn.Module) -> None:
     """Take from a module what torch's own classes do not have."""
-    for name in (RUNNER, DEVICE_RUNNER, _CUDA_KERNELS):
+    for name in (RUNNER, DEVICE_RUNNER, _CUDA_KERNELS, _DECLINED):
         module.__dict__.pop(name, None)
 
 

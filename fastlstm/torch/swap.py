@@ -14,9 +14,13 @@ from fastlstm.torch import gpu
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
 from fastlstm.torch.module import CUDA_KERNELS, Accelerated, checked, forget
+from fastlstm.torch.runner import DTYPES
 
 OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
+
+
+ALREADY = "accelerated already"
 
 
 class Entry(NamedTuple):
@@ -30,9 +34,12 @@ class Entry(NamedTuple):
     """Why it was left alone."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
-    """What was replaced, what was not and why. Prints as a table; a context manager that undoes itself at its end."""
+    """What was replaced, what was not and why, and which calls torch's own operators computed since.
+
+    Prints as a table; a context manager that undoes itself at its end.
+    """
 
     replaced: list[Entry] = field(default_factory=list)
     kept: list[Entry] = field(default_factory=list)
@@ -48,6 +55,34 @@ class Report:
 
     def __exit__(self, *_: object) -> None:
         self.undo()
+
+    def inactive(self, model: torch.nn.Module | None = None) -> list[Entry]:
+        """The recurrent modules that do not compute with these kernels, with the reason.
+
+        Of `model` as it is now, for programs that build theirs anew (a `load` or `fit` of a library on top of torch);
+        otherwise those that were replaced, and have not been called since or are torch's own again.
+        """
+        if model is not None:
+            if not isinstance(model, torch.nn.Module):
+                refuse_type("model", model, "torch.nn.Module")
+            found = []
+            for name, module in model.named_modules():
+                reason = _why_kept(module)
+                if _written(module) in OURS and "forward" not in vars(module):
+                    reason = "built anew: call accelerate again"
+                if reason is not None and reason != ALREADY:
+                    found.append(Entry(name, type(module).__name__, module, reason))
+            return found
+        found = []
+        for entry in self.replaced:
+            if not isinstance(entry.module, Accelerated):
+                found.append(entry._replace(reason="torch's own class again"))
+            elif not entry.module.was_called:
+                found.append(entry._replace(reason="not called since: was the model built anew?"))
+        return found
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         rows = [(entry.name or "(the model)", entry.kind, _replaced(entry.module)) for entry in self.replaced]
@@ -72,8 +107,12 @@ def _is_on_gpu(module: torch.nn.Module) -> bool:
 
 def _replaced(module: torch.nn.Module) -> list[str]:
     """The last column: one line, and one for each kind of call that was measured on a GPU."""
-    if not _is_on_gpu(module):
+    if not isinstance(module, Accelerated):
         return ["replaced"]
+    if not _is_on_gpu(module):
+        other = {parameter.dtype for parameter in module.parameters(recurse=False)}.difference(DTYPES)
+        state = f"replaced; torch's own compute {', '.join(sorted(map(str, other)))}" if other else "replaced"
+        return [state, *[f"{count} calls by torch's own: {reason}" for reason, count in module.declined.items()]]
     state, measured = gpu.told(module)
     return [f"replaced; on the GPU {state}", *measured]
 
@@ -88,6 +127,7 @@ def accelerate(model: torch.nn.Module, *, cuda_kernels: str = CUDA_KERNELS[0]) -
     """
     checked(cuda_kernels)
     report = _swap(model, OURS, _why_kept)
+    report.kept += _unseen(model)
     for entry in report.replaced:
         assert isinstance(entry.module, Accelerated)
         if entry.module.cuda_kernels != cuda_kernels:
@@ -114,6 +154,24 @@ def _swap(
         elif (reason := why_kept(module)) is not None:
             report.kept.append(Entry(name, type(module).__name__, module, reason))
     return report
+
+
+def _unseen(model: torch.nn.Module) -> list[Entry]:
+    """Recurrent modules in plain lists, tuples and dictionaries: no part of the model for torch either."""
+    known = set(map(id, model.modules()))
+    found = []
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or not isinstance(value, list | tuple | dict):
+                continue
+            for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(part, tuple(OURS)) and id(part) not in known:
+                    place = f"{name}.{attribute}[{key!r}]".removeprefix(".")
+                    reason = (
+                        f"in a plain {type(value).__name__}, so it is no part of the model: take torch.nn.ModuleList"
+                    )
+                    found.append(Entry(place, type(part).__name__, part, reason))
+    return found
 
 
 def _written(module: torch.nn.Module) -> type:
@@ -149,7 +207,7 @@ def _why_kept(module: torch.nn.Module) -> str | None:
     if "forward" in vars(module):
         return "its forward was replaced in the instance"
     if issubclass(cls, Accelerated):
-        return "accelerated already"
+        return ALREADY
     if cls.forward is not theirs.forward:  # type: ignore[attr-defined]
         return f"{cls.__qualname__} has a forward of its own"
     return f"{cls.__qualname__} is a subclass: derive it from fastlstm.torch.{theirs.__name__}"
