@@ -46,7 +46,7 @@ def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
 
 
 def _one_step(layer: Any) -> None:
-    """The step of fastlstm.torch without a backward, of one sample and of many."""
+    """The step of fastlstm.torch, of one sample and of many, and its backward."""
     import numpy as np
 
     from fastlstm.engine.pool import POOL
@@ -58,3 +58,6 @@ def _one_step(layer: Any) -> None:
         # x, h0, c0, out, hn, cn: all are (B, 4)
         given = [np.zeros((B, 4), layer.dtype) for _ in range(6)]
         step.step([value.ctypes.data for value in weights], B, 1, True, *[array.ctypes.data for array in given])
+        # kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0: none is wider than two sets of gates
+        arrays = [np.zeros((B, 2 * step.gate_rows), layer.dtype) for _ in range(9)]
+        step.back(B, 1, *[array.ctypes.data for array in arrays])
