@@ -163,9 +163,9 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
             plain = layer.arguments.keys().isdisjoint({"converted", "dtype"}) and not site.vm.in_model()
             states.check(layer, value, state, batch, time, plain)
         except Refusal as refusal:
-            return tell(
-                site.vm, site.node, refusal, [("input", input_node, value), ("hx", state_node, state or Opaque("?"))]
-            )
+            parts = [(name, None, each) for name, each in given_states(layer, state)]
+            asked = [("input", input_node, value), ("hx", state_node, state or Opaque("?")), *parts]
+            return tell(site.vm, site.node, refusal, asked)
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
