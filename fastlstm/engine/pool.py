@@ -12,7 +12,7 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastlstm import errors
-from fastlstm.engine.threads.control import MOST, WORDS
+from fastlstm.engine.threads.control import FORK, MOST, OMP_NUMBER, REGION, WORDS
 from fastlstm.engine.threads.crew import ENTRY
 
 
@@ -43,6 +43,7 @@ class Pool:
     """
 
     def __init__(self) -> None:
+        self._team: dict[int, int] = {}
         self._forget()
         self._ended = False
 
@@ -50,6 +51,13 @@ class Pool:
         self._lock = threading.Lock()
         self._crew = Crew()
         self._old: list[Crew] = []
+
+    def use_team(self, addresses: dict[int, int]) -> None:
+        """Let an OpenMP library's threads do the work while they are punctual.
+
+        addresses: of its functions, by the control block's words FORK and OMP_NUMBER.
+        """
+        self._team = addresses
 
     def crew(self, threads: int) -> Crew:
         """A crew of which `threads` threads, the caller's included, can take part where the system has so many.
@@ -63,6 +71,10 @@ class Pool:
         with self._lock:
             crew = self._crew
             if not self._ended:
+                if self._team and not crew.control[FORK]:
+                    crew.control[REGION] = ENTRY.region
+                    for word in (OMP_NUMBER, FORK):  # the one that is looked at last
+                        crew.control[word] = self._team[word]
                 crew.workers = ENTRY.hire(crew.address, threads - 1)
             return crew
 
@@ -84,7 +96,12 @@ class Pool:
             self.stop()
 
     def after_fork(self) -> None:
-        """In the child: the workers are gone, and so may be the thread that held the lock."""
+        """In the child: the workers are gone, and so may be the thread that held the lock.
+
+        GNU's OpenMP would wait there for the parent's threads, for ever: no team, also for a call that holds the crew.
+        """
+        self._team = {}
+        self._crew.control[FORK] = 0
         self._forget()
 
 

@@ -16,6 +16,9 @@ from fastlstm.engine import Engine
 from fastlstm.engine.pool import POOL, get_num_threads
 from fastlstm.engine.unpacked import Unpacked
 from fastlstm.torch.memory import Snapshot
+from fastlstm.torch.team import join_pool
+
+join_pool()
 
 DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 

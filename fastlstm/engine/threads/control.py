@@ -34,4 +34,10 @@ CPU_SET_BYTES = 128  # 1024 CPUs
 MAILBOX = CPU_SET + CPU_SET_BYTES // 8
 
 SIGNALS = MAIL + (MOST - 1) * MAILBOX  # two sigset_t of 128 bytes, while workers are started
-WORDS = SIGNALS + 2 * 16
+
+# another library's OpenMP team, where there is one: addresses of GOMP_parallel (0 without a team), of what tells a
+# thread's number, and of what its threads run; when it was last used and when the caller left its work, in ns; calls
+# left until it is asked again, and how many these were; a timespec
+TEAM = SIGNALS + 2 * 16
+FORK, OMP_NUMBER, REGION, USED, LEFT, AVOIDED, AVOID, CLOCK = range(TEAM, TEAM + 8)
+WORDS = TEAM + 2 * LINE

@@ -42,6 +42,7 @@ from fastlstm.engine.threads.control import (
     WORKERS,
 )
 from fastlstm.engine.threads.park import current_cpu, join, name, prepare, sleep, start, step_aside, wake
+from fastlstm.engine.threads.team import is_punctual, leave, member_number, run_in_team
 from fastlstm.kernels.jit import OPTIONS, at, digest, inner
 from fastlstm.kernels.sync import (
     NAP,
@@ -80,8 +81,11 @@ def perform(control, kernel, block, phases, portions, threads, brief):
     for portion in range(portions):
         words[CLAIMS + portion * LINE] = base
     _publish(words, kernel, block, base, phases, portions, threads)
-    _wake_sleepers(words, control, threads - 1, brief)
-    take_part(words, types.int64(0), kernel, block, base, phases, portions, threads)
+    if is_punctual(control, brief):
+        run_in_team(control, threads)
+    else:
+        _wake_sleepers(words, control, threads - 1, brief)
+        take_part(words, types.int64(0), kernel, block, base, phases, portions, threads)
     atomic_store(words, BUSY, 0)
 
 
@@ -213,6 +217,29 @@ class EntryPoints:
                     take_part(words, member, kernel, block, base, phases, portions, threads)
 
         return work
+
+    @cached_property
+    def region(self) -> int:
+        """Address of what each thread of an OpenMP team runs for a job that has been published: void f(void *control).
+
+        Its threads and a crew's own workers may be at the same job: a portion is whose claim succeeds.
+        """
+        key = digest()
+
+        @cfunc(types.void(types.int64), cache=True, _nrt=False, **OPTIONS)
+        def region(control):
+            _ = key
+            words = words_at(control)
+            slot = JOBS + (words[EPOCH] & 1) * LINE  # the caller is in here too: no other job can come
+            member = member_number(control)
+            take_part(
+                words, member, words[slot + KERNEL], words[slot + BLOCK], words[slot + BASE], words[slot + PHASES],
+                words[slot + PORTIONS], words[slot + THREADS],
+            )  # fmt: skip
+            leave(control, member)
+
+        self._region = region  # its code lives as long
+        return region.address
 
     @cached_property
     def hire(self) -> Any:
