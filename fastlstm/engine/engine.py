@@ -133,7 +133,7 @@ class Engine:
             self._pack("pack", parameters, version, threads)
         try:
             idle = self._idle[key].pop()
-            plan = idle.plan if type(idle) is _Lent else idle
+            plan = idle.plan if isinstance(idle, _Lent) else idle
         except (KeyError, IndexError):
             plan = self._plan(key, first, second, train, threads, batch_sizes, split)
 

@@ -15,6 +15,7 @@ from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
 from fastlstm.torch.module import CUDA_KERNELS, Accelerated, checked, forget
 from fastlstm.torch.runner import DTYPES
+from fastlstm.torch.wrapped import WRITTEN, objection, on_top
 
 OURS: dict[type, type] = {cls.original: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
@@ -117,16 +118,22 @@ def _replaced(module: torch.nn.Module) -> list[str]:
     return [f"replaced; on the GPU {state}", *measured]
 
 
-def accelerate(model: torch.nn.Module, *, cuda_kernels: str = CUDA_KERNELS[0]) -> Report:
+def accelerate(model: torch.nn.Module, subclasses: bool = False, *, cuda_kernels: str = CUDA_KERNELS[0]) -> Report:
     """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
 
-    Parameters, buffers, hooks, ties and the training flag stay the same objects. Subclasses are kept and reported.
+    Parameters, buffers, hooks, ties and the training flag stay the same objects.
+
+    subclasses: also users' subclasses, whose own `forward` calls torch's by `super().forward`. Each is first tried on
+    copies of the module: two short calls in eval mode, whose values must agree. Otherwise, and without `subclasses`,
+    they are kept and reported with the reason. A subclass pickles as itself, so workers of a spawned process have it
+    as it was.
+
     cuda_kernels: whether they also compute the layers' calls with CUDA tensors: "never", "always" or "measure" (at the
     first call of each shape, then the faster); a module's attribute of this name can be set later. TypeError where
     `model` is not a torch.nn.Module, ValueError for another word.
     """
     checked(cuda_kernels)
-    report = _swap(model, OURS, _why_kept)
+    report = _swap(model, OURS, _why_kept, subclasses)
     report.kept += _unseen(model)
     for entry in report.replaced:
         assert isinstance(entry.module, Accelerated)
@@ -141,19 +148,40 @@ def restore(model: torch.nn.Module) -> Report:
 
 
 def _swap(
-    model: torch.nn.Module, classes: dict[type, type], why_kept: Callable[[torch.nn.Module], str | None]
+    model: torch.nn.Module,
+    classes: dict[type, type],
+    why_kept: Callable[[torch.nn.Module], str | None],
+    subclasses: bool = False,
 ) -> Report:
     if not isinstance(model, torch.nn.Module):
         refuse_type("model", model, "torch.nn.Module")
     report = Report()
     for name, module in model.named_modules():
-        target = classes.get(_written(module))
-        if target is not None and "forward" not in vars(module):
+        written = _written(module)
+        target = classes.get(written)
+        if classes is THEIRS and target is None:
+            target = vars(written).get(WRITTEN)
+        reason = None if target is not None and "forward" not in vars(module) else why_kept(module)
+        if subclasses and reason is not None and "forward" not in vars(module) and reason != ALREADY:
+            target, reason = _on_top(module, written)
+        if target is not None and reason is None:
             report.replaced.append(Entry(name, target.__name__, module))
             report._undo.append(_become(module, target))
-        elif (reason := why_kept(module)) is not None:
+        elif reason is not None:
             report.kept.append(Entry(name, type(module).__name__, module, reason))
     return report
+
+
+def _on_top(module: torch.nn.Module, written: type) -> tuple[type | None, str | None]:
+    """The class for a module of a user's subclass, or why there is none."""
+    ours = next((ours for theirs, ours in OURS.items() if issubclass(written, theirs)), None)
+    if ours is None:
+        return None, _why_kept(module)
+    try:
+        target = on_top(written, ours)
+    except TypeError as error:
+        return None, f"no class on top of {written.__qualname__}: {error}"
+    return target, objection(module, target)
 
 
 def _unseen(model: torch.nn.Module) -> list[Entry]:
@@ -209,8 +237,8 @@ def _why_kept(module: torch.nn.Module) -> str | None:
     if issubclass(cls, Accelerated):
         return ALREADY
     if cls.forward is not theirs.forward:  # type: ignore[attr-defined]
-        return f"{cls.__qualname__} has a forward of its own"
-    return f"{cls.__qualname__} is a subclass: derive it from fastlstm.torch.{theirs.__name__}"
+        return f"{cls.__qualname__} has a forward of its own: try subclasses=True"
+    return f"{cls.__qualname__} is a subclass: try subclasses=True, or derive it from fastlstm.torch.{theirs.__name__}"
 
 
 def _why_not_restored(module: torch.nn.Module) -> str | None:

@@ -146,8 +146,11 @@ def test_what_is_kept_is_reported_with_its_reason() -> None:
     report = accelerate(model)
     assert [entry.name for entry in report.replaced] == ["layer"]
     assert {entry.name: (entry.kind, entry.reason) for entry in report.kept} == {
-        "own forward": ("OwnForward", "OwnForward has a forward of its own"),
-        "own init": ("OwnInit", "OwnInit is a subclass: derive it from fastlstm.torch.GRU"),
+        "own forward": ("OwnForward", "OwnForward has a forward of its own: try subclasses=True"),
+        "own init": (
+            "OwnInit",
+            "OwnInit is a subclass: try subclasses=True, or derive it from fastlstm.torch.GRU",
+        ),
         "already": ("RNN", "accelerated already"),
         "derived": ("Derived", "accelerated already"),
         "instance": ("LSTM", "its forward was replaced in the instance"),

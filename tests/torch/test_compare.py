@@ -62,7 +62,7 @@ def test_a_call_is_compared(kernel_calls: list[Any]) -> None:
     assert lines[4:] == [
         "encoder  LSTM  ours in 8 of 8 calls",
         "cell  GRUCell  ours in 40 of 40 calls",
-        "own  Own  torch's own: Own has a forward of its own",
+        "own  Own  torch's own: Own has a forward of its own: try subclasses=True",
         "unused  RNN  not called",
     ]
 
@@ -135,7 +135,7 @@ def test_a_model_that_was_built_anew_is_noticed() -> None:
     report = fastlstm.torch.accelerate(torch.nn.Sequential(torch.nn.LSTM(3, 4)))
     model = torch.nn.Sequential(torch.nn.LSTM(3, 4), fastlstm.torch.GRU(3, 4), Own(3, 4), torch.nn.Linear(1, 1))
     assert [(entry.name, entry.reason) for entry in report.inactive(model)] == [
-        ("0", "built anew: call accelerate again"), ("2", "Own has a forward of its own"),
+        ("0", "built anew: call accelerate again"), ("2", "Own has a forward of its own: try subclasses=True"),
     ]  # fmt: skip
 
 
