@@ -54,7 +54,7 @@ class Weights(torch.autograd.Function):
         wanted: tuple[bool, ...] = ctx.needs_input_grad
         notes = ctx.notes.pop(_this_pass(), [])
         factors = [note for note in notes if note.z is not None]
-        total = _products(factors, ctx.shapes, wanted) if factors else [None] * len(wanted)
+        total: list[Any] = _products(factors, ctx.shapes, wanted) if factors else [None] * len(wanted)
         for note in notes:
             for number, grad in enumerate(note.made):
                 before = total[number]
@@ -88,7 +88,7 @@ def _products(notes: Sequence[Note], shapes: Sequence[Any], wanted: Sequence[boo
 
 
 def _joined(parts: Sequence[Any]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 class Shared(NamedTuple):
@@ -193,6 +193,7 @@ def advance(
     """
     if torch.is_grad_enabled():
         wanted = [weight.requires_grad for weight in weights]
+        token: Any
         if True in wanted:
             _, _, token, node = _shared(runner, weights, wanted, lasting)
         elif x.requires_grad or any(state.requires_grad for state in states):

@@ -198,7 +198,7 @@ def _unseen(model: torch.nn.Module) -> list[Entry]:
                     reason = (
                         f"in a plain {type(value).__name__}, so it is no part of the model: take torch.nn.ModuleList"
                     )
-                    found.append(Entry(place, type(part).__name__, part, reason))
+                    found.append(Entry(place, type(part).__name__, part, reason))  # type: ignore[arg-type]
     return found
 
 

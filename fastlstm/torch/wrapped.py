@@ -51,7 +51,7 @@ def objection(module: torch.nn.Module, target: type) -> str | None:
             due, found = theirs.forward(x), ours.forward(x)
         except Exception as error:
             return f"its forward could not be tried: {type(error).__name__}: {error}".split("\n")[0]
-    if not ours.was_called or ours.declined:  # type: ignore[operator]
+    if not ours.was_called or ours.declined:
         return "its forward does not come to torch's"
     return None if _same(due, found) else "its forward gives other values with our kernels"
 
