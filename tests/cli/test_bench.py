@@ -105,7 +105,7 @@ def test_comparison_with_a_faster_past_fails(stored: Path, tmp_path: Path) -> No
 def test_the_list() -> None:
     shown = run("--list")
     assert shown.exit_code == 0
-    assert len(shown.stdout.splitlines()) == 24
+    assert len(shown.stdout.splitlines()) == 26
     [line] = [line for line in shown.stdout.splitlines() if line.startswith("tagger")]
     assert line.split()[:3] == ["tagger", "packed", "LSTM"]
     assert "stanza part-of-speech tagger (assumed: T, B" in line
