@@ -24,6 +24,7 @@ from fastlstm.torch.module import Accelerated
 
 _DYNAMO = "torch._dynamo"
 _OPAQUE = (
+    "fastlstm.torch.recurrent",
     "fastlstm.torch.runner",
     "fastlstm.torch.device",
     "fastlstm.torch.memory",

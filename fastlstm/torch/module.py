@@ -21,6 +21,7 @@ RUNNER, DEVICE_RUNNER = "_fastlstm_runner", "_fastlstm_device_runner"
 
 _CUDA_KERNELS = "_fastlstm_cuda_kernels"
 _DECLINED = "_fastlstm_declined"
+_NOT_COPIED = (RUNNER, DEVICE_RUNNER, _DECLINED)
 CUDA_KERNELS = ("never", "measure", "always")
 """The first is the default, for as long as the kernels have not passed `make test-gpu` on a GPU."""
 
@@ -51,7 +52,7 @@ class Accelerated(torch.nn.Module):
 
     def __getstate__(self) -> Any:
         state = dict(super().__getstate__())
-        for name in (RUNNER, DEVICE_RUNNER, _DECLINED):
+        for name in _NOT_COPIED:
             state.pop(name, None)
         return state
 
@@ -75,8 +76,12 @@ class Accelerated(torch.nn.Module):
         return self._made_with(Accelerated.__getstate__(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # Not `self.__getstate__()`: that of a parametrized module refuses to be pickled.
-        return self._made_with(copy.deepcopy(Accelerated.__getstate__(self), memo))
+        if "parametrizations" not in self._modules:
+            return self._made_with(copy.deepcopy(self.__getstate__(), memo))
+        # As torch copies such a module: its `__getstate__` refuses, and a layer's computes weights, which no copy is of.
+        memo[id(self)] = made = self.__class__.__new__(self.__class__)
+        made.__dict__ = copy.deepcopy({k: v for k, v in self.__dict__.items() if k not in _NOT_COPIED}, memo)
+        return made
 
     def _made_with(self, state: Any) -> Any:
         """Another instance of the same class."""

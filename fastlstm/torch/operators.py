@@ -127,6 +127,8 @@ def by_torch(given: Sequence[Tensor | None]) -> bool:
     """
     if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
         return True
+    if torch.compiler.is_compiling():  # compiled autograd, which cannot trace the question and batches nothing
+        return False
     return any(grad is not None and is_legacy_batchedtensor(grad) for grad in given)
 
 

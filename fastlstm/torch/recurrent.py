@@ -80,7 +80,6 @@ class Recurrent(nn.Module):
                 for suffix in self.config.suffixes():
                     self.get_parameter(f"{name}_{suffix}").copy_(torch.as_tensor(value))
 
-    @torch.compiler.disable
     def forward(
         self,
         input: Tensor | PackedSequence,

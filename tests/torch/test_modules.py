@@ -131,7 +131,8 @@ COPIES = {
 def test_copies(way: Any, any_kind: str) -> None:
     ours = used(any_kind)
     other = way(ours)
-    assert type(other) is type(ours)
+    # What is pickled is of torch's class, to be loaded where this library is not.
+    assert type(other) is (type(ours) if way is copy.deepcopy else type(ours).original)
     assert "_fastlstm_runner" not in vars(other)
     assert same(ours, other, any_kind)
     with torch.no_grad():  # a copy stands alone
