@@ -78,7 +78,7 @@ class Accelerated(torch.nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if "parametrizations" not in self._modules:
             return self._made_with(copy.deepcopy(self.__getstate__(), memo))
-        # As torch copies such a module: its `__getstate__` refuses, and a layer's computes weights, which no copy is of.
+        # As torch copies such a module: its `__getstate__` refuses, and a layer's would compute the weights.
         memo[id(self)] = made = self.__class__.__new__(self.__class__)
         made.__dict__ = copy.deepcopy({k: v for k, v in self.__dict__.items() if k not in _NOT_COPIED}, memo)
         return made
