@@ -343,10 +343,13 @@ def test_the_same_bits_whoever_is_awake():
         control[BUSY] = 1  # as another caller does
         assert all(same() for _ in range(5))
         control[BUSY] = 0
-        hogs = [os.fork() for _ in range(3)]
-        if 0 in hogs:
-            while True:
+        here, hogs = os.getpid(), []
+        for _ in range(3):
+            hogs.append(os.fork())
+            while hogs[-1] == 0 and os.getppid() == here:
                 pass
+            if hogs[-1] == 0:
+                os._exit(0)
         try:
             assert all(same() for _ in range(30))
         finally:

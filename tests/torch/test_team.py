@@ -57,12 +57,13 @@ ours = {int(name) for name in os.listdir("/proc/self/task")}
 here = min(os.sched_getaffinity(0))
 for thread in ours:
     os.sched_setaffinity(thread, {here})
-hogs = []
+parent, hogs = os.getpid(), []
 for _ in range(3):
     hogs.append(os.fork())
-    if not hogs[-1]:
-        while True:
-            pass
+    while hogs[-1] == 0 and os.getppid() == parent:
+        pass
+    if hogs[-1] == 0:
+        os._exit(0)
 try:
     for _ in range(2000):
         assert torch.equal(ask(), truth)
