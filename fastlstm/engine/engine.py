@@ -186,7 +186,7 @@ class Engine:
         has_state = any(state is not None for state in grad_states)
         given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
         if has_state:
-            zeros = [given[0], *np.split(given[1], max(others, 1))]
+            zeros = given if others < 2 else [given[0], *np.split(given[1], others)]  # a split takes some us
             given = [
                 zero if state is None else np.require(state, self.dtype, ["C", "W"])
                 for state, zero in zip(grad_states, zeros, strict=False)
@@ -210,7 +210,7 @@ class Engine:
         packed = plan.sizes.batch_sizes is not None
         saved.lent = None
         self._returned(plan.key).append(plan)
-        states = (grad_h0, *np.split(grad_c0, others)) if others else (grad_h0,)
+        states = (grad_h0, grad_c0) if others == 1 else (grad_h0, *np.split(grad_c0, others)) if others else (grad_h0,)
         return grad_x[0] if packed else grad_x, states, gradients
 
     def _address(self, kernel: str) -> int:

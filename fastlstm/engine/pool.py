@@ -57,7 +57,9 @@ class Pool:
 
         addresses: of its functions, by the control block's words FORK and OMP_NUMBER.
         """
-        self._team = addresses
+        with self._lock:
+            self._team = addresses
+            self._crew.workers = 0  # the next call asks anew, and is told of the team and of those that there are
 
     def crew(self, threads: int) -> Crew:
         """A crew of which `threads` threads, the caller's included, can take part where the system has so many.

@@ -47,6 +47,26 @@ assert torch.equal(ask(), truth) and control[USED] > used
     )
 
 
+def test_a_pool_that_arrays_have_used_before_gets_the_team(python: Any) -> None:
+    code = """
+import numpy as np
+import fastlstm
+from fastlstm.engine.pool import POOL
+from fastlstm.engine.threads.control import FORK, USED
+fastlstm.set_num_threads(2)
+lstm, x = fastlstm.LSTM(32, 128).eval(), np.zeros((60, 16, 32), np.float32)
+lstm(x)
+control = POOL.crew(2).control
+assert not control[FORK]
+import fastlstm.torch
+lstm(x)
+assert POOL.crew(2).workers == 1
+assert control[FORK] and control[USED]
+"""
+    done = python("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_late_team_is_left_alone_for_twice_as_many_calls(python: Any) -> None:
     """Its threads all on one CPU, which others have: it comes to a region's end when it gets a turn."""
     run(
