@@ -12,6 +12,6 @@ Standard library only.
 
 from .cell import Cell, cell
 from .stack import Stack
-from .trace import CellError
+from .symbols import CellError
 
 __all__ = ["Cell", "CellError", "Stack", "cell"]

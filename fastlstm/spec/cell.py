@@ -11,7 +11,8 @@ from keyword import iskeyword
 from .derive import derive, lowered
 from .graph import ACROSS, Graph, Leaf, Node, live
 from .keep import choose, uniform_nodes
-from .trace import ASKED, CellError, Declaration, trace_step
+from .symbols import CellError
+from .trace import ASKED, Declaration, trace_step
 
 RECURRENT = ("dense", "heads", "diagonal", "none")
 INPUT = ("dense", "none")
