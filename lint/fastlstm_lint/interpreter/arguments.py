@@ -50,6 +50,13 @@ def read_arguments(vm: Walk, node: cst.Call) -> Arguments:
     return found
 
 
+def is_called_right(params: cst.Parameters, positional: int, keywords: dict[str, Value]) -> bool:
+    """Whether a call gives every parameter without a default: Python refuses another one before anything is run."""
+    ordered = [*params.posonly_params, *params.params][positional:]
+    asked = [param for param in (*ordered, *params.kwonly_params) if param.default is None]
+    return all(param.name.value in keywords for param in asked)
+
+
 def bind_parameters(
     vm: Walk,
     params: cst.Parameters,

@@ -21,7 +21,7 @@ from ..values import (
     Value,
     resolve,
 )
-from .arguments import Arguments, bind_parameters, read_arguments
+from .arguments import Arguments, bind_parameters, is_called_right, read_arguments
 from .assign import rebind
 from .attributes import attribute
 from .builtin import call_builtin
@@ -149,6 +149,8 @@ def call_function(
     given = [function.bound, *positional] if function.bound is not None else list(positional)
     scope = Scope(function.scope)
     frame = Frame(scope, function.name, instance or vm.frame.instance, node=function)
+    if complete and not entry and not is_called_right(node.params, len(given), keywords):
+        return Opaque("?")
     if isinstance(node, cst.Lambda):
         bind_parameters(vm, node.params, scope, given, keywords, function.scope, complete, entry)
         frame.loops = vm.frame.loops

@@ -26,7 +26,7 @@ from ..values import (
     resolve,
 )
 from .imports import dotted
-from .join import join
+from .join import join, join_all
 from .walk import Walk
 
 
@@ -67,14 +67,11 @@ def pick(base: Value, item: Value) -> Value:
     at = int_of(item)
     if isinstance(base, SizesOf):
         return Num(size := base.base.size(at), Axis.of(size)) if at is not None else Opaque("size")
+    if isinstance(item, Range):
+        return _stretch(base, item)
     sequence = base.items if isinstance(base, (Tup, Module)) else None
     if sequence is not None and at is not None and -len(sequence) <= at < len(sequence):
         return sequence[at]
-    if sequence is not None and isinstance(base, Tup) and isinstance(item, Range) and item.step is None:
-        start = 0 if item.start is None else int_of(item.start)
-        stop = len(sequence) if item.stop is None else int_of(item.stop)
-        if start is not None and stop is not None:
-            return Tup(sequence[start:stop], base.is_list)
     if sequence and at is None:
         first = sequence[0]
         for value in sequence[1:]:
@@ -85,6 +82,22 @@ def pick(base: Value, item: Value) -> Value:
     if isinstance(base, Opaque) and at is not None:
         return base.attribute(f"[{at}]")
     return Opaque("?")
+
+
+def _stretch(base: Value, item: Range) -> Value:
+    """`base[start:stop:step]`: a sequence of the same kind, of unknown length where a bound is not known."""
+    if isinstance(base, Many):
+        turned = item.start is None and item.stop is None and int_of(item.step) in (1, -1)
+        return Many(base.item, base.length if turned else None)
+    given = (item.start, item.stop, item.step)
+    bounds = [None if each is None else int_of(resolve(each)) for each in given]
+    exact = all(bound is not None or each is None for bound, each in zip(bounds, given, strict=True))
+    if not isinstance(base, (Tup, Module)) or bounds[2] == 0:
+        return Opaque("?")
+    if exact:
+        items = base.items[slice(*bounds)]
+        return Tup(items, base.is_list) if isinstance(base, Tup) else Module(base.kind, base.config, base.node, items)
+    return Many(join_all(base.items, "item")) if isinstance(base, Tup) and base.items else Opaque("?")
 
 
 def index_item(vm: Walk, item: cst.BaseSlice) -> Value:

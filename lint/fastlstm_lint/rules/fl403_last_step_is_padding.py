@@ -87,7 +87,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
     if at is None or len(items) <= at or int_of(items[at]) != -1:
         return
     sample = items[1 - at] if len(items) > 1 - at else None
-    if int_of(sample) is None:
+    if int_of(sample) is None and not _else_by_length(fact):
         yield Problem(
             fact.node,
             f"{code_of(fact.node)} is padding for every sequence but the longest: this is {source} after "
@@ -96,6 +96,33 @@ def check(fact: Indexed) -> Iterator[Problem]:
             _real_step(fact, items, at),
             "Take every sequence's own last step, by its length",
         )
+
+
+def _else_by_length(fact: Indexed) -> bool:
+    """Whether it stands in a branch whose other branch takes the steps by their length: here all are full."""
+    base = fact.node.value if isinstance(fact.node, cst.Subscript) else None
+    if fact.where.node is None or base is None:
+        return False
+    for each in walk(fact.where.node):
+        if isinstance(each, cst.If) and isinstance(each.orelse, cst.Else):
+            sides = (each.body, each.orelse.body)
+            here = [any(inner is fact.node for inner in walk(side)) for side in sides]
+            if any(here) and _by_length(sides[here.index(False)], code_of(base)):
+                return True
+    return False
+
+
+def _by_length(side: cst.CSTNode, padded: str) -> bool:
+    """Whether steps of a padded value are taken at places that are computed."""
+    for each in walk(side):
+        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value == "gather":
+            return code_of(each.func.value) == padded
+        if isinstance(each, cst.Subscript) and code_of(each.value) == padded:
+            items = [one.slice for one in each.slice]
+            return (
+                sum(isinstance(one, cst.Index) and not isinstance(one.value, cst.UnaryOperation) for one in items) > 1
+            )
+    return False
 
 
 def _real_step(fact: Indexed, items: tuple[Value, ...], time: int) -> tuple[tuple[cst.CSTNode, str], ...]:

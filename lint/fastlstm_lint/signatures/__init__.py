@@ -5,6 +5,7 @@ The interpreter asks here what a library call gives. What no file knows is unkno
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -80,7 +81,9 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
     if isinstance(base, Packed):
         if name in TENSOR_ONLY:
             vm.emit(Misused(node, vm.where(), base, f".{name}()"))
-        return base if name in CHAINED else None
+        if name in ("cpu", "cuda", "pin_memory"):
+            return base
+        return replace(base, dtype=same.TYPES.get(name)) if name in same.TYPES or name == "to" else None
     if isinstance(base, Tup) and base.kind == "layer" and name in TENSOR_ONLY:
         vm.emit(Misused(node, vm.where(), base, f".{name}()"))
     if isinstance(base, Tup) and name in METHODS and name not in OF_SEQUENCES:
