@@ -42,6 +42,11 @@ class Opaque(Value):
             self._number = Dim.of(Symbol(self.name, self.default))
         return self._number
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether the program reads it as a number: it has such a default, or is a size or an operand elsewhere."""
+        return self.default is not None or self._number is not None
+
     def be_number(self, dim: Dim) -> None:
         """Say what the value is if it is read as a size."""
         self._number = dim

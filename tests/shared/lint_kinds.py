@@ -107,3 +107,72 @@ kind(
             return value
     """,
 )
+
+kind(
+    "lists in a list, and a list that another function fills",
+    """
+    rnn = nn.LSTM(5, 6)
+
+    def episodes(count, collect):
+        seen = [[] for _ in range(count)]
+        for i in range(count):
+            seen[i].append(torch.zeros(1, 5))
+        found = []
+        collect(found)
+        return [torch.cat(each) for each in seen], torch.stack(found)
+    """,
+)
+
+kind(
+    "a shape of unknown length",
+    """
+    rnn = nn.LSTM(5, 6)
+
+    def folded(x, shape):
+        front = list(x.shape[:-2])
+        y = x.reshape(tuple([*front, 3, x.shape[-1]]))
+        z = x.view(shape)
+        return torch.cat([y[0], y[0]], dim=-2), z[0, 0], z.transpose(0, 1), torch.zeros(shape)[0, 0]
+    """,
+)
+
+kind(
+    "numpy's name for a new axis",
+    """
+    import numpy as np
+
+    rnn = nn.LSTM(5, 6)
+
+    def spread(x):
+        batch, time, features = x.shape
+        return x[:, :, :, np.newaxis], x[..., None, np.newaxis]
+    """,
+)
+
+kind(
+    "a number of axes that only one branch speaks of",
+    """
+    class Verifier(nn.Module):
+        def __init__(self, words, use_embedding):
+            super().__init__()
+            self.use_embedding = use_embedding
+            self.table = nn.Embedding(words, 5)
+            self.rnn = nn.GRU(5, 6, batch_first=True)
+
+        def forward(self, x):
+            if not self.use_embedding:
+                batch, steps, features = x.size()
+            else:
+                batch, steps = x.size()
+            if self.use_embedding:
+                x = self.table(x)
+            return self.rnn(x)[0]
+
+        def sure(self, x):
+            if x.dim() == 2:
+                batch, steps = x.shape
+                return x.permute(1, 0)
+            batch, steps, features = x.shape
+            return x.permute(1, 0)  # FL705
+    """,
+)

@@ -42,6 +42,8 @@ def rebind(vm: Walk, target: cst.BaseExpression, value: Value) -> None:
     """Let the expression that held a value hold what it was changed into."""
     if isinstance(target, (cst.Name, cst.Attribute)):
         bind(vm, target, value)
+    elif isinstance(target, cst.Subscript):
+        _store(vm, target, value)
 
 
 def delete(vm: Walk, target: cst.BaseExpression) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import libcst as cst
 
 from ..dims import Dim
+from ..tensors import GUESSED
 from ..values import NONE, Num, Opaque, Tensor, Value, dim_of
 from .join import join
-from .scope import Snapshot
+from .scope import Frame, Snapshot
 from .truth import by_flag, tested_for_none
 from .walk import Walk
 
@@ -25,6 +26,39 @@ def merge(vm: Walk, other: Snapshot, test: cst.BaseExpression | None = None, tes
     _merge_names(frame.scope.names, other.names, tested, name, filled is not None and filled[1])
     if frame.instance is not None and other.attributes is not None:
         _merge_names(frame.instance.attributes, other.attributes, tested, None, False)
+
+
+class Ranks:
+    """The unknowns at the head of a branch: what one path takes for the number of their axes, the other need not."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.open: list[Opaque] = []
+        held = frame.instance.attributes.values() if frame.instance is not None else ()
+        for value in (*frame.scope.names.values(), *held):
+            found: Value | None = value
+            while isinstance(found, Opaque) and found.settled is None:
+                self.open.append(found)
+                found = getattr(found, "base", None)
+        self.first: dict[Opaque, Tensor] = {}
+
+    def turn(self) -> None:
+        """The first path is done: the second one begins as it did."""
+        for unknown in self.open:
+            if unknown.settled is not None:
+                self.first[unknown] = unknown.settled
+                unknown.settled = None
+
+    def meet(self, first_goes_on: bool, second_goes_on: bool) -> None:
+        """Both are done: what only one of them has said is a guess, where the other one goes on as well."""
+        for unknown, found in self.first.items():
+            second = unknown.settled
+            if not first_goes_on:
+                continue
+            if second is None or not second_goes_on:
+                guess = second_goes_on and GUESSED not in found.traits
+                unknown.settled = found.replaced(found.axes, found.origin, found.traits | {GUESSED}) if guess else found
+            elif second.rank != found.rank:
+                unknown.settled = None
 
 
 def _merge_names(

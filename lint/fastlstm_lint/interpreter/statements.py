@@ -11,7 +11,7 @@ from ..facts import Discarded, Named, Unpacked
 from ..layers import Recurrent
 from ..values import NONE, Condition, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
 from .assign import assign, delete
-from .branches import merge
+from .branches import Ranks, merge
 from .definitions import define_class, define_function
 from .imports import import_from, import_plain
 from .lists import added
@@ -127,7 +127,7 @@ def _if(vm: Walk, statement: cst.If) -> None:
     if decided is False:
         _else(vm, statement.orelse)
         return
-    before = _snapshot(vm)
+    before, ranks = _snapshot(vm), Ranks(frame)
     large, small = frame.large, frame.small
     ones, ones_else = (test.ones, test.ones_else) if isinstance(test, Condition) else (frozenset(), frozenset())
     frame.large, frame.small = large | large_if_true(test), small | ones
@@ -135,10 +135,12 @@ def _if(vm: Walk, statement: cst.If) -> None:
     frame.large, frame.small = large, small
     taken = _snapshot(vm)
     frame.restore(before)
+    ranks.turn()
     frame.small = small | large_if_true(test) | ones_else
     _else(vm, statement.orelse)
     # `if height != 1: raise`: what comes after it is on the other path only.
     frame.small = small | (ones if not frame.alive else frozenset()) | (ones_else if not taken.alive else frozenset())
+    ranks.meet(taken.alive, frame.alive)
     merge(vm, taken, statement.test, test)
 
 

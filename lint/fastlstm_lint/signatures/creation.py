@@ -10,7 +10,7 @@ from ..values import Axis, Const, Num, Opaque, Origin, Rows, SizesOf, Tensor, Tu
 from . import dtypes
 from .dtypes import BOOL, FLOAT, LONG
 from .refusal import Refusal, text
-from .registry import Site, dims_of, function, method, unknown_size
+from .registry import Site, dims_of, function, guessed, method, unknown_size
 
 FEW = 64
 """Entries of an arange up to which they are remembered."""
@@ -34,7 +34,9 @@ def filled(site: Site, size: Value, trait: str, dtype: str | None = None) -> Val
     """A tensor of the sizes given."""
     if isinstance(size, SizesOf):
         return Opaque("?")
-    sizes = dims_of(size)
+    lone = resolve(size)
+    unsure = isinstance(lone, Opaque) and not lone.is_counted  # one size, as most are, or a shape
+    sizes = [None] if unsure else dims_of(size)
     if sizes is None:
         return None
     for each in sizes:
@@ -42,7 +44,7 @@ def filled(site: Site, size: Value, trait: str, dtype: str | None = None) -> Val
             raise Refusal("view", f"Trying to create tensor with negative dimension {each}: {text(sizes)}")
     axes = tuple(Axis.of(unknown_size(site.name) if each is None else each) for each in sizes)
     result = Tensor(axes, made(site, trait), frozenset({trait, "created"}), dtype, CONTIGUOUS)
-    return site.applied({"size": size}, result)
+    return site.applied({"size": size}, guessed(result) if unsure else result)
 
 
 def made(site: Site, trait: str) -> Origin:

@@ -13,6 +13,7 @@ from ..values import (
     NONE,
     Axis,
     Const,
+    Name,
     Num,
     Opaque,
     Part,
@@ -55,7 +56,9 @@ def place(vm: Caller, node: cst.Subscript, source: Tensor, items: tuple[Value, .
 
 
 def _as_index(item: Value) -> Value:
-    """A list of integers indexes as a tensor of them does."""
+    """A list of integers indexes as a tensor of them does; `numpy.newaxis` is None."""
+    if isinstance(item, Name) and item.only in ("numpy.newaxis", "torch.newaxis"):
+        return NONE
     if isinstance(item, Tup) and item.is_list and item.items:
         numbers = [int_of(resolve(each)) for each in item.items]
         if None not in numbers:
@@ -77,7 +80,7 @@ def _indexed(source: Tensor, items: tuple[Value, ...]) -> Value:
             )
         if picked is not None and dtypes.is_float(picked.dtype):
             raise Refusal("dtype", "tensors used as indices must be long, int, byte or bool tensors", sure=True)
-        if isinstance(item, Opaque) and picked is None:
+        if picked is None and not isinstance(item, (Num, Range, Const)):
             return Opaque("?")
     if not source.rank and any(isinstance(item, (Num, Range)) for item in items):
         sentence = (

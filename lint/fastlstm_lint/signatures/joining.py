@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from ..dims import Dim
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Axis, Many, Tensor, Tup, Value, resolve
@@ -35,9 +37,11 @@ def _sequence(site: Site, given: Value, name: str) -> list[Value]:
     return items
 
 
-def _is_empty(given: Value) -> bool:
-    """Whether a sequence is known to have no items."""
-    return (isinstance(given, Tup) and not given.items) or (isinstance(given, Many) and given.length == 0)
+def _is_empty(site: Site, given: Value) -> bool:
+    """Whether a sequence has no items for certain. A list that has a name may be filled under another one."""
+    node = site.nodes.get("tensors")
+    written = isinstance(node, (cst.List, cst.Tuple, cst.ListComp))
+    return written and ((isinstance(given, Tup) and not given.items) or (isinstance(given, Many) and given.length == 0))
 
 
 def _merged(found: list[Tensor], axes: tuple[Axis, ...]) -> Tensor:
@@ -54,7 +58,7 @@ def _promoted(found: list[Tensor]) -> str:
 def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
     items = _sequence(site, given, "cat")
-    if _is_empty(given):
+    if _is_empty(site, given):
         raise Refusal("join", "torch.cat(): expected a non-empty list of Tensors", sure=True)
     if isinstance(given, Many) and isinstance(item := resolve(given.item), Tensor):
         return _repeated(site, given, item, dim)
@@ -121,8 +125,10 @@ def stack(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     if site.name == "vstack":
         return None
     item = resolve(given.item) if isinstance(given, Many) else None
-    if _is_empty(given):
+    if _is_empty(site, given):
         raise Refusal("join", "stack expects a non-empty TensorList", sure=True)
+    if isinstance(given, Tup) and not given.items:
+        return None
     if isinstance(given, Tup):
         same = [each for each in items if isinstance(each, Tensor)]
         if len(same) != len(items):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import libcst as cst
+
 from fastlstm.contract import BATCH, TIME
 
 from ..dims import Dim
@@ -180,7 +182,9 @@ def pad_sequence(site: Site, sequences: Value, batch_first: Value | None = None)
     item = resolve(given.item) if isinstance(given, Many) else None
     if isinstance(given, Tup):
         if not given.items:
-            raise Refusal("lengths", "received an empty list of sequences")
+            if isinstance(site.nodes.get("sequences"), cst.List):
+                raise Refusal("lengths", "received an empty list of sequences")
+            return site.applied(arguments, None)
         item = resolve(given.items[0])
     longest, _ = _stacked(sequences)
     if not isinstance(item, Tensor) or not item.rank or first is None:

@@ -160,14 +160,16 @@ def _rest(values: list[Value]) -> Value:
     """`view(2, 3)` and `view((2, 3))` alike."""
     if len(values) == 1:
         only = resolve(values[0])
-        if isinstance(only, (Tup, SizesOf)):
+        if isinstance(only, (Tup, SizesOf)) or (isinstance(only, Opaque) and not only.is_counted):
             return only
     return Tup(tuple(values))
 
 
 def dims_of(value: Value | None) -> list[Dim | None] | None:
-    """A shape argument as sizes; None for an entry that is not known at all."""
+    """A shape argument as sizes; None for an entry that is not known at all. An unknown may be a size or a shape."""
     value = None if value is None else resolve(value)
+    if isinstance(value, Opaque) and not value.is_counted:
+        return None
     if isinstance(value, Tup):
         return [dim_of(resolve(item)) for item in value.items]
     single = dim_of(value)
