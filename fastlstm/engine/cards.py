@@ -116,26 +116,11 @@ class CardEngine(Engine):
     ) -> tuple[Any, ...]:
         """As `Reference.forward`; `split` and `threads` as Engine's."""
         units, inputs = self._unit_rows(parameters, version), self._step_inputs(step or {}, x, batch_sizes)
-        lead = x.shape[:2] if batch_sizes is None else (1, len(x))
-        every = np.empty((self._others if all_states else 0, *lead, self._out_width), self.dtype)
-
-        def prepare(plan: Plan) -> None:
-            self._point(plan, units, inputs)
-            last = slice(len(plan.blocks) - plan.tasks, None)
-            plan.blocks[:, SLOTS["has_every"]] = 0
-            plan.blocks[last, SLOTS["has_every"]] = len(every)
-            plan.blocks[last, SLOTS["every"]] = self._at(plan, every, "out_offset")[last]
-            plan.blocks[:, SLOTS["every_step"]] = lead[0] * lead[1] * self._out_width
-
-        output, final, saved = super().forward(
+        output, final, saved, *every = super().forward(
             parameters, version, x, states, train=train, batch_sizes=batch_sizes, reset=reset, masks=masks, split=split,
-            threads=threads, prepare=prepare,
+            threads=threads, prepare=lambda plan: self._point(plan, units, inputs), all_states=all_states,
         )  # fmt: skip
-        kept = None if saved is None else CardSaved(saved, units, inputs)
-        if not all_states:
-            return output, final, kept
-        others = (value if batch_sizes is None else value[0] for value in every)
-        return output, final, kept, (output, *others)
+        return output, final, None if saved is None else CardSaved(saved, units, inputs), *every
 
     def backward(  # type: ignore[override]
         self,
@@ -147,13 +132,6 @@ class CardEngine(Engine):
         grad_all_states: tuple[np.ndarray | None, ...] | None = None,
     ) -> tuple[Any, ...]:
         """As `Reference.backward`. Consumes `saved`."""
-        of_h, *of_others = grad_all_states or (None,) * (self._others + 1)
-        if of_h is not None:
-            grad_output = of_h if grad_output is None else grad_output + of_h
-        every = np.empty(0, self.dtype)
-        if any(gradient is not None for gradient in of_others):
-            shape = next(gradient.shape for gradient in of_others if gradient is not None)
-            every = np.stack([np.zeros(shape, self.dtype) if g is None else g for g in of_others])
         inputs, directions = saved.inputs, self.config.directions
         d_rows = np.zeros((directions, *inputs.rows.shape), self.dtype)  # one each: they may run at once
         d_units: np.ndarray | None = None
@@ -167,14 +145,9 @@ class CardEngine(Engine):
             blocks[:, SLOTS["d_units"]] = d_units.ctypes.data + np.arange(len(blocks)) * d_units[0].nbytes
             shift = blocks[:, SLOTS["reset_offset"]] * blocks[:, SLOTS["es_batch"]] * size
             blocks[:, SLOTS["d_es"]] = d_rows.ctypes.data + blocks[:, SLOTS["direction"]] * d_rows[0].nbytes + shift
-            last = slice(len(blocks) - tasks, None)
-            blocks[:, SLOTS["has_grad_every"]] = 0
-            blocks[last, SLOTS["has_grad_every"]] = int(every.size > 0)
-            blocks[last, SLOTS["grad_every"]] = self._at(plan, every, "out_offset")[last]
-            blocks[:, SLOTS["every_step"]] = every[0].size if every.size else 0
 
         grad_x, grad_initial, grads = super().backward(
-            parameters, version, saved.saved, grad_output, grad_states, prepare
+            parameters, version, saved.saved, grad_output, grad_states, grad_all_states, prepare
         )
         assert d_units is not None
         results = grad_x, grad_initial, self._gradients(parameters, grads, d_units, tasks)
@@ -192,10 +165,6 @@ class CardEngine(Engine):
         step = 0 if not inputs.each_step else width if inputs.batch_sizes is not None else plan.B * width
         blocks[:, SLOTS["es_step"]], blocks[:, SLOTS["es_batch"]] = step, width
         blocks[:, SLOTS["es"]] = inputs.rows.ctypes.data + blocks[:, SLOTS["reset_offset"]] * width * size
-
-    def _at(self, plan: Plan, array: np.ndarray, offset: str) -> np.ndarray:
-        """Where each task's part of an array begins."""
-        return array.ctypes.data + plan.blocks[:, SLOTS[offset]] * self.dtype.itemsize
 
     def _unit_rows(self, parameters: Arrays, version: Any) -> np.ndarray:
         """(L*D, UNITS, section): every unit parameter, and those of a diagonal product, padded with zeros."""

@@ -111,8 +111,10 @@ class Engine:
         split: str | None = None,
         threads: int | None = None,
         prepare: Callable[[Plan], None] | None = None,
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...], Saved | None]:
-        """Output, final states, and what `backward` needs (None unless `train`).
+        all_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` also a tuple of the
+        last layer's states after every step, laid out as the output, which is the first (no projection then).
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
         states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros. All of the engine's dtype, C-contiguous, aligned
@@ -147,6 +149,10 @@ class Engine:
             h0, c0 = states[0], states[-1] if others < 2 else np.concatenate(states[1:])
         if reset is not None or masks is not None or plan.extras:
             self._set_extras(plan, reset, masks)
+        every = None
+        if all_states and others:
+            every = np.empty((others, first, second, self._out_width), self.dtype)
+            self._set_every(plan, "every", every)
         if prepare is not None:
             prepare(plan)
         # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
@@ -155,13 +161,19 @@ class Engine:
             crew.address if crew else 0, self._forward, plan.address, plan.rows, plan.tasks, states is not None,
             0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
         )  # fmt: skip
+        if every is not None:
+            self._set_every(plan, "every", None)
         saved = None
         if train:
             saved = Saved(plan, self._returned(plan.key), x.shape, reset, masks)
         else:
             self._returned(plan.key).append(plan)
         final = (hn, cn) if others == 1 else (hn,) if not others else (hn, *np.split(cn, others))
-        return out if batch_sizes is None else out[0], final, saved
+        result = (out if batch_sizes is None else out[0], final, saved)
+        if not all_states:
+            return result
+        beside = () if every is None else every if batch_sizes is None else every[:, 0]
+        return (*result, (result[0], *beside))
 
     def backward(
         self,
@@ -170,10 +182,19 @@ class Engine:
         saved: Saved,
         grad_output: np.ndarray | None,
         grad_states: tuple[np.ndarray | None, ...] | None,
+        grad_all_states: tuple[np.ndarray | None, ...] | None = None,
         prepare: Callable[[Plan], None] | None = None,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
         assert saved.lent is not None, "backward consumes what forward saved"
+        every = None
+        if grad_all_states is not None:
+            of_h, *of_others = grad_all_states
+            if of_h is not None:
+                grad_output = of_h if grad_output is None else grad_output + of_h
+            shape = next((grad.shape for grad in of_others if grad is not None), None)
+            if shape is not None:
+                every = np.stack([np.zeros(shape, self.dtype) if grad is None else grad for grad in of_others])
         config, plan = self.config, saved.lent.plan
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
@@ -200,6 +221,8 @@ class Engine:
             out = np.require(grad_output, self.dtype, ["C", "W"]).reshape(out_shape)
         gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
         self._point_gradients(plan, gradients)
+        if every is not None:
+            self._set_every(plan, "grad_every", every)
         if prepare is not None:
             prepare(plan)
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
@@ -207,6 +230,8 @@ class Engine:
             crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
             plan.tasks, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
+        if every is not None:
+            self._set_every(plan, "grad_every", None)
         packed = plan.sizes.batch_sizes is not None
         saved.lent = None
         self._returned(plan.key).append(plan)
@@ -262,6 +287,17 @@ class Engine:
             rows = blocks[layer * tasks : (layer + 1) * tasks]
             rows[:, SLOTS["masked"]] = 1
             rows[:, SLOTS["mask"]] = mask.ctypes.data + rows[:, SLOTS["out_offset"]] * self.dtype.itemsize
+
+    def _set_every(self, plan: Plan, slot: str, every: np.ndarray | None) -> None:
+        """Where the last layer's states beside h after every step, or their gradients, are; None for nowhere.
+
+        Taken back before another call may have the plan: it would write there.
+        """
+        last = plan.blocks[len(plan.blocks) - plan.tasks :]
+        last[:, SLOTS[f"has_{slot}"]] = every is not None
+        if every is not None:
+            last[:, SLOTS[slot]] = every.ctypes.data + last[:, SLOTS["out_offset"]] * self.dtype.itemsize
+            last[:, SLOTS["every_step"]] = every[0].size
 
     def _point_gradients(self, plan: Plan, gradients: Mapping[str, np.ndarray]) -> None:
         names = {"weight_ih": "grad_w_ih", "weight_hh": "grad_w_hh", "weight_hr": "grad_w_hr"}

@@ -71,9 +71,14 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
         super().__init__(config, dropout, dtype, seed, device)
 
     def __call__(
-        self, x: Sequences, state: tuple[ndarray, ndarray] | None = None, *, reset: ndarray | None = None
-    ) -> tuple[Any, tuple[ndarray, ndarray]]:
-        """`output, (h_n, c_n) = lstm(x, (h_0, c_0))`.
+        self,
+        x: Sequences,
+        state: tuple[ndarray, ndarray] | None = None,
+        *,
+        reset: ndarray | None = None,
+        all_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """`output, (h_n, c_n) = lstm(x, (h_0, c_0))`; with `all_states`, `output, (h_n, c_n), (h, c) = lstm(...)`.
 
         x: (T, B, I), or (B, T, I) with batch_first, or (T, I) unbatched, or a PackedSequence with rows (N, I).
         state: h_0 (L*D, B, P) and c_0 (L*D, B, H), without B for an unbatched x, never batch-first; None for zeros.
@@ -81,11 +86,14 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
         anew: no state and no gradient passes between steps t - 1 and t, in either direction.
 
         output: as x, with D*P features, the forward direction's first. h_n, c_n: as h_0, c_0; entry l*D + d belongs
-        to layer l, direction d. In training mode, x and output must stay as they are until `backward`.
+        to layer l, direction d. h, c: the states of the last layer after every step, laid out as output, which is h;
+        not with proj_size. In training mode, x and output must stay as they are until `backward`.
         Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
         if state is not None and not (type(state) is tuple and len(state) == 2):
             state = checks.pair("state", state)
+        if all_states is not False and checks.flag("all_states", all_states):
+            return self._forward_any(x, state, reset, True)
         return self._forward(x, state, reset)
 
     def backward(
@@ -93,37 +101,56 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
         grad_output: Sequences | None,
         grad_state: tuple[ndarray | None, ndarray | None] | None = None,
         *,
+        grad_all_states: tuple[Sequences | None, Sequences | None] | None = None,
         tape: Tape | None = None,
     ) -> tuple[Any, tuple[ndarray, ndarray]]:
         """`grad_x, (grad_h_0, grad_c_0) = lstm.backward(grad_output, (grad_h_n, grad_c_n))`.
 
         Goes back through the last forward, once, or through the one whose `lstm.tape` is given. Every gradient has the
-        shape of its value; None stands for zeros. Adds the parameters' gradients to `grad`.
+        shape of its value; None stands for zeros. grad_all_states: those of the states after every step. Adds the
+        parameters' gradients to `grad`.
         RuntimeError where there is no forward to go back through, or the parameters have changed since.
         """
         states = None if grad_state is None else checks.pair("grad_state", grad_state)
-        return self._backward(grad_output, states, tape)
+        grad_x, (grad_h_0, grad_c_0) = self._backward(grad_output, states, tape, grad_all_states)
+        return grad_x, (grad_h_0, grad_c_0)
 
 
 class _SingleState(FromTorch, FromKeras, RecurrentLayer):
     """The call of the layers whose state is one array."""
 
     def __call__(
-        self, x: Sequences, state: ndarray | None = None, *, reset: ndarray | None = None
-    ) -> tuple[Any, ndarray]:
-        """`output, h_n = layer(x, h_0)`. Arguments and results as for LSTM, but the state is one array, (L*D, B, H)."""
+        self,
+        x: Sequences,
+        state: ndarray | None = None,
+        *,
+        reset: ndarray | None = None,
+        all_states: bool = False,
+    ) -> tuple[Any, ...]:
+        """`output, h_n = layer(x, h_0)`. Arguments and results as for LSTM, but the state is one array, (L*D, B, H);
+        with `all_states` the third result is (output,).
+        """
         if type(state) is tuple or type(state) is list:
             refuse_type("state", state, "numpy array", f"the state of a {self.config.kind} is one array, h_0")
-        output, (h_n,) = self._forward(x, None if state is None else (state,), reset)
+        states = None if state is None else (state,)
+        if all_states is not False and checks.flag("all_states", all_states):
+            output, (h_n,), every = self._forward_any(x, states, reset, True)
+            return output, h_n, every
+        output, (h_n,) = self._forward(x, states, reset)
         return output, h_n
 
     def backward(
-        self, grad_output: Sequences | None, grad_state: ndarray | None = None, *, tape: Tape | None = None
+        self,
+        grad_output: Sequences | None,
+        grad_state: ndarray | None = None,
+        *,
+        grad_all_states: tuple[Sequences | None] | None = None,
+        tape: Tape | None = None,
     ) -> tuple[Any, ndarray]:
         """`grad_x, grad_h_0 = layer.backward(grad_output, grad_h_n)`, as LSTM.backward with one array as the state."""
         if type(grad_state) is tuple or type(grad_state) is list:
             refuse_type("grad_state", grad_state, "numpy array", f"the state of a {self.config.kind} is one array")
-        grad_x, (grad_h_0,) = self._backward(grad_output, (grad_state,), tape)
+        grad_x, (grad_h_0,) = self._backward(grad_output, (grad_state,), tape, grad_all_states)
         return grad_x, grad_h_0
 
 

@@ -17,6 +17,7 @@ from .checks import Form, States
 from .module import Module, configured, uniform
 from .packing import PackedSequence
 from .places import PLACES
+from .steps import Steps
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Tape:
     version: int
     output_shape: tuple[int, ...]  # of its data, where it is packed
     form: Form | None
+    static_steps: frozenset[str] = frozenset()  # the step inputs that are one for all steps
 
 
 class RecurrentLayer(Module):
@@ -113,11 +115,21 @@ class RecurrentLayer(Module):
         T, B = shape[1 - self._batch_axis], shape[self._batch_axis]
         return type(reset) is ndarray and reset.dtype == np.bool_ and reset.shape == (T, B) and reset.flags.carray
 
-    def _forward_any(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
-        """The careful way: any form of input, and a diagnosis where it is wrong."""
+    def _forward_any(
+        self, x: Any, states: tuple[Any, ...] | None, reset: Any, all_states: bool = False, step: Any = None
+    ) -> tuple[Any, ...]:
+        """The careful way: any form of input, and a diagnosis where it is wrong. Output, final states, with
+        `all_states` those after every step.
+        """
+        if all_states and (why := self._why_no_states()):
+            raise ValueError(f"all_states is True, but {why}")
         call = checks.check_call(self.config, self.dtype, self._place, x, states, reset)
+        steps = self._steps(step, call)
         masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self.dropout else None
-        output, final, saved = self._engine.forward(
+        more: dict[str, Any] = {"all_states": True} if all_states else {}
+        if steps is not None:
+            more["step"] = steps.values
+        output, final, saved, *every = self._engine.forward(
             self._parameters,
             self._version,
             call.x,
@@ -126,34 +138,73 @@ class RecurrentLayer(Module):
             batch_sizes=call.batch_sizes,
             reset=call.reset,
             masks=masks,
+            **more,
         )
-        if call.form is not None:
-            output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
+        every = list(every[0]) if every else []
+        form = call.form
+        if form is not None:
+            output, final = form.outer(output), tuple(map(form.outer_state, final))
+            every = list(map(form.outer, every))
         if self.training:
             shape = tuple((output.data if isinstance(output, PackedSequence) else output).shape)
-            self._keep(Tape(saved, self._version, shape, call.form))
-        return output, final
+            self._keep(Tape(saved, self._version, shape, form, frozenset(steps.static if steps else ())))
+        return (output, final, tuple(every)) if all_states else (output, final)
+
+    def _steps(self, step: Any, call: checks.Call) -> Steps | None:
+        """The step inputs of a call, for a cell that may have some."""
+        return None
+
+    def _why_no_states(self) -> str | None:
+        """Why the states after every step are not given."""
+        if self.config.projected:
+            return f"proj_size is {self.config.proj_size}: h and c have other widths, and the kernels write one"
+        return f"device is {self.device!r}: its kernels do not write them" if self.device != "cpu" else None
 
     def _masks(self, lead: tuple[int, ...]) -> list[ndarray]:
         """Dropout masks of all layers but the last; `lead` is the shape of the output without its features."""
         shape = (*lead, self.config.directions * self.config.output_size)
         return [dropout_mask(self._rng, shape, self.dropout, self.dtype) for _ in range(self.config.num_layers - 1)]
 
-    def _backward(self, grad_output: Any, grad_states: tuple[Any, ...] | None, tape: Tape | None) -> tuple[Any, States]:
-        """Gradients of x and of the initial states; adds those of the parameters to `grad`."""
+    def _backward(
+        self,
+        grad_output: Any,
+        grad_states: tuple[Any, ...] | None,
+        tape: Tape | None,
+        grad_all_states: Any = None,
+    ) -> tuple[Any, ...]:
+        """Gradients of x, of the initial states and, where the cell has them, of the step inputs; adds those of the
+        parameters to `grad`.
+        """
         tape = self._checked_tape(tape)
-        if grad_output is None and (grad_states is None or all(grad is None for grad in grad_states)):
-            raise ValueError("the gradients of the output and of the final states are both None, expected one at least")
+        every = self._checked_all_states(grad_all_states, tape)
+        if all(grad is None for grad in (grad_output, *(grad_states or ()), *(every or ()))):
+            raise ValueError("the gradients of the output and of all states are None, expected one at least")
         if grad_output is not None:
             grad_output = self._checked_grad_output("grad_output", grad_output, tape)
         states = self._checked_grad_states(grad_states, tape)
-        grad_x, grad_initial, grads = self._engine.backward(
-            self._parameters, self._version, tape.saved, grad_output, states
+        more = {} if every is None else {"grad_all_states": every}
+        grad_x, grad_initial, grads, *grad_step = self._engine.backward(
+            self._parameters, self._version, tape.saved, grad_output, states, **more
         )
         self._done(tape, grads)
         if tape.form is not None:
             grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
-        return grad_x, grad_initial
+        return grad_x, grad_initial, *grad_step
+
+    def _checked_all_states(self, given: Any, tape: Tape) -> tuple[Any, ...] | None:
+        """The gradients of the states after every step, in the engine's form; None where there are none."""
+        if given is None:
+            return None
+        names = self.config.state_names
+        if not isinstance(given, tuple | list) or len(given) != len(names):
+            due = f"one for each of {', '.join(names)}"
+            errors.refuse_type("grad_all_states", given, f"tuple of {len(names)}", due)
+        if why := self._why_no_states():
+            raise ValueError(f"grad_all_states is given, but {why}")
+        return tuple(
+            None if grad is None else self._checked_grad_output(f"grad_all_states of {name}", grad, tape)
+            for name, grad in zip(names, given, strict=True)
+        )
 
     def _checked_tape(self, tape: Tape | None) -> Tape:
         """The given tape, or the layer's; RuntimeError where there is none to go back through."""

@@ -6,7 +6,7 @@ PackedSequence where x is one. One for all steps has no time: (B, H), or (H,) un
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ def _checked(
     ])  # fmt: skip
 
 
-def step_gradients(gradients: Mapping[str, ndarray], static: set[str], form: Form | None) -> dict[str, Any]:
+def step_gradients(gradients: Mapping[str, ndarray], static: Set[str], form: Form | None) -> dict[str, Any]:
     """The gradients of the step inputs, in the form in which the user handed these in."""
     if form is None:
         return dict(gradients)

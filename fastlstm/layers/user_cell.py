@@ -97,32 +97,8 @@ class Recurrent(RecurrentLayer):
         `backward`. Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
         given = None if state is None else checks.states_of("state", state, self.config)
-        all_states = checks.flag("all_states", all_states)
-        call = checks.check_call(self.config, self.dtype, self._place, x, given, reset)
-        T, B = self._steps_and_batch(call)
-        steps = check_steps(self.config, self.dtype, step, T, B, call.form)
-        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self.dropout else None
-        output, final, saved, *every = self._engine.forward(
-            self._parameters,
-            self._version,
-            call.x,
-            call.states,
-            train=self.training,
-            batch_sizes=call.batch_sizes,
-            reset=call.reset,
-            masks=masks,
-            step=steps.values,
-            all_states=all_states,
-        )
-        every = list(every[0]) if every else []
-        if call.form is not None:
-            output, final = call.form.outer(output), tuple(map(call.form.outer_state, final))
-            every = [call.form.outer(value) for value in every]
-        if self.training:
-            shape = tuple((output.data if isinstance(output, PackedSequence) else output).shape)
-            self._keep(_Tape(saved, self._version, shape, call.form, steps))
-        results = output, final if len(final) > 1 else final[0]
-        return (*results, tuple(every)) if all_states else results
+        output, final, *every = self._forward_any(x, given, reset, checks.flag("all_states", all_states), step)
+        return output, final if len(final) > 1 else final[0], *every
 
     def backward(
         self,
@@ -141,33 +117,16 @@ class Recurrent(RecurrentLayer):
         RuntimeError where there is no forward to go back through, or the parameters have changed since.
         """
         tape = self._checked_tape(tape)
-        names = self.config.state_names
-        states = (None,) * len(names) if grad_state is None else checks.states_of("grad_state", grad_state, self.config)
-        every = grad_all_states
-        if every is not None:
-            if not isinstance(every, tuple | list) or len(every) != len(names):
-                errors.refuse_type(
-                    "grad_all_states", every, f"tuple of {len(names)}", f"one for each of {', '.join(names)}"
-                )
-            every = tuple(
-                None if grad is None else self._checked_grad_output(f"grad_all_states of {name}", grad, tape)
-                for name, grad in zip(names, every, strict=True)
-            )
-        if all(grad is None for grad in (grad_output, *states, *(every or ()))):
-            raise ValueError("the gradients of the output and of all states are None, expected one at least")
-        if grad_output is not None:
-            grad_output = self._checked_grad_output("grad_output", grad_output, tape)
-        states = self._checked_grad_states(states, tape)
-        grad_x, grad_initial, grads, *grad_step = self._engine.backward(
-            self._parameters, self._version, tape.saved, grad_output, states, every
-        )
-        self._done(tape, grads)
-        if tape.form is not None:
-            grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
-        results = grad_x, tuple(grad_initial) if len(names) > 1 else grad_initial[0]
-        if not self.cell.step:
+        states = None if grad_state is None else checks.states_of("grad_state", grad_state, self.config)
+        grad_x, grad_initial, *grad_step = self._backward(grad_output, states, tape, grad_all_states)
+        results = grad_x, grad_initial if len(grad_initial) > 1 else grad_initial[0]
+        if not grad_step:
             return results
-        return *results, step_gradients(grad_step[0], tape.steps.static, tape.form)  # type: ignore[attr-defined]
+        return *results, step_gradients(grad_step[0], tape.static_steps, tape.form)
+
+    def _steps(self, step: Any, call: checks.Call) -> Steps:
+        T, B = self._steps_and_batch(call)
+        return check_steps(self.config, self.dtype, step, T, B, call.form)
 
     def _steps_and_batch(self, call: checks.Call) -> tuple[int, int | None]:
         """T and B of a checked call; B is None where x is unbatched."""
@@ -182,16 +141,6 @@ class Recurrent(RecurrentLayer):
         changed = [f"{n}={getattr(config, n)}" for n, usual in defaults.items() if getattr(config, n) != usual]
         changed += [f"dropout={self.dropout}"] if self.dropout else []
         return f"Recurrent({', '.join([config.kind, str(config.input_size), str(config.hidden_size), *changed])})"
-
-
-class _Tape(Tape):
-    """A tape that knows the step inputs of its forward."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, saved: Any, version: int, shape: tuple[int, ...], form: Any, steps: Steps) -> None:
-        super().__init__(saved, version, shape, form)
-        self.steps = steps
 
 
 def stack(

@@ -25,6 +25,7 @@ from fastlstm.torch.module import Accelerated
 _DYNAMO = "torch._dynamo"
 _OPAQUE = (
     "fastlstm.torch.recurrent",
+    "fastlstm.torch.cards",
     "fastlstm.torch.runner",
     "fastlstm.torch.device",
     "fastlstm.torch.memory",

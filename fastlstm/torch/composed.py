@@ -24,8 +24,11 @@ def composed(
     batch_sizes: Tensor | None = None,
     reset: Tensor | None = None,
     masks: Sequence[Tensor] = (),
-) -> tuple[Tensor, States]:
-    """Output and final states; arguments as in `Runner.forward`."""
+) -> tuple[Tensor, States, States]:
+    """Output, final states, and the last layer's states after every step, of which the output is the first.
+
+    Arguments as in `Runner.forward`.
+    """
     D, named = config.directions, dict(zip(config.parameters(), weights, strict=True))
     if batch_sizes is not None:
         counts = [int(count) for count in batch_sizes]
@@ -37,22 +40,36 @@ def composed(
         widths = (config.output_size, config.hidden_size)[: len(config.state_names)]
         states = [x.new_zeros(config.num_layers * D, B, width) for width in widths]
     final = []
+    every: list[list[States]] = []  # of the layer: by direction, by step
     for layer in range(config.num_layers):
-        outputs = []
+        every = []
         for direction in range(D):
             suffix = f"_l{layer}" + ("_reverse" if direction else "")
             own = {name: named[name + suffix] for name in _NAMES if name + suffix in named}
             state = tuple(given[layer * D + direction] for given in states)
             steps, state = _sequence(config, own, rows, state, reset, bool(direction))
-            outputs.append(steps)
+            every.append(steps)
             final.append(state)
-        rows = [torch.cat(step, -1) if D == 2 else step[0] for step in zip(*outputs, strict=True)]
+        rows = [_beside([after[0] for after in step]) for step in zip(*every, strict=True)]
         if masks and layer < config.num_layers - 1:
             mask = masks[layer]
             pieces = mask.split(counts) if batch_sizes is not None else mask.unbind(1 if config.batch_first else 0)
             rows = [row * piece for row, piece in zip(rows, pieces, strict=True)]
-    output = torch.cat(rows) if batch_sizes is not None else torch.stack(rows, 1 if config.batch_first else 0)
-    return output, tuple(torch.stack(state) for state in zip(*final, strict=True))
+
+    def joined(rows: list[Tensor]) -> Tensor:
+        return torch.cat(rows) if batch_sizes is not None else torch.stack(rows, 1 if config.batch_first else 0)
+
+    output = joined(rows)
+    others = (
+        joined([_beside([after[number] for after in step]) for step in zip(*every, strict=True)])
+        for number in range(1, len(config.state_names))
+    )
+    return output, tuple(torch.stack(state) for state in zip(*final, strict=True)), (output, *others)
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    """Both directions' features side by side, or the one direction's."""
+    return torch.cat(parts, -1) if len(parts) == 2 else parts[0]
 
 
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -60,9 +77,9 @@ _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 def _sequence(
     config: Layer, own: dict[str, Tensor], rows: Sequence[Tensor], state: States, reset: Tensor | None, backwards: bool
-) -> tuple[list[Tensor], States]:
-    """One layer and direction: h of every step, in the order of time, and the final state (B, P), (B, H)."""
-    steps: list[Tensor] = [rows[0]] * len(rows)
+) -> tuple[list[States], States]:
+    """One layer and direction: the states after every step, in the order of time, and the final: (B, P), (B, H)."""
+    steps: list[States] = [state] * len(rows)
     for t in reversed(range(len(rows))) if backwards else range(len(rows)):
         b = len(rows[t])  # in packed data sequences end, or, backwards, join
         before = tuple(part[:b] for part in state)
@@ -73,7 +90,7 @@ def _sequence(
             fresh[:alive, 0] = reset[boundary, :alive]
             before = tuple(torch.where(fresh, part.new_zeros(()), part) for part in before)
         after = _step(config, own, rows[t], before)
-        steps[t] = after[0]
+        steps[t] = after
         state = tuple(torch.cat([new, old[b:]]) if b < len(old) else new for new, old in zip(after, state, strict=True))
     return steps, state
 

@@ -25,28 +25,34 @@ _KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
 class _Layer(Accelerated, torch.nn.RNNBase):
     """`forward` brings a call into the engine's form; what does not fit is left to torch, with its own errors."""
 
-    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:
-        """Output and final states as torch.nn gives them.
+    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None, all_states: bool = False) -> Any:
+        """Output and final states as torch.nn gives them; with `all_states` a third result.
 
         input: (T, B, I), (B, T, I) with batch_first, (T, I) or a PackedSequence. hx: (L*D, B, P), an LSTM's a pair with
         (L*D, B, H). reset: (T, B) bool, (T,) unbatched, never batch-first: where true, the state is zeroed before that
-        step and no gradient passes.
+        step and no gradient passes. all_states: whether to give the last layer's states after every step, a tuple of
+        h, which is the output, and for an LSTM c, laid out as the output; gradients pass.
         """
         tracing = torch.compiler.is_compiling()
         if not tracing and _profiler_enabled():
             with record_function(f"fastlstm::{self.original.__name__}"):
-                return self._computed(input, hx, reset, False)
-        return self._computed(input, hx, reset, tracing)
+                return self._computed(input, hx, reset, False, all_states)
+        return self._computed(input, hx, reset, tracing, all_states)
 
-    def _computed(self, input: Any, hx: Any, reset: Tensor | None, tracing: bool) -> Any:
-        if not tracing and reset is None and (usual := quick.layer(self, input, hx)) is not None:
+    def _computed(self, input: Any, hx: Any, reset: Tensor | None, tracing: bool, all_states: bool) -> Any:
+        if all_states is not False:
+            errors.flag("all_states", all_states)
+            if all_states and self.mode != "LSTM" and not is_symbolic(input, hx):
+                output, h_n = self._computed(input, hx, reset, tracing, False)
+                return output, h_n, (output,)
+        if not tracing and reset is None and not all_states and (usual := quick.layer(self, input, hx)) is not None:
             return usual
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
         states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
-            return self._by_torch(None, input, hx, reset)
+            return self._by_torch(None, input, hx, reset, all_states)
         tensors = (x, *states, *weights)
         on_gpu = not tracing and gpu.on_device(x)
         if tracing:
@@ -62,7 +68,7 @@ class _Layer(Accelerated, torch.nn.RNNBase):
                 reset = reset[:, None]
             elif packed is not None and packed.sorted_indices is not None:
                 reset = reset.index_select(1, packed.sorted_indices)
-        elif not served:
+        elif not served and not all_states:
             return self._by_torch(reason, input, hx, reset)
         if unbatched:
             x = x.unsqueeze(0 if config.batch_first else 1)
@@ -72,9 +78,12 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         batch_sizes = None if packed is None else packed.batch_sizes
         B = self._fits(config, x, states, weights, batch_sizes, hx is not None)
         if B is None:
-            return self._by_torch(None, input, hx, reset)
+            return self._by_torch(None, input, hx, reset, all_states)
         if packed is not None and tracing and not states:
             states = tuple([x.new_zeros(sizes(shape)) for shape in config.states(B).values()])
+        if all_states and served:
+            reason = self._why_stepwise(config, on_gpu)
+            served = reason is None and not tracing
         done = None
         if served and on_gpu:
             done = gpu.serve(self, config, x, states, weights, batch_sizes, reset)
@@ -82,36 +91,53 @@ class _Layer(Accelerated, torch.nn.RNNBase):
                 return self._by_torch(None, input, hx, reset)
             served = False
         masks = () if done else self._masks(config, x)
+        every: tuple[Tensor, ...] = ()
         if done:
             output, final = done
         elif tracing and served:
             output, final = trace(config, x, states, weights, batch_sizes, reset, masks)
         elif served:
-            output, final = call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks)
+            runner = self._runner(config, x.dtype)
+            output, final = call(runner, x, states, weights, batch_sizes, reset, masks, all_states)
+            final, every = final[: runner.states], (output, *final[runner.states :])
         else:
-            output, final = composed(config, x, states, weights, batch_sizes, reset, masks)
+            output, final, every = composed(config, x, states, weights, batch_sizes, reset, masks)
             if reason is not None:
                 self._decline(reason)
                 warn_once(reason)
-        result: Any = output
-        if unbatched:
-            result, final = output.squeeze(0 if config.batch_first else 1), tuple([one.squeeze(1) for one in final])
-        elif packed is not None:
-            result = PackedSequence(output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
-            if packed.unsorted_indices is not None:
-                final = tuple([one.index_select(1, packed.unsorted_indices) for one in final])
-        return result, final if len(final) == 2 else final[0]
 
-    def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None) -> Any:
+        def outer(value: Tensor) -> Any:
+            if unbatched:
+                return value.squeeze(0 if config.batch_first else 1)
+            return value if packed is None else packed._replace(data=value)
+
+        if unbatched:
+            final = tuple([one.squeeze(1) for one in final])
+        elif packed is not None and packed.unsorted_indices is not None:
+            final = tuple([one.index_select(1, packed.unsorted_indices) for one in final])
+        result = outer(output), final if len(final) == 2 else final[0]
+        return (*result, (result[0], *map(outer, every[1:]))) if all_states else result
+
+    def _why_stepwise(self, config: Layer, on_gpu: bool) -> str | None:
+        """Why no kernel gives c after every step; None where one does."""
+        if config.projected:
+            return "the kernels do not give c after every step of a projected LSTM"
+        return "the kernels on a GPU do not give c after every step" if on_gpu else None
+
+    def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None, all_states: bool = False) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""
         if is_symbolic(input, hx):
-            return leaf(self, input, hx=hx, reset=reset)
+            return leaf(self, input, hx=hx, reset=reset, all_states=all_states or None)
         if reset is None:
             result = super().forward(input, hx)
             if not torch.compiler.is_compiling():
                 self._decline(reason)
             if reason is not None:  # an error of torch's comes without it
                 warn_once(reason)
+            if all_states:
+                output, config = result[0], self._config()
+                c = output.new_empty(*output.shape[:-1], config.directions * config.hidden_size)
+                return (*result, (output, c))
             return result
         if isinstance(input, Tensor):
             errors.check_input(self._config(), tuple(input.shape), "input")

@@ -149,12 +149,17 @@ def call(
     batch_sizes: Tensor | None = None,
     reset: Tensor | None = None,
     masks: Sequence[Tensor] = (),
+    all_states: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Output and final states of a checked eager call, known to autograd where a gradient is wanted."""
+    """Output and final states of a checked eager call, known to autograd where a gradient is wanted; with `all_states`
+    behind them those after every step, but for the output.
+    """
     if wants_gradient((x, *states, *weights)):
-        output, *final = Recurrence.apply(runner, batch_sizes, reset, tuple(masks), len(states), x, *states, *weights)
+        rest = batch_sizes, reset, tuple(masks), all_states, len(states)
+        output, *final = Recurrence.apply(runner, *rest, x, *states, *weights)
         return output, tuple(final)
-    return runner.forward(x, states, weights, batch_sizes, reset, masks)[:2]
+    more = {"all_states": True} if all_states else {}
+    return runner.forward(x, states, weights, batch_sizes, reset, masks, **more)[:2]
 
 
 def trace(

@@ -55,7 +55,9 @@ class Served(Protocol):
 
 
 class Recurrence(torch.autograd.Function):
-    """(output, *final states) of (runner, batch_sizes, reset, masks, number of states, x, *states, *weights)."""
+    """(output, *final states) of (runner, batch_sizes, reset, masks, all_states, count, x, *count states, *weights);
+    with all_states behind them the states after every step, but for the output.
+    """
 
     @staticmethod
     def forward(
@@ -64,30 +66,33 @@ class Recurrence(torch.autograd.Function):
         batch_sizes: Tensor | None,
         reset: Tensor | None,
         masks: tuple[Tensor, ...],
+        all_states: bool,
         count: int,
         x: Tensor,
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
         states, weights = tensors[:count], tensors[count:]
-        output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, True)
-        ctx.runner, ctx.counts = runner, (count, len(weights))
+        more = {"all_states": True} if all_states else {}
+        output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, True, **more)
+        ctx.runner, ctx.counts, ctx.all_states = runner, (count, len(weights)), all_states
         ctx.save_for_backward(handle, batch_sizes, reset, x, *tensors, *masks)
         ctx.set_materialize_grads(False)
         return output, *final
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor | None, *grad_final: Tensor | None) -> tuple[Any, ...]:
-        nothing = (None,) * 5
+        nothing = (None,) * 6
         handle, batch_sizes, reset, x, *tensors = ctx.saved_tensors
         count, weights_count = ctx.counts
         end = count + weights_count
         states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
-        wanted = ctx.needs_input_grad[5:]
+        wanted = ctx.needs_input_grad[6:]
         if grad_output is None and all(grad is None for grad in grad_final):
             return (*nothing, *[None] * len(wanted))
         rest, given = (batch_sizes, reset, masks), (grad_output, *grad_final)
         if by_torch(given):
-            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
+            every = ctx.all_states
+            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted, every))
         try:
             grad_x, grad_states, grad_weights = ctx.runner.backward(
                 x, states, weights, *rest, handle, grad_output, grad_final
@@ -106,15 +111,17 @@ def gradients(
     rest: tuple[Tensor | None, Tensor | None, Sequence[Tensor]],
     given: Sequence[Tensor | None],
     wanted: Sequence[bool],
+    all_states: bool = False,
 ) -> list[Tensor | None]:
     """Gradients by torch's operators, one step after the other, of those of (x, *states, *weights) that are wanted.
 
-    count: of states. rest: batch_sizes, reset and masks. given: gradients of the output and the final states.
+    count: of states. rest: batch_sizes, reset and masks. given: gradients of the output, of the final states and, with
+    all_states, of those after every step but for the output.
     """
 
     def results(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        output, final = composed(config, x, others[:count], others[count:], *rest)
-        return output, *final
+        output, final, every = composed(config, x, others[:count], others[count:], *rest)
+        return output, *final, *(every[1:] if all_states else ())
 
     return pulled(results, tensors, given, wanted)
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
 from fastlstm.contract import sizes
 from fastlstm.layers.checks import flag, states_of
-from fastlstm.layers.places import PLACES
 from fastlstm.layers.user_cell import first_values, stack
 from fastlstm.spec import Cell
-from fastlstm.torch.memory import Snapshot
-
-DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+from fastlstm.torch.cards import CardRunner, array
+from fastlstm.torch.runner import DTYPES
 
 
 class Recurrent(nn.Module):
@@ -62,7 +59,7 @@ class Recurrent(nn.Module):
         self._unit = first_values(self.config, unit)
         for name, shape in self.config.parameters().items():
             self.register_parameter(name, nn.Parameter(torch.empty(*sizes(shape), device=device, dtype=dtype)))
-        self._engines: dict[torch.dtype, _Weights] = {}
+        self._runners: dict[torch.dtype, CardRunner] = {}
         self.reset_parameters()
 
     @property
@@ -95,7 +92,7 @@ class Recurrent(nn.Module):
         (T, I) unbatched, or a PackedSequence. Step inputs of a PackedSequence are PackedSequences, or (B, H).
         """
         all_states = flag("all_states", all_states)
-        call = _Call(self, all_states)
+        call = _Call(self)
         x = call.sequence("input", input)
         T, B = call.sizes(x)
         states = [] if hx is None else [
@@ -111,22 +108,25 @@ class Recurrent(nn.Module):
                 nn.functional.dropout(x.new_ones(shape), self.dropout).numpy()
                 for _ in range(self.config.num_layers - 1)
             ]
-        weights = list(self.parameters())
-        call.counts = (len(states), len(steps))
-        tensors = [x, *states, *steps.values(), *weights]
-        call.train = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-        output, *others = _Function.apply(call, *tensors)
-        count = len(self.config.state_names)
-        final = [call.outer_state(value) for value in others[:count]]
-        output = call.outer(output)
-        results = output, tuple(final) if count > 1 else final[0]
-        return (*results, (output, *map(call.outer, others[count:]))) if all_states else results
+        output, final, every = self._runner(x.dtype)(
+            x,
+            states,
+            list(self.parameters()),
+            step=steps,
+            batch_sizes=call.batch_sizes,
+            reset=call.reset,
+            masks=call.masks,
+            all_states=all_states,
+        )
+        final, output = tuple(map(call.outer_state, final)), call.outer(output)
+        results = output, final if len(final) > 1 else final[0]
+        return (*results, (output, *map(call.outer, every[1:]))) if all_states else results
 
-    def weights_of(self, dtype: torch.dtype) -> _Weights:
-        """The engine for a dtype, and the parameters that it has packed."""
-        if dtype not in self._engines:
-            self._engines[dtype] = _Weights(self.config, DTYPES[dtype])
-        return self._engines[dtype]
+    def _runner(self, dtype: torch.dtype) -> CardRunner:
+        """The kernels for a dtype."""
+        if dtype not in self._runners:
+            self._runners[dtype] = CardRunner(self.config, dtype)
+        return self._runners[dtype]
 
     def extra_repr(self) -> str:
         config = self.config
@@ -136,7 +136,7 @@ class Recurrent(nn.Module):
         return ", ".join([config.kind, str(config.input_size), str(config.hidden_size), *changed])
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_engines": {}}
+        return self.__dict__ | {"_runners": {}}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recurrent:
         twin = self.__class__.__new__(self.__class__)
@@ -145,47 +145,16 @@ class Recurrent(nn.Module):
         return twin
 
 
-class _Weights:
-    """An engine and the parameters it packs from; their bytes are compared, as `Runner.version` does."""
-
-    def __init__(self, config: Any, dtype: np.dtype) -> None:
-        self.engine = PLACES["cpu"].engine(config, dtype)
-        self.names = tuple(config.parameters())
-        self.version = 0
-        self.arrays: dict[str, np.ndarray] = {}
-        self._snapshot: Snapshot | None = None
-        self._pointers: list[int] = []
-
-    def update(self, weights: Sequence[Tensor]) -> None:
-        """Make `arrays` those of `weights`, and `version` another number where a byte has changed."""
-        dense = [weight.detach().contiguous() for weight in weights]
-        pointers = [weight.data_ptr() for weight in dense]
-        if self._snapshot is None or pointers != self._pointers or not self._snapshot.same():
-            self.arrays = {name: array(tensor) for name, tensor in zip(self.names, dense, strict=True)}
-            self._pointers, self._snapshot = pointers, Snapshot(dense)
-            self.version += 1
-
-
-def array(tensor: Tensor) -> np.ndarray:
-    """The memory of a tensor, C-contiguous, aligned and writable; a copy where it is not."""
-    return np.require(tensor.detach().contiguous().numpy(), requirements=("C", "A", "W"))
-
-
 @dataclass
 class _Call:
     """One call: its form, and what is not differentiated."""
 
     module: Recurrent
-    all_states: bool
     packed: PackedSequence | None = None
     unbatched: bool = False
-    dtype: torch.dtype = torch.float32
     batch_sizes: np.ndarray | None = None
     reset: np.ndarray | None = None
     masks: list[np.ndarray] | None = None
-    counts: tuple[int, int] = (0, 0)  # of states given, of step inputs
-    step_names: list[str] = field(default_factory=list)
-    train: bool = False
 
     def checked(self, name: str, value: Any) -> Tensor:
         if not isinstance(value, Tensor):
@@ -213,7 +182,6 @@ class _Call:
             _, B = errors.check_input(config, tuple(x.shape), name)
             self.unbatched = B is None
             x = self._batched(x)
-        self.dtype = x.dtype
         return x
 
     def _batched(self, x: Tensor) -> Tensor:
@@ -269,7 +237,6 @@ class _Call:
             else:
                 value = self._batched(value)
             found[name] = value
-        self.step_names = list(found)
         return found
 
     def outer(self, value: Tensor) -> Any:
@@ -281,60 +248,3 @@ class _Call:
         if self.packed is not None and self.packed.unsorted_indices is not None:
             return value.index_select(1, self.packed.unsorted_indices)
         return value.squeeze(1) if self.unbatched else value
-
-    def run(self, tensors: Sequence[Tensor], train: bool) -> tuple[Any, ...]:
-        """The engine's results for x, states, step inputs and weights."""
-        x, states, steps, weights = self.split(tensors)
-        held = self.module.weights_of(self.dtype)
-        held.update(weights)
-        return held.engine.forward(
-            held.arrays,
-            held.version,
-            array(x),
-            tuple(map(array, states)) or None,
-            train=train,
-            batch_sizes=self.batch_sizes,
-            reset=self.reset,
-            masks=self.masks,
-            step={name: array(value) for name, value in zip(self.step_names, steps, strict=True)},
-            all_states=self.all_states,
-        )
-
-    def split(self, tensors: Sequence[Any]) -> tuple[Any, Sequence[Any], Sequence[Any], Sequence[Any]]:
-        states, steps = self.counts
-        rest = tensors[1:]
-        return tensors[0], rest[:states], rest[states : states + steps], rest[states + steps :]
-
-
-class _Function(torch.autograd.Function):
-    """(call, x, states, step inputs, weights) -> output, final states, with all_states those beside the output."""
-
-    @staticmethod
-    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        output, final, saved, *every = call.run(tensors, call.train)
-        ctx.call, ctx.saved = call, saved
-        ctx.set_materialize_grads(False)
-        if call.train:
-            ctx.save_for_backward(*tensors)
-        others = every[0][1:] if every else ()
-        return tuple(map(torch.from_numpy, (output, *final, *others)))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor | None, *grads: Tensor | None) -> tuple[Any, ...]:
-        call, tensors = ctx.call, ctx.saved_tensors
-        saved, ctx.saved = ctx.saved, None
-        if saved is None:  # a second backward through a retained graph
-            saved = call.run(tensors, True)[2]
-        arrays = [None if grad is None else array(grad) for grad in grads]
-        count = len(call.module.config.state_names)
-        every = (None, *arrays[count:]) if call.all_states else None
-        held = call.module.weights_of(call.dtype)
-        held.update(call.split(tensors)[3])
-        d_output = None if grad_output is None else array(grad_output)
-        d_x, d_states, d_weights, *d_step = held.engine.backward(
-            held.arrays, held.version, saved, d_output, tuple(arrays[:count]), every
-        )
-        states, _ = call.counts
-        found = [d_x, *d_states[:states], *(d_step[0].values() if d_step else ()), *d_weights.values()]
-        return None, *map(torch.from_numpy, found)

@@ -81,15 +81,17 @@ class Runner:
         reset: Tensor | None = None,
         masks: Sequence[Tensor] = (),
         train: bool = False,
+        all_states: bool = False,
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
-        """Output, final states, and in training the tensor by which `backward` finds what was kept.
+        """Output, final states, and in training the tensor by which `backward` finds what was kept. With `all_states`
+        the final states are followed by those after every step, but for the first, which is the output.
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or
         H), by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer,
         or none.
         """
         version = self.version(weights)
-        output, final, saved = self.engine.forward(
+        output, final, saved, *every = self.engine.forward(
             self.parameters,
             version,
             array(x),
@@ -99,7 +101,10 @@ class Runner:
             reset=None if reset is None else array(reset),
             masks=[array(mask) for mask in masks] or None,
             threads=min(torch.get_num_threads(), get_num_threads()),
+            all_states=all_states,
         )
+        if every:
+            final = (*final, *every[0][1:])
         handle = None if saved is None else keep(self, saved)
         return torch.from_numpy(output), tuple([torch.from_numpy(state) for state in final]), handle
 
@@ -115,7 +120,7 @@ class Runner:
         grad_output: Tensor | None,
         grad_final: Sequence[Tensor | None],
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Gradients of x, states and weights.
+        """Gradients of x, states and weights. grad_final: as `forward` gives the states.
 
         The first call takes what the forward kept, another repeats the forward.
         """
@@ -126,12 +131,14 @@ class Runner:
             assert kept is not None
         runner, saved = kept.runner, kept.saved
         version = runner.version(weights)
+        given = tuple([None if grad is None else array(grad) for grad in grad_final])
         grad_x, grad_states, grads = runner.engine.backward(
             runner.parameters,
             version,
             saved,
             None if grad_output is None else array(grad_output),
-            tuple([None if grad is None else array(grad) for grad in grad_final]),
+            given[: self.states],
+            (None, *given[self.states :]) if len(given) > self.states else None,
         )
         return (
             torch.from_numpy(grad_x),

@@ -267,7 +267,7 @@ def test_a_wrong_call_says_what_is_wrong(name: str) -> None:
 y = f(T, B, H)
 WRONG_BACKWARD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no gradient": (lambda: one.backward(None), ValueError,
-        "are both None, expected one at least"),
+        "are None, expected one at least"),
     "no gradient of either state": (lambda: one.backward(None, (None, None)), ValueError,
         "are both None"),
     "batch and time exchanged": (lambda: one.backward(f(B, T, H)), ValueError,
