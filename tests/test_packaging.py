@@ -56,7 +56,7 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     assert told["Requires-Python"] == ">=3.11"
     assert told["License-Expression"] == "MIT"
     needed = {line.split(";")[0].split(">")[0] for line in told.get_all("Requires-Dist", []) if "extra ==" not in line}
-    assert needed == {"numba", "numpy", "libcst", "click", "pathspec", "safetensors"}
+    assert needed == {"numba", "numpy", "click", "pathspec", "safetensors"}
     assert "fastlstm = fastlstm.cli:main" in metadata(wheel, "entry_points.txt")
     assert "MIT License" in wheel.read(f"fastlstm-{fastlstm.__version__}.dist-info/licenses/LICENSE").decode()
 

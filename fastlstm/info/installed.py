@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-NEEDED = ("numpy", "numba", "llvmlite", "libcst", "click", "safetensors")
+NEEDED = ("numpy", "numba", "llvmlite", "click", "safetensors")
 OPTIONAL = {
     "torch": "fastlstm.torch, and the peer of fastlstm bench",
     "numba-cuda": "the CUDA kernels",

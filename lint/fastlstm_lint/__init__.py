@@ -1,7 +1,7 @@
 """The linter for recurrent code: finds wrong axes in PyTorch programs without running them.
 
 `check_source(source, path)` gives the findings in a program's text. This package loads neither numba, numpy nor torch,
-and libcst only when there is something to parse.
+and its rules only when there is something to parse.
 """
 
 from .config import Settings

@@ -1,7 +1,7 @@
 """Running a function with room for deep recursion: a program may nest as deeply as Python itself allows.
 
-libcst's parser recurses on the C stack and ends the process where that is full; a syntax tree is walked by recursion in
-Python, which stops at its limit. A thread may have a stack of its own size, of which only what is used takes memory.
+Python's parser recurses on the C stack, and a syntax tree is walked by recursion in Python, which stops at its
+limit. A thread may have a stack of its own size, of which only what is used takes memory.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from .finding import Edit, Finding, Fix, Place
 from .sources import Imports, mentions_recurrent
 
 if TYPE_CHECKING:
-    import libcst as cst
-
+    from . import cst
     from .positions import Positions
     from .rules.base import Problem, Rule
 
@@ -53,11 +52,11 @@ def check_source(
 def _inspect(source: str, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
     found: list[Finding] = []
     try:
-        module, text = parsing.parse(source)
-        if len(text) < len(source):
-            rows = text.count("\n")
+        module = parsing.parse(source)
+        if len(module.text.code) < len(source):
+            rows = module.text.code.count("\n")
             found.append(own("FL901", path, f"only the first {rows:,} lines are analysed: it is too long", rows + 1))
-        found += collect(module, text, path, enabled, imports)
+        found += collect(module, path, enabled, imports)
         if "reveal_shape" in source:
             from .shapes.reveal import reveal
 
@@ -79,9 +78,7 @@ def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Fi
     return Finding(code, OWN_CODES[code][0], message, path, Place(row, column), Place(row, column))
 
 
-def collect(
-    module: cst.Module, source: str, path: str, enabled: frozenset[str], imports: Imports | None = None
-) -> list[Finding]:
+def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imports | None = None) -> list[Finding]:
     """The findings in a parsed module, before suppressions."""
     from .facts import Fact
     from .interpreter.machine import Machine
@@ -114,7 +111,7 @@ def collect(
     except RecursionError:
         machine.too_deep = True
     said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
-    found = place(Positions(module, source), path, said, imports) if said else []
+    found = place(Positions(module), path, said, imports) if said else []
     found = without_general(found, {rule.code: rule for rule, _ in said})
     if machine.too_deep:
         found.append(own("FL902", path, "a statement is nested too deeply to be analysed"))
@@ -157,22 +154,11 @@ def place(
         places = [positions.find(node) for node, _ in problem.edits]
         if places and None not in places:
             edits = tuple(
-                Edit(*each, _indented(positions, node, text))
-                for each, (node, text) in zip(places, problem.edits, strict=True)
-                if each is not None
+                Edit(*each, text) for each, (_, text) in zip(places, problem.edits, strict=True) if each is not None
             )
             fix = Fix(problem.fix, problem.safe, edits)
         findings.append(Finding(rule.code, rule.name, message, path, *at, fix, made))
     return findings
-
-
-def _indented(positions: Positions, node: cst.CSTNode, text: str) -> str:
-    """The text of an edit, with the indentation of the statement it goes into on its further lines."""
-    if "\n" not in text or '"' * 3 in text or "'" * 3 in text:
-        return text
-    indent = positions.indent_of(node)
-    first, *rest = text.split("\n")
-    return "\n".join([first, *(indent + line if line.strip() else line for line in rest)])
 
 
 def _made(node: cst.CSTNode, positions: Positions, imports: Imports | None) -> tuple[str, int | None]:

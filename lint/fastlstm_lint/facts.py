@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import libcst as cst
-
+from . import cst
 from .dims import Dim, Symbol
 from .layers import Recurrent
 from .values import Instance, Module, Tensor, Value

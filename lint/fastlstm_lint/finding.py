@@ -1,4 +1,4 @@
-"""A finding: what a rule said, where, and how to change it. Plain data, without libcst, so that reports stay light."""
+"""A finding: what a rule said, where, and how to change it. Plain data, without a tree, so that reports stay light."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .finding import Edit, Finding
-from .source import Offsets
+from .source import Text
 
 
 def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple[str, list[Finding]]:
@@ -14,13 +14,13 @@ def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple
     Safe fixes always, the others with `unsafe`. Of two fixes that touch the same text the first wins; a second pass
     over the new text offers the other again.
     """
-    offsets = Offsets(source)
+    text = Text(source)
     chosen: list[tuple[int, int, Edit]] = []
     done: list[Finding] = []
     for finding in findings:
         if finding.fix is None or not (finding.fix.safe or unsafe):
             continue
-        spans = [(offsets.of(edit.start), offsets.of(edit.end), edit) for edit in finding.fix.edits]
+        spans = [(text.index(edit.start), text.index(edit.end), edit) for edit in finding.fix.edits]
         if any(start < stop_ and start_ < stop for start, stop, _ in spans for start_, stop_, _ in chosen):
             continue
         chosen += spans

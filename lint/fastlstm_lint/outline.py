@@ -1,4 +1,4 @@
-"""The top level of a Python file: which statements bind which name. A statement is parsed by libcst when it is needed.
+"""The top level of a Python file: which statements bind which name. A statement is made into a tree when it is needed.
 
 Python's own parser takes a tenth of the time, and most of what an imported file holds is never asked for.
 """
@@ -13,11 +13,11 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from .files import decode
-from .parsing import parse
+from .parsing import Unparsable, parse
 from .source import split_lines
 
 if TYPE_CHECKING:
-    import libcst as cst
+    from . import cst
 
 WIDTH = 80
 """Characters of a line, where lines are counted for what they cost."""
@@ -39,10 +39,10 @@ class Statement:
 
     @cached_property
     def module(self) -> cst.Module | None:
-        """A module with this statement alone; None if libcst cannot parse it."""
+        """A module with this statement alone; None if it cannot be parsed alone."""
         try:
-            return parse(self.text)[0]
-        except Exception:
+            return parse(self.text)
+        except Unparsable:
             return None
 
     @property

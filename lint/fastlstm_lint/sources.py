@@ -19,7 +19,7 @@ from . import disk
 from .outline import Outline, outline
 
 if TYPE_CHECKING:
-    import libcst as cst
+    from . import cst
 
 LIBRARIES = frozenset({"torch", "fastlstm", "numpy", "einops"}) | sys.stdlib_module_names
 """Top-level names that are never files of the program: the signatures know them, or nothing of shapes is in them."""
@@ -172,9 +172,7 @@ class Imports:
         for file in self._files.values():
             for statements in file.outline.statements.values():
                 for statement in statements:
-                    span = (
-                        None if (module := statement.parsed) is None else Positions(module, statement.text).find(node)
-                    )
+                    span = None if (module := statement.parsed) is None else Positions(module).find(node)
                     if span is not None:
                         return file.name, span[0].row + statement.row - 1
         return None

@@ -43,11 +43,11 @@ def test_every_command_exists_and_helps(name: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_loads_nothing_heavy(python, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
-    """What keeps start-up under 0.3 s: no numba, numpy, torch or libcst for any help text."""
+    """What keeps start-up under 0.3 s: no numba, numpy or torch for any help text."""
     done = python("-c", SHOW_MODULES.format(arguments=arguments))
     assert done.returncode == 0, done.stderr
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
-    assert loaded & {"numba", "numpy", "torch", "libcst", "matplotlib"} == set()
+    assert loaded & {"numba", "numpy", "torch", "matplotlib"} == set()
 
 
 def test_the_check_above_sees_a_heavy_import(python) -> None:  # type: ignore[no-untyped-def]

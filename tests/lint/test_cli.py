@@ -92,7 +92,7 @@ def test_an_unparsable_file_is_a_finding_and_the_others_go_on(folder: Path) -> N
 def test_the_package_loads_nothing_heavy() -> None:
     program = (
         "import sys, fastlstm_lint, fastlstm_lint.cli\n"
-        "print([name for name in ('numba', 'numpy', 'torch', 'libcst') if name in sys.modules])"
+        "print([name for name in ('numba', 'numpy', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -101,13 +101,14 @@ def test_the_package_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "settings", ["", '[tool.fastlstm.lint]\nselect = ["FL2"]\nper-file-ignores = {"a.py" = ["FL310"]}\n']
 )
-def test_libcst_is_loaded_only_for_a_file_that_has_to_be_parsed(folder: Path, settings: str) -> None:
+def test_the_interpreter_is_loaded_only_for_a_file_that_has_to_be_parsed(folder: Path, settings: str) -> None:
     (folder / "pyproject.toml").write_text(settings)
     (folder / "plain.py").write_text("x = 1\n")
     (folder / "model.py").write_text(WRONG)
     program = (
         "import sys\nfrom fastlstm_lint.cli import lint\n"
-        "try: lint(sys.argv[1:])\nexcept SystemExit: print('libcst' in sys.modules, file=sys.stderr)"
+        "try: lint(sys.argv[1:])\n"
+        "except SystemExit: print('fastlstm_lint.interpreter.machine' in sys.modules, file=sys.stderr)"
     )
 
     def loaded(*paths: str) -> bool:

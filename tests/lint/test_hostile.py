@@ -71,29 +71,25 @@ def test_what_is_beyond_the_budget_is_said_and_what_was_found_is_kept(monkeypatc
 
 
 def test_of_a_long_file_the_beginning_is_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "TOKENS", 60)
+    monkeypatch.setattr(parsing, "LARGEST", len(MODEL) + 60)
     found = check_source(MODEL + "x = 1\n" * 100 + MODEL, "case.py")
-    assert [(each.code, each.start.row) for each in found] == [("FL310", 4), ("FL901", 13)]
+    assert [(each.code, each.start.row) for each in found] == [("FL310", 4), ("FL901", 14)]
 
 
 def test_comments_in_a_part_that_was_not_analysed_are_not_called_unused(monkeypatch: pytest.MonkeyPatch) -> None:
     text = MODEL + "x = 1  # noqa: FL205\n" * 30
     assert "FL900" in {each.code for each in check_source(text, "case.py")}
-    monkeypatch.setattr(parsing, "TOKENS", 60)
+    monkeypatch.setattr(parsing, "LARGEST", len(MODEL) + 60)
     assert {each.code for each in check_source(text, "case.py")} == {"FL310", "FL901"}
+    monkeypatch.undo()
     assert {each.code for each in check_source(text + "def f(:\n", "case.py")} == {"FL901"}
 
 
-def test_a_chain_that_costs_too_much_is_left_out_and_every_place_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    chain = "é = layer" + ".cpu()" * 200 + " + (\n" + " + ".join(["b"] * 300) + "\n)\n"
-    text = MODEL + chain + MODEL
-    monkeypatch.setattr(parsing, "COST", 0)
-    _, whole = parsing.parse(text)
-    shortened = parsing.without_chains(text, parsing.tree_of(text))
-    assert whole == text
-    assert [len(line) for line in shortened.split("\n")] == [len(line) for line in text.split("\n")]
-    assert ".cpu" not in shortened
-    assert [each.start.row for each in check_source(text, "case.py")] == [4, 11]
+def test_a_statement_that_nests_too_deeply_is_left_out_and_the_others_are_not() -> None:
+    deep = "y = " + "-" * 900 + "layer\nz = layer" + ".cpu()" * 20_000 + "\n"
+    found = check_source(MODEL + deep + MODEL, "case.py")
+    assert [(each.code, each.start.row) for each in found if each.code == "FL310"] == [("FL310", 4), ("FL310", 10)]
+    assert not [each for each in found if "internal error" in each.message]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import libcst as cst
 import pytest
 from click.testing import CliRunner
 from fastlstm_lint import Settings
@@ -16,6 +15,7 @@ from fastlstm_lint.flake8 import Plugin, settings
 from fastlstm_lint.interpreter.machine import Machine
 from fastlstm_lint.lsp.buffer import Buffer
 from fastlstm_lint.outline import outline
+from fastlstm_lint.parsing import parse
 from fastlstm_lint.run import check_files, check_text
 from fastlstm_lint.shapes.document import Document
 from fastlstm_lint.sources import Imports, SourceTree
@@ -150,7 +150,7 @@ def test_a_library_class_is_known_by_the_name_of_another_file(folder: Path) -> N
 def test_only_the_linted_file_is_entered(folder: Path) -> None:
     text = f"{HEADER}from package.layers import Encoder, swap\n\n\ndef mine(x):\n    return Encoder(5)(swap(x))\n"
     facts: list[Fact] = []
-    machine = Machine(cst.parse_module(text), facts.append, Imports(SourceTree([folder]), "model.py").home)
+    machine = Machine(parse(text), facts.append, Imports(SourceTree([folder]), "model.py").home)
     machine.walk()
     assert [function.name for function in machine.defined] == ["mine"]
     assert machine.classes == []

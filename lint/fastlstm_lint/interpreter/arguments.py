@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, Invented
 from ..values import NONE, Class, Const, Flag, Instance, Num, Opaque, SizesOf, Tup, Value, resolve
 from .objects import is_module_class, make_instance
@@ -84,7 +83,7 @@ def bind_parameters(
         name = param.name.value
         given = keywords.get(name)
         scope.names[name] = _default(vm, param, defaults, entry or not complete, own) if given is None else given
-    if isinstance(params.star_arg, cst.Param):
+    if params.star_arg is not None:
         rest = positional[len(ordered) :]
         scope.names[params.star_arg.name.value] = Tup(tuple(rest)) if rest and not entry else Opaque("args")
     if params.star_kwarg is not None:

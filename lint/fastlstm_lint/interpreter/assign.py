@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..signatures import broadcast, index, splitting
 from ..signatures.refusal import Refusal, tell
 from ..values import Instance, Many, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve

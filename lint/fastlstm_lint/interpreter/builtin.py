@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim
 from ..values import Axis, Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
 from .attributes import attribute

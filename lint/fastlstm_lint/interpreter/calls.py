@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import libcst as cst
-
-from .. import signatures
+from .. import cst, signatures
 from ..layers import Recurrent
 from ..values import (
     NONE,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..values import Class, Function, Opaque, Value
 from .scope import Frame, Scope
 from .walk import Walk

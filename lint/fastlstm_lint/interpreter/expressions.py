@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, words
 from ..values import (
     NONE,
@@ -37,6 +33,8 @@ BUILTINS = frozenset(
     )
 )
 
+LARGE = 10**39
+
 
 def _name(vm: Walk, node: cst.Name) -> Value:
     if node.value in CONSTANTS:
@@ -45,24 +43,12 @@ def _name(vm: Walk, node: cst.Name) -> Value:
 
 
 def _integer(vm: Walk, node: cst.Integer) -> Value:
-    # Python reads no more than 4,300 digits, and no size has as many as 40.
-    return Num(Dim.of(int(node.value, 0))) if len(node.value) < 40 else Opaque("number")
+    # No size has as many as 40 digits.
+    return Num(Dim.of(node.value)) if node.value < LARGE else Opaque("number")
 
 
-def _literal(vm: Walk, node: cst.Float | cst.SimpleString) -> Value:
-    return Const(_evaluated(node.value))
-
-
-@lru_cache(1024)
-def _evaluated(text: str) -> Any:
-    """The value of a float or string literal."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the program's own, such as invalid escapes
-        return ast.literal_eval(text)
-
-
-def _ellipsis(vm: Walk, node: cst.Ellipsis) -> Value:
-    return Const(...)
+def _literal(vm: Walk, node: cst.Constant) -> Value:
+    return Const(node.value)
 
 
 def _text(vm: Walk, node: cst.BaseExpression) -> Value:
@@ -112,7 +98,7 @@ def _comprehension(vm: Walk, node: cst.ListComp | cst.GeneratorExp | cst.SetComp
         length = length_of(iterable) if part is node.for_in and not part.ifs else None
         assign(vm, part.target, vm.item_of(iterable, part.iter))
         for condition in part.ifs:
-            vm.evaluate(condition.test)
+            vm.evaluate(condition)
         part = part.inner_for_in
     item = vm.evaluate(node.elt)
     vm.frames.pop()
@@ -135,7 +121,7 @@ def _inner(vm: Walk, node: cst.Await) -> Value:
 
 
 def _yield(vm: Walk, node: cst.Yield) -> Value:
-    if isinstance(node.value, cst.BaseExpression):
+    if node.value is not None:
         vm.evaluate(node.value)
     vm.frame.returns.append(Opaque("generator"))
     return Opaque("?")
@@ -146,11 +132,8 @@ CONSTANTS: dict[str, Value] = {"None": NONE, "True": Const(True), "False": Const
 HANDLERS: dict[type, Callable[[Any, Any], Value]] = {
     cst.Name: _name,
     cst.Integer: _integer,
-    cst.Float: _literal,
-    cst.SimpleString: _literal,
-    cst.ConcatenatedString: _text,
+    cst.Constant: _literal,
     cst.FormattedString: _text,
-    cst.Ellipsis: _ellipsis,
     cst.Tuple: _sequence,
     cst.List: _sequence,
     cst.Set: _mapping,

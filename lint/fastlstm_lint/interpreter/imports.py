@@ -5,8 +5,7 @@ Of another file only those top-level statements are walked that bind a name that
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..values import Name, Value
 from .program import SourceFile, SourceStatement
 from .scope import Frame, Pending, Scope
@@ -92,10 +91,8 @@ def canonical(full: str) -> str:
 def import_plain(vm: Walk, statement: cst.Import) -> None:
     """`import a.b as c`."""
     for alias in statement.names:
-        full = dotted(alias.name)
-        named = alias.asname is not None and isinstance(alias.asname.name, cst.Name)
-        target = full if named else full.split(".")[0]
-        name = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else target
+        target = alias.name.split(".")[0] if alias.asname is None else alias.name
+        name = alias.asname or target
         source = None if vm.file is None else vm.file.find(target, 0)
         vm.frame.scope.names[name] = Name((target,)) if source is None else module_of(vm, source, target)
 
@@ -117,11 +114,10 @@ def member(vm: Walk, module: FileModule, name: str) -> Value:
 
 def import_from(vm: Walk, statement: cst.ImportFrom) -> None:
     """`from a.b import c as d`; a file of the program is asked for its names."""
-    module = dotted(statement.module)
-    level = len(statement.relative)
+    module, level = statement.module, statement.level
     source = None if vm.file is None else vm.file.find(module, level)
     names = vm.frame.scope.names
-    if isinstance(statement.names, cst.ImportStar):
+    if statement.names[0].name == "*":
         if source is not None:
             scope = vm.scope_of(source)
             names |= {name: Pending(scope, name, Name((f"{module}.{name}",))) for name in source.exported()}
@@ -129,12 +125,11 @@ def import_from(vm: Walk, statement: cst.ImportFrom) -> None:
     prefix = f".{module}" if level else module
     in_class = isinstance(vm.frame.node, cst.ClassDef)
     for alias in statement.names:
-        name = dotted(alias.name)
-        asname = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+        name = alias.name
         value: Value = Name((f"{prefix}.{name}",))
         if source is not None:
             inner = source.submodule(name)  # which a name that the package itself binds hides
             fallback = value if inner is None else module_of(vm, inner, f"{prefix}.{name}")
             value = Pending(vm.scope_of(source), name, fallback)
         # A class hands its names on by another way than `Scope.get`.
-        names[asname] = value.force() if in_class and isinstance(value, Pending) else value
+        names[alias.asname or name] = value.force() if in_class and isinstance(value, Pending) else value

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import libcst as cst
-
+from .. import cst
 from ..dims import words
 from ..facts import Fact, Refused, Where
 from ..values import Class, Const, Function, Instance, Name, Opaque, Tensor, Value
@@ -81,7 +80,7 @@ class Machine(Walk):
         self.steps = 0
         self.again = False
         self.budget = Budget()
-        self.too_deep = False  # whether a statement was left because it nests too deeply
+        self.too_deep = module.text.too_deep  # whether a statement was left because it nests too deeply
         self.other_floats = False
         self.watch: Watch | None = None  # told of every name that is bound; `fastlstm shapes` sets it
 

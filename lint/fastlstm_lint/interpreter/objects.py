@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import libcst as cst
-
-from .. import signatures
+from .. import cst, signatures
 from ..layers import Recurrent
 from ..nodes import children
 from ..values import Class, Function, Instance, Module, Opaque, Value
@@ -72,7 +70,7 @@ def reassigned(cls: Class) -> frozenset[str]:
                 if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign)):
                     targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
                     names.update(_self_attributes(targets))
-                elif isinstance(node, (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.Finally, cst.ExceptHandler)):
+                elif isinstance(node, (cst.BaseSuite, cst.BaseStatement, cst.Else, cst.ExceptHandler, cst.MatchCase)):
                     stack.extend(children(node))
     cls.reassigned = frozenset(names)
     return cls.reassigned

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, Symbol
 from ..signatures import broadcast
 from ..values import MOST_ITEMS, Condition, Const, Num, Opaque, Tensor, Tup, Value, dim_of, int_of, resolve
@@ -18,9 +17,8 @@ def evaluate_binary(vm: Walk, node: cst.BinaryOperation) -> Value:
 
 
 def binary(vm: Walk, node: cst.CSTNode, operator: str, left: Value, right: Value) -> Value:
-    """An arithmetic operator on two values; `operator` is libcst's name for it."""
+    """An arithmetic operator on two values; `operator` is its name in `cst`."""
     left, right = resolve(left), resolve(right)
-    operator = operator.removesuffix("Assign")
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return broadcast.operator(vm, node, operator, left, right)
     if isinstance(left, Tup) and isinstance(right, Tup) and operator == "Add":

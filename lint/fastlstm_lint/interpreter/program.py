@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-import libcst as cst
+from .. import cst
 
 
 class SourceStatement(Protocol):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Discarded, Named, Unpacked
 from ..layers import Recurrent
 from ..values import NONE, Condition, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
@@ -48,13 +47,9 @@ def _snapshot(vm: Walk) -> Snapshot:
     return vm.frame.snapshot()
 
 
-def _simple_line(vm: Walk, line: cst.SimpleStatementLine) -> None:
-    vm.run(line.body)
-
-
 def _expression(vm: Walk, statement: cst.Expr) -> None:
     node = statement.value
-    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):  # a docstring
+    if isinstance(node, cst.Constant):  # a docstring
         return
     vm.evaluate(node)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
@@ -97,7 +92,7 @@ def _ann_assign(vm: Walk, statement: cst.AnnAssign) -> None:
 def _aug_assign(vm: Walk, statement: cst.AugAssign) -> None:
     left = vm.evaluate(statement.target)
     right = vm.evaluate(statement.value)
-    if isinstance(left, (Tup, Many)) and isinstance(statement.operator, cst.AddAssign) and vm.frame.loops:
+    if isinstance(left, (Tup, Many)) and isinstance(statement.operator, cst.Add) and vm.frame.loops:
         assign(vm, statement.target, added(vm, left, right))
         return
     assign(vm, statement.target, binary(vm, statement, type(statement.operator).__name__, left, right))
@@ -224,12 +219,12 @@ def _while(vm: Walk, statement: cst.While) -> None:
 def _with(vm: Walk, statement: cst.With) -> None:
     for item in statement.items:
         vm.evaluate(item.item)
-        if item.asname is not None and isinstance(item.asname.name, (cst.Name, cst.Tuple, cst.List, cst.Attribute)):
-            assign(vm, item.asname.name, Opaque("context"))
+        if item.asname is not None:
+            assign(vm, item.asname, Opaque("context"))
     vm.run(statement.body.body)
 
 
-def _try(vm: Walk, statement: cst.Try | cst.TryStar) -> None:
+def _try(vm: Walk, statement: cst.Try) -> None:
     frame = vm.frame
     before = _snapshot(vm)
     vm.run(statement.body.body)
@@ -238,8 +233,8 @@ def _try(vm: Walk, statement: cst.Try | cst.TryStar) -> None:
     for handler in statement.handlers:
         done = _snapshot(vm)
         frame.restore(before)
-        if handler.name is not None and isinstance(handler.name.name, cst.Name):
-            frame.scope.names[handler.name.name.value] = Opaque("error")
+        if handler.name is not None:
+            frame.scope.names[handler.name] = Opaque("error")
         vm.run(handler.body.body)
         merge(vm, done)
     if statement.finalbody is not None:
@@ -253,24 +248,10 @@ def _match(vm: Walk, statement: cst.Match) -> None:
     for case in statement.cases:
         done = _snapshot(vm)
         frame.restore(before)
-        for name in _captured(case.pattern):
+        for name in case.captured:
             frame.scope.names[name] = Opaque(name)
         vm.run(case.body.body)
         merge(vm, done)
-
-
-def _captured(pattern: Any) -> list[str]:
-    """The names that a match pattern binds."""
-    found: list[str] = []
-    stack = [pattern]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (cst.MatchAs, cst.MatchStar)) and isinstance(node.name, cst.Name):
-            found.append(node.name.value)
-        if isinstance(node, cst.MatchMapping) and isinstance(node.rest, cst.Name):
-            found.append(node.rest.value)
-        stack.extend(getattr(node, "children", ()))
-    return found
 
 
 def _del(vm: Walk, statement: cst.Del) -> None:
@@ -278,7 +259,7 @@ def _del(vm: Walk, statement: cst.Del) -> None:
 
 
 def _global(vm: Walk, statement: cst.Global) -> None:
-    vm.frame.scope.globals |= {item.name.value for item in statement.names}
+    vm.frame.scope.globals |= frozenset(statement.names)
 
 
 def _assert(vm: Walk, statement: cst.Assert) -> None:
@@ -288,7 +269,6 @@ def _assert(vm: Walk, statement: cst.Assert) -> None:
 
 
 HANDLERS: dict[type, Callable[[Any, Any], None]] = {
-    cst.SimpleStatementLine: _simple_line,
     cst.Expr: _expression,
     cst.Assign: _assign,
     cst.AnnAssign: _ann_assign,
@@ -302,7 +282,6 @@ HANDLERS: dict[type, Callable[[Any, Any], None]] = {
     cst.While: _while,
     cst.With: _with,
     cst.Try: _try,
-    cst.TryStar: _try,
     cst.Match: _match,
     cst.FunctionDef: define_function,
     cst.ClassDef: define_class,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim
 from ..nodes import walk
 from ..signatures import splitting

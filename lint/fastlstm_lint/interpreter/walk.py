@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import libcst as cst
-
+from .. import cst
 from ..signatures.caller import Caller
 from ..values import Class, Function, Value
 from .budget import Budget

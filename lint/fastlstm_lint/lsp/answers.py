@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
 from lsprotocol import types
 
-from .. import noqa
+from .. import cst, noqa
 from ..finding import Finding
 from ..fixes import apply_fixes
+from ..nodes import code_of
 from ..shapes.document import Changed, Document
 from ..shapes.lines import RETURN, Unreadable
 from .buffer import Buffer
@@ -48,7 +48,7 @@ def hover(buffer: Buffer, lines: Lines, position: types.Position) -> types.Hover
     if found is None:
         return None
     told, node = found
-    text = " ".join(cst.Module([]).code_for_node(node).split()) if not isinstance(node, cst.Param) else node.name.value
+    text = " ".join(code_of(node).split()) if not isinstance(node, cst.Param) else node.name.value
     shown = text if len(text) <= 60 else text[:57] + "..."
     content = types.MarkupContent(types.MarkupKind.Markdown, f"```python\n{shown}: {told}\n```")
     return types.Hover(content, lines.range(*buffer.span(node)))

@@ -7,9 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import libcst as cst
-
-from .. import parsing
+from .. import cst, parsing
 from ..config import ConfigError, Settings, find_config, load_settings
 from ..engine import check_source, relevant
 from ..files import discover

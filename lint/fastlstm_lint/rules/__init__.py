@@ -17,7 +17,7 @@ def _files() -> tuple[str, ...]:
 
 
 def rule_codes() -> list[str]:
-    """The codes of the rules, which are in their files' names: no rule is loaded, and libcst is not."""
+    """The codes of the rules, which are in their files' names: no rule is loaded."""
     return [name.partition("_")[0].upper() for name in _files()]
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Fact, Indexed, Where
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ..values import Const, Range, Value
-from .base import code_of
 
 
 def whole(item: Value) -> bool:
@@ -89,7 +87,7 @@ def loaded_in(node: cst.CSTNode) -> set[str]:
 def with_keyword(call: cst.Call, name: str, value: str) -> str:
     """The text of a call with a keyword argument set to `value`."""
     given = [argument for argument in call.args if argument.keyword is None or argument.keyword.value != name]
-    texts = [code_of(argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)).strip() for argument in given]
+    texts = [code_of(argument) for argument in given]
     return f"{code_of(call.func)}({', '.join([*texts, f'{name}={value}'])})"
 
 
@@ -113,7 +111,7 @@ def as_operand(node: cst.BaseExpression) -> str:
     """The text of an expression, in parentheses where something is to follow that binds more tightly."""
     tight = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Tuple, cst.List)
     text = code_of(node)
-    return text if isinstance(node, tight) or node.lpar else f"({text})"
+    return text if isinstance(node, tight) or (text.startswith("(") and text.endswith(")")) else f"({text})"
 
 
 def assignment_of(function: cst.CSTNode | None, value: cst.CSTNode) -> cst.Assign | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..facts import LayerCalled
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ._code import assignment_of, bound_in, leaves, names_in
-from .base import code_of
 
 
 def loop_of(fact: LayerCalled) -> cst.For | None:

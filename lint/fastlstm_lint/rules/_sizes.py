@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, more_than_one, never_equal
 from ..facts import Where
+from ..nodes import code_of
 from ._code import argument
-from .base import code_of
 
 
 def always_differ(a: Dim, b: Dim) -> bool:

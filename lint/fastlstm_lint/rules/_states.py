@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import libcst as cst
-
+from .. import cst
 from ..facts import LayerCalled, Where
+from ..nodes import code_of
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._code import walk
-from .base import code_of
 
 Edits = tuple[tuple[cst.CSTNode, str], ...]
 Change = Callable[[list[cst.BaseExpression]], Edits]

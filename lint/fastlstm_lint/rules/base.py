@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from textwrap import dedent, indent
 from typing import Any, Literal
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Fact
 from ..layers import Recurrent
 
@@ -116,20 +115,3 @@ class Rule:
             return check
 
         return register
-
-
-def code_of(node: cst.CSTNode) -> str:
-    """The text of a node."""
-    if plain := _dotted(node):  # most are: generating their text takes fifty times as long
-        return plain
-    return cst.Module([]).code_for_node(node)
-
-
-def _dotted(node: cst.CSTNode) -> str:
-    """`a.b.c`; empty for anything else."""
-    if isinstance(node, cst.Name):
-        return "" if node.lpar else node.value
-    if isinstance(node, cst.Attribute) and not node.lpar:
-        base = _dotted(node.value)
-        return base and f"{base}.{node.attr.value}"
-    return ""

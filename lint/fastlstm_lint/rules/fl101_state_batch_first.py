@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import LayerCalled
+from ..nodes import code_of
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._states import Edits, change_states
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
     code="FL101",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim
 from ..facts import LayerCalled
+from ..nodes import code_of
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._code import argument, names_in
 from ._sizes import always_differ
 from ._states import Edits, change_states, is_taken, seen_from
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
     code="FL102",

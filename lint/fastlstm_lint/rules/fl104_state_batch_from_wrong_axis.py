@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import TIME
 
+from .. import cst
 from ..dims import never_equal
 from ..facts import Applied, LayerCalled
 from ..layers import Recurrent

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, TIME
 
+from .. import cst
 from ..facts import Indexed
 from ..naming import BATCH_NAMES, names_of
+from ..nodes import code_of
 from ..values import Range, int_of
 from ._code import whole
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
     code="FL201",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, TIME
 
+from .. import cst
 from ..dims import Symbol
 from ..facts import Indexed, LayerCalled, Named, Viewed
 from ..layers import Recurrent
 from ..naming import BATCH_NAMES, TIME_NAMES, names_of
+from ..nodes import code_of
 from ..values import Range, Tensor, int_of
 from ._code import assignment_of, indices_of, last_word, plain_items, whole, with_keyword
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL203",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, LAYER
 
+from .. import cst
 from ..facts import Viewed
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from ..nodes import code_of
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL204",
@@ -202,7 +202,7 @@ def check(fact: Viewed) -> Iterator[Problem]:
     if len(fact.target) == source.rank >= 2 and fact.target[:2] == source.sizes[1::-1]:
         edits = ((fact.node, f"{receiver}.transpose(0, 1)"),)
     elif source.rank == 2 and len(fact.target) == 3 and fact.moved == (0,) and fact.target[1] == source.sizes[0]:
-        first, second, third = (code_of(each.value) for each in _arguments(fact))
+        first, second, third = (code_of(each) for each in _arguments(fact))
         edits = ((fact.node, f"{receiver}.reshape({second}, {first}, {third}).transpose(0, 1).contiguous()"),)
     yield Problem(
         fact.node,
@@ -214,8 +214,8 @@ def check(fact: Viewed) -> Iterator[Problem]:
     )
 
 
-def _arguments(fact: Viewed) -> list[cst.Arg]:
-    arguments = [each for each in fact.call.args if each.value is not fact.receiver]
-    if len(arguments) == 1 and isinstance(arguments[0].value, (cst.Tuple, cst.List)):
-        return [cst.Arg(element.value) for element in arguments[0].value.elements]
+def _arguments(fact: Viewed) -> list[cst.BaseExpression]:
+    arguments = [each.value for each in fact.call.args if each.value is not fact.receiver]
+    if len(arguments) == 1 and isinstance(arguments[0], (cst.Tuple, cst.List)):
+        return [element.value for element in arguments[0].elements]
     return arguments

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, DIRECTION, LAYER
 
+from .. import cst
 from ..dims import Dim, Symbol, product
 from ..facts import Viewed
 from ..naming import BATCH_NAMES, names_of
+from ..nodes import code_of
 from ..signatures.regroup import left_over, surely_other
 from ..values import Tensor
 from ._sizes import several
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL205",

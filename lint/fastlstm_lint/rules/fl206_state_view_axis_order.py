@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, LAYER
 
+from .. import cst
 from ..facts import Viewed
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from ..nodes import code_of
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL206",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import LayerCalled
 from ..signatures.recurrent import given_states
 from ..values import Tensor

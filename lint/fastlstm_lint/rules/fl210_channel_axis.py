@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, FEATURE, TIME
 
+from .. import cst
 from ..facts import ModuleCalled
+from ..nodes import code_of
 from ..values import Tensor
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 CHANNELS_SECOND = frozenset(
     {"BatchNorm1d", "InstanceNorm1d", "Conv1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Discarded
+from ..nodes import code_of
 from ..values import Opaque, Tensor
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 TENSOR_METHODS = frozenset(
     {"view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "flatten", "contiguous", "detach", "expand"}

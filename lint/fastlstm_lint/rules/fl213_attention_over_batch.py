@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, TIME
 
+from .. import cst
 from ..dims import Dim
 from ..facts import ModuleCalled
 from ..naming import BATCH_NAMES, TIME_NAMES, names_of

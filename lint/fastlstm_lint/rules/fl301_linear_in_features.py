@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, FEATURE
 
+from .. import cst
 from ..dims import Dim
 from ..facts import ModuleCalled
 from ..layers import Recurrent
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ..signatures.recurrent import RECURRENT
 from ..values import Function, Tensor, dim_of
 from ._code import argument, as_operand
 from ._sizes import always_differ, argument_edit
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL301",

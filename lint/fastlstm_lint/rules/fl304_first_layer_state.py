@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, LAYER
 
+from .. import cst
 from ..facts import Indexed
+from ..nodes import code_of
 from ..values import int_of
 from ._code import indices_of, plain_items, whole
 from ._sizes import several
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL304",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, LAYER
 
+from .. import cst
 from ..dims import Dim
 from ..facts import Indexed
+from ..nodes import code_of
 from ..values import Range, dim_of
 from ._code import plain_items, whole
 from ._sizes import several
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 LAYER_COUNTS = frozenset({"n_layers", "num_layers", "layers", "nlayers", "n_layer", "num_layer", "nb_layers"})
 

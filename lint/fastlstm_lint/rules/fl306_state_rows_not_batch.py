@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, DIRECTION, LAYER
 
+from .. import cst
 from ..facts import Applied, Viewed, Where
+from ..nodes import code_of
 from ..values import Tensor, int_of
 from ._sizes import several
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL306",

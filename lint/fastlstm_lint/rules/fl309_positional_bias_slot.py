@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Made
 from ..layers import Recurrent
+from ..nodes import code_of
 from ..signatures.recurrent import RECURRENT
 from ..values import Const, Num
 from ._code import last_word
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 MEANT = {"drop": "dropout", "batch_first": "batch_first", "bidirectional": "bidirectional", "proj": "proj_size"}
 

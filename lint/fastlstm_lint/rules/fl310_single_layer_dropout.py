@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Made
 from ..layers import Recurrent
+from ..nodes import code_of, without_argument
 from ..values import Const, Num, Opaque, Value
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
     code="FL310",
@@ -149,7 +149,4 @@ def _without(call: cst.Call, node: cst.BaseExpression) -> tuple[tuple[cst.CSTNod
     at = next((i for i, argument in enumerate(call.args) if argument.value is node), None)
     if at is None or call.args[at].keyword is None:
         return ()
-    rest = [argument for i, argument in enumerate(call.args) if i != at]
-    if at == len(call.args) - 1 and rest:
-        rest[-1] = rest[-1].with_changes(comma=call.args[at].comma)
-    return ((call, code_of(call.with_changes(args=rest))),)
+    return ((call, without_argument(call, at)),)

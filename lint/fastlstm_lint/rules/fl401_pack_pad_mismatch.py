@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, TIME
 
+from .. import cst
 from ..facts import Applied
 from ..values import Tensor
 from ._code import with_keyword

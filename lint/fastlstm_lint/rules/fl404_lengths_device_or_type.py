@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Applied
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from ..nodes import code_of
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL404",

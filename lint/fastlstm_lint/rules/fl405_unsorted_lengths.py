@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Applied
+from ..nodes import code_of
 from ..values import Tup
 from ._code import with_keyword
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL405",

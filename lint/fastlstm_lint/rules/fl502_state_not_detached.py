@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Unpacked
+from ..nodes import code_of
 from ..values import Tensor, Tup, Value, resolve
 from ._code import bound_in, leaves, names_in, walk
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL502",
@@ -215,4 +215,4 @@ def _states(target: cst.CSTNode, value: Value) -> list[str]:
 
 
 def _holds(statement: cst.CSTNode, node: cst.CSTNode) -> bool:
-    return statement is node or any(_holds(child, node) for child in statement.children)
+    return any(each is node for each in walk(statement))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import LayerCalled
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ..values import Class, Instance
 from ._code import loaded_in
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 INIT = re.compile(r"init_?\w*(?:hidden|state)\w*")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Unpacked
 from ..layers import Recurrent
+from ..nodes import code_of
 from ..values import Packed, Tensor, Tup
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL506",
@@ -67,7 +67,7 @@ def check(fact: Unpacked) -> Iterator[Problem]:
             fact.node,
             f"{label} returns (output, (h_n, c_n)): two things, not three",
             layer,
-            ((target, f"{first}, ({second}, {third})"),) if not target.lpar else (),
+            ((target, f"{first}, ({second}, {third})"),) if not code_of(target).startswith("(") else (),
             "Put the states in parentheses",
             safe=True,
         )

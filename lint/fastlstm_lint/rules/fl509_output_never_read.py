@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Unpacked
 from ..layers import Recurrent
-from ..nodes import children
+from ..nodes import children, code_of
 from ..values import Tensor, Tup, resolve
 from ._code import leaves, parameters_of
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL509",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Applied, Fact, ModuleCalled
+from ..nodes import code_of
 from ..values import Opaque, Tensor, Value
 from ._code import argument, last_word, only_use
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
     code="FL601",

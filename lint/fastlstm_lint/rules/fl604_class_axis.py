@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, FEATURE, TIME
 
+from .. import cst
 from ..facts import Applied, ModuleCalled
+from ..nodes import code_of
 from ..values import Tensor, Value
-from .base import Problem, Right, Rule, Wrong, code_of
+from .base import Problem, Right, Rule, Wrong
 
 HEAD = """
 class Model(nn.Module):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, FEATURE
 
+from .. import cst
 from ..facts import Applied
+from ..nodes import code_of
 from ..values import Tensor
-from .base import Problem, Right, Rule, Wrong, code_of, model
+from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
     code="FL605",

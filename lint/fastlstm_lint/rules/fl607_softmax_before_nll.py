@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Applied, Fact, ModuleCalled
 from ..values import Opaque, Tensor, Value
 from ._code import argument, only_use

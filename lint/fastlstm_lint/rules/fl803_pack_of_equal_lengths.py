@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Applied
 from ._code import last_word
 from .base import Problem, Right, Rule, Wrong, model

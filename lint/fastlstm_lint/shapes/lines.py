@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import libcst as cst
-
-from .. import deep, parsing
+from .. import cst, deep, parsing
 from ..interpreter.program import SourceFile
 from ..nodes import children
 from .grammar import NOT_NAMES
@@ -97,10 +95,10 @@ def read_program(source: str, home: SourceFile | None = None) -> Program:
 
 
 def _read(source: str, home: SourceFile | None) -> Program:
-    module, text = parsing.parse(source)
+    module = parsing.parse(source)
     recorder = Recorder(module, home)
     recorder.walk()
-    placed, comments = statements(module, text)
+    placed, comments = statements(module, module.text.code)
     lines = []
     for statement in placed:
         inner = statement.node if isinstance(statement.node, cst.FunctionDef) else statement.function
@@ -149,8 +147,8 @@ def _targets(node: Any, twin: Any) -> Iterator[Target]:
         yield from _names(node.target, twin.target)
     elif isinstance(node, cst.With):
         for item, other in zip(node.items, twin.items, strict=True):
-            if item.asname is not None and other.optional_vars is not None:
-                yield from _names(item.asname.name, other.optional_vars)
+            if item.asname is not None:
+                yield from _names(item.asname, other.optional_vars)
     elif isinstance(node, cst.FunctionDef):
         params, others = node.params, twin.args
         ours = (*params.posonly_params, *params.params, *params.kwonly_params)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, FEATURE, TIME
 
+from .. import cst
 from ..dims import Dim, Symbol
 from ..facts import Applied, Fact, LayerCalled, ModuleCalled
 from ..interpreter.machine import Machine

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..finding import REVEAL, Finding
 from ..interpreter.program import SourceFile
+from ..nodes import children, code_of
 from ..positions import Positions
 from .record import Recorder
 
@@ -49,11 +49,11 @@ def _calls(module: cst.Module) -> list[cst.Call]:
             word = func.attr if isinstance(func, cst.Attribute) else func
             if isinstance(word, cst.Name) and word.value == NAME:
                 found.append(node)
-        stack.extend(reversed(node.children))
+        stack.extend(reversed(children(node)))
     return found
 
 
 def _text(node: cst.BaseExpression) -> str:
     """The source of an expression on one line, shortened."""
-    words = " ".join(cst.Module([]).code_for_node(node).split())
+    words = " ".join(code_of(node).split())
     return words if len(words) <= 60 else words[:57] + "..."

@@ -5,22 +5,26 @@ Python's own parser gives the rows, and the tokenizer the ends of the heads of c
 
 from __future__ import annotations
 
-import ast
 import tokenize
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import libcst as cst
-
+from .. import cst
+from ..nodes import children
 from ..source import split_lines
-from ..twins import Unplaced, twins
+
+
+class Unplaced(Exception):
+    """The text cannot be cut into tokens; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A simple statement, or the head of a compound one: its first and last row, counted from 1."""
 
-    node: cst.BaseSmallStatement | cst.BaseCompoundStatement
-    twin: ast.stmt
+    node: cst.BaseStatement
+    twin: Any
     first: int
     last: int
     function: cst.FunctionDef | None
@@ -37,17 +41,32 @@ class Comment:
 
 
 def statements(module: cst.Module, source: str) -> tuple[list[Statement], list[Comment]]:
-    """Every statement of a program in order, and its comments."""
+    """Every statement of a program in order, and its comments; raises Unplaced."""
     try:
         ends, comments = _logical_lines(source)
     except (SyntaxError, tokenize.TokenError) as error:
         raise Unplaced(str(error)) from error
     found = []
-    for node, function, twin in twins(module, source):
+    for node, function in _in_order(module.body, None):
+        twin: Any = node.at
         compound = isinstance(node, cst.BaseCompoundStatement)
         last = ends.get(twin.lineno, twin.lineno) if compound else twin.end_lineno or twin.lineno
         found.append(Statement(node, twin, twin.lineno, last, function))
     return found, comments
+
+
+Placed = tuple[cst.BaseStatement, cst.FunctionDef | None]
+"""A statement, and the function it is in."""
+
+
+def _in_order(body: Sequence[cst.CSTNode], function: cst.FunctionDef | None) -> Iterator[Placed]:
+    for node in body:
+        if isinstance(node, cst.BaseStatement):
+            yield node, function
+        inner = node if isinstance(node, cst.FunctionDef) else function
+        if not isinstance(node, cst.BaseSmallStatement):
+            blocks = (cst.BaseStatement, cst.BaseSuite, cst.Else, cst.ExceptHandler, cst.MatchCase)
+            yield from _in_order([each for each in children(node) if isinstance(each, blocks)], inner)
 
 
 def _logical_lines(source: str) -> tuple[dict[int, int], list[Comment]]:

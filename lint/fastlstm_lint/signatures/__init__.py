@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..dims import words
 from ..facts import Misused
 from ..layers import Recurrent

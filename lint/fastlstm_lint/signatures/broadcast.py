@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..dims import words
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Const, Num, Opaque, Tensor, Tup, Value, resolve
@@ -26,7 +25,7 @@ SUBTRACTED = words("Subtract sub sub_ subtract")
 
 
 def operator(vm: Caller, node: cst.CSTNode, name: str, left: Value, right: Value) -> Value:
-    """`left name right` where at least one is a tensor; `name` is libcst's name of the operator.
+    """`left name right` where at least one is a tensor; `name` is the operator's name in `cst`.
 
     `left += right` works in place where `left` is a tensor.
     """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import libcst as cst
-
+from .. import cst
 from ..facts import Fact, Where
 from ..values import Value
 

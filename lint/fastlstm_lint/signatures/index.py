@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from fastlstm.contract import DIRECTION, FEATURE
 
+from .. import cst
 from ..dims import Dim
 from ..facts import Indexed
 from ..tensors import CONTIGUOUS

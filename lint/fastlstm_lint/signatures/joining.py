@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Axis, Many, Tensor, Tup, Value, resolve

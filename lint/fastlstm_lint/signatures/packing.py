@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import libcst as cst
-
 from fastlstm.contract import BATCH, TIME
 
+from .. import cst
 from ..dims import Dim
 from ..tensors import CONTIGUOUS, GUESSED, Strides
 from ..values import Axis, Const, Many, Num, Opaque, Packed, Tensor, Tup, Value, int_of, resolve

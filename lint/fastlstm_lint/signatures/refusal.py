@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, never_equal
 from ..facts import Refused
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ..tensors import GUESSED
 from ..values import Many, Opaque, Tensor, Tup, Value, int_of, resolve
 from .caller import Caller
@@ -64,7 +63,7 @@ def _label(name: str, expression: cst.CSTNode | None) -> str:
     """What the program calls an argument, if that is short; else its parameter's name."""
     if isinstance(expression, cst.Name):
         return expression.value
-    text = "" if expression is None else cst.Module([]).code_for_node(expression)
+    text = "" if expression is None else code_of(expression)
     return text if 0 < len(text) <= 40 and "\n" not in text else name
 
 
@@ -97,7 +96,7 @@ def _in_order(body: cst.CSTNode) -> list[cst.CSTNode]:
         each = stack.pop()
         if isinstance(each, cst.BaseSmallStatement):
             found.append(each)
-        elif isinstance(each, (cst.Module, cst.BaseSuite, cst.SimpleStatementLine)):
+        elif isinstance(each, (cst.Module, cst.BaseSuite)):
             stack.extend(reversed(each.body))
         else:
             inner = [getattr(each, name, None) for name in ("body", "orelse", "finalbody")]

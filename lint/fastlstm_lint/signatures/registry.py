@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, Invented
 from ..facts import Applied, Fact
 from ..tensors import GUESSED

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import libcst as cst
-
+from .. import cst
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..naming import TIME_NAMES, names_of

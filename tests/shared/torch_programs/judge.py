@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import libcst
 import torch
 from fastlstm_lint import check_source
 from fastlstm_lint.interpreter.machine import Machine
+from fastlstm_lint.parsing import parse
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.signatures.memory import strides_of
 from fastlstm_lint.tensors import GUESSED
@@ -100,7 +100,7 @@ def judge(source: str) -> Verdict:
 
 def differences(source: str, names: dict[str, Any]) -> list[str]:
     """Where shape, element type or strides of a tensor at the end of a program are not as the linter has them."""
-    machine = Machine(libcst.parse_module(source), lambda fact: None)
+    machine = Machine(parse(source), lambda fact: None)
     machine.walk()
     found = []
     for name, value in names.items():
