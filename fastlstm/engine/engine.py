@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 from weakref import ref
@@ -12,10 +13,12 @@ from numba import types
 
 from fastlstm.contract import Layer
 from fastlstm.engine.entry import run_backward, run_each, run_forward
+from fastlstm.engine.gradients import Gradients
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
 from fastlstm.engine.pool import POOL, Threads, get_num_threads
-from fastlstm.engine.weights import PACKING, Weights, parts
+from fastlstm.engine.steps import StepInputs
+from fastlstm.engine.weights import PACKING, Weights
 from fastlstm.kernels.backward import backward
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
@@ -23,6 +26,8 @@ from fastlstm.kernels.jit import check, compile_kernel, job_type
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.product import multiply, multiply_signature
+from fastlstm.spec import Stack
+from fastlstm.spec.plain import plain
 
 _KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed)}
 
@@ -46,10 +51,12 @@ def multiply_address(dtype: str) -> int:
 class Saved:
     """What a forward pass in training mode keeps for its backward pass; consumed by it, or dropped."""
 
-    __slots__ = ("__weakref__", "lent", "masks", "reset", "x_shape")
+    __slots__ = ("__weakref__", "inputs", "lent", "masks", "reset", "x_shape")
 
-    def __init__(self, plan: Plan, returned: list[Any], x_shape: tuple[int, ...], reset: Any, masks: Any) -> None:
-        self.x_shape, self.reset, self.masks = x_shape, reset, masks
+    def __init__(
+        self, plan: Plan, returned: list[Any], x_shape: tuple[int, ...], reset: Any, masks: Any, inputs: Any
+    ) -> None:
+        self.x_shape, self.reset, self.masks, self.inputs = x_shape, reset, masks, inputs
         self.lent: _Lent | None = _Lent(self, returned.append)
         self.lent.plan = plan
 
@@ -66,13 +73,17 @@ class _Lent(ref[Saved]):
 
 
 class Engine:
-    """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check."""
+    """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check.
+
+    Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`) and with a product in the step.
+    """
 
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
         check()
         self.config, self.dtype = config, np.dtype(dtype)
-        self.layout = Layout(config, self.dtype)
-        self._cell = cell_name(config)
+        inner = replace(config, cell=plain(config.cell)) if isinstance(config, Stack) else config
+        self.layout = Layout(inner, self.dtype)
+        self._cell = cell_name(inner)
         self._pool = pool
         self._weights = Weights(self.layout)
         # By key: plans, and `_Lent` ones that came back. Two threads may be in `forward`; each step here is one that
@@ -84,6 +95,7 @@ class Engine:
         self._h_width = config.output_size
         self._others = self.layout.trait("OTHERS")  # states beside h
         self._out_width = config.directions * config.output_size
+        self._gradients = Gradients(config)
 
     @cached_property
     def _forward(self) -> int:
@@ -108,19 +120,20 @@ class Engine:
         batch_sizes: np.ndarray | None = None,
         reset: np.ndarray | None = None,
         masks: Sequence[np.ndarray] | None = None,
+        step: Mapping[str, np.ndarray] | None = None,
+        all_states: bool = False,
         split: str | None = None,
         threads: int | None = None,
-        prepare: Callable[[Plan], None] | None = None,
-        all_states: bool = False,
     ) -> tuple[Any, ...]:
-        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` also a tuple of the
-        last layer's states after every step, laid out as the output, which is the first (no projection then).
+        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` a fourth: a tuple of
+        the last layer's states after every step, the output first.
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
-        states: (L*D, B, P) and, for LSTM, (L*D, B, H); None for zeros. All of the engine's dtype, C-contiguous, aligned
-        and writable. reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. `version` changes when a parameter
-        does. `split` forces the planner's choice: "batch", "units" or "layers". `threads`: at most so many, for this
-        call and its backward; None for `get_num_threads()`. `prepare` is called with the plan before it is run.
+        states: (L*D, B, P), and the cell's others (L*D, B, H) each; None for zeros. All of the engine's dtype,
+        C-contiguous, aligned and writable. reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. step: a
+        cell's step inputs by name, laid out as x with H or 1 features, or (B, H or 1). `version` changes when a
+        parameter does. `split` forces the planner's choice: "batch", "units" or "layers". `threads`: at most so many,
+        for this call and its backward; None for `get_num_threads()`.
         """
         if threads is None:
             threads = get_num_threads()
@@ -147,33 +160,32 @@ class Engine:
             h0, c0 = hn, cn
         else:
             h0, c0 = states[0], states[-1] if others < 2 else np.concatenate(states[1:])
-        if reset is not None or masks is not None or plan.extras:
-            self._set_extras(plan, reset, masks)
-        every = None
-        if all_states and others:
-            every = np.empty((others, first, second, self._out_width), self.dtype)
-            self._set_every(plan, "every", every)
-        if prepare is not None:
-            prepare(plan)
+        inputs = every = None
+        if step:
+            lead = (plan.sizes.T, plan.B) if batch_sizes is None else (second,)
+            inputs = StepInputs(self.layout, step, lead, batch_sizes)
+            inputs.point(plan.blocks)
+        if all_states:
+            every = np.empty((others, first, second, self.config.directions * self.config.hidden_size), self.dtype)
+        if reset is not None or masks is not None or all_states or plan.extras:
+            self._set_extras(plan, reset, masks, every)
         # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_forward(
             crew.address if crew else 0, self._forward, plan.address, plan.rows, plan.tasks, states is not None,
             0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
         )  # fmt: skip
-        if every is not None:
-            self._set_every(plan, "every", None)
         saved = None
         if train:
-            saved = Saved(plan, self._returned(plan.key), x.shape, reset, masks)
+            saved = Saved(plan, self._returned(plan.key), x.shape, reset, masks, inputs)
         else:
             self._returned(plan.key).append(plan)
         final = (hn, cn) if others == 1 else (hn,) if not others else (hn, *np.split(cn, others))
-        result = (out if batch_sizes is None else out[0], final, saved)
-        if not all_states:
-            return result
-        beside = () if every is None else every if batch_sizes is None else every[:, 0]
-        return (*result, (result[0], *beside))
+        if batch_sizes is not None:
+            out = out[0]
+        if every is None:
+            return out, final, saved
+        return out, final, saved, (out, *(every if batch_sizes is None else every[:, 0]))
 
     def backward(
         self,
@@ -183,19 +195,12 @@ class Engine:
         grad_output: np.ndarray | None,
         grad_states: tuple[np.ndarray | None, ...] | None,
         grad_all_states: tuple[np.ndarray | None, ...] | None = None,
-        prepare: Callable[[Plan], None] | None = None,
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...], dict[str, np.ndarray]]:
-        """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
+    ) -> tuple[Any, ...]:
+        """Gradients of x, of the initial states and, by torch's names, of the parameters; of a cell with step inputs a
+        fourth: those of the step inputs by name. None stands for zeros. Consumes `saved`.
+        """
         assert saved.lent is not None, "backward consumes what forward saved"
-        every = None
-        if grad_all_states is not None:
-            of_h, *of_others = grad_all_states
-            if of_h is not None:
-                grad_output = of_h if grad_output is None else grad_output + of_h
-            shape = next((grad.shape for grad in of_others if grad is not None), None)
-            if shape is not None:
-                every = np.stack([np.zeros(shape, self.dtype) if grad is None else grad for grad in of_others])
-        config, plan = self.config, saved.lent.plan
+        config, plan, inputs = self.config, saved.lent.plan, saved.inputs
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
         B, count = plan.sizes.B, config.num_layers * config.directions
@@ -203,6 +208,13 @@ class Engine:
         grad_h0 = np.empty((count, B, config.output_size), self.dtype)
         others = self._others
         grad_c0 = np.empty((others * count, B, config.hidden_size), self.dtype) if others else grad_h0
+        of_h, *of_others = grad_all_states or (None,)
+        if of_h is not None:
+            grad_output = of_h if grad_output is None else grad_output + of_h
+        grad_every = self._stacked(of_others)
+        if grad_every is not None or plan.extras_back:
+            plan.extras_back = grad_every is not None
+            self._point_every(plan, "grad_every", grad_every)
         grad_states = grad_states or ()
         has_state = any(state is not None for state in grad_states)
         given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
@@ -219,24 +231,29 @@ class Engine:
             out = np.empty((0, 0, 0), self.dtype)
         else:
             out = np.require(grad_output, self.dtype, ["C", "W"]).reshape(out_shape)
-        gradients = {name: np.empty([a.size for a in shape], self.dtype) for name, shape in config.parameters().items()}
-        self._point_gradients(plan, gradients)
-        if every is not None:
-            self._set_every(plan, "grad_every", every)
-        if prepare is not None:
-            prepare(plan)
+        gradients = self._gradients.point(plan, self.dtype)
+        if plan.d_units.size:
+            plan.d_units[...] = 0
+        d_rows = None if inputs is None else inputs.point_gradients(plan.blocks, config.directions)
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
             crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
             plan.tasks, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
-        if every is not None:
-            self._set_every(plan, "grad_every", None)
-        packed = plan.sizes.batch_sizes is not None
+        if plan.d_units.size:
+            gradients |= {
+                name: value
+                for name, value in self._weights.units.gradients(plan.d_units, plan.tasks).items()
+                if name in gradients
+            }
+        if plan.sizes.batch_sizes is not None:
+            grad_x = grad_x[0]
         saved.lent = None
         self._returned(plan.key).append(plan)
         states = (grad_h0, grad_c0) if others == 1 else (grad_h0, *np.split(grad_c0, others)) if others else (grad_h0,)
-        return grad_x[0] if packed else grad_x, states, gradients
+        if inputs is None:
+            return grad_x, states, gradients
+        return grad_x, states, gradients, inputs.gradients(d_rows)
 
     def _address(self, kernel: str) -> int:
         address = self._addresses.get(kernel)
@@ -248,7 +265,7 @@ class Engine:
         weights = self._weights
         with PACKING.lock:
             if weights.stale(kernel, version):
-                kept = weights.point_to(parameters)
+                kept = weights.point_to(kernel, parameters)
                 threads = threads if sum(array.size for array in kept) > 100_000 else 1
                 crew = self._pool.crew(threads) if threads > 1 else None
                 weights.mark_packed(kernel, None)
@@ -277,33 +294,32 @@ class Engine:
                 self._idle.pop(other, None)
         return plans
 
-    def _set_extras(self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None) -> None:
-        """Whether states are reset, and where the dropout masks are, into the blocks."""
+    def _set_extras(
+        self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None, every: np.ndarray | None
+    ) -> None:
+        """Whether states are reset, where the dropout masks are and where every step's states go, into the blocks."""
         blocks, tasks = plan.blocks, plan.tasks
-        plan.extras = reset is not None or masks is not None
+        plan.extras = reset is not None or masks is not None or every is not None
         blocks[:, SLOTS["masked"]] = 0
         blocks[:, SLOTS["resets"]] = reset is not None
         for layer, mask in enumerate(masks or ()):
             rows = blocks[layer * tasks : (layer + 1) * tasks]
             rows[:, SLOTS["masked"]] = 1
             rows[:, SLOTS["mask"]] = mask.ctypes.data + rows[:, SLOTS["out_offset"]] * self.dtype.itemsize
+        self._point_every(plan, "every", every)
 
-    def _set_every(self, plan: Plan, slot: str, every: np.ndarray | None) -> None:
-        """Where the last layer's states beside h after every step, or their gradients, are; None for nowhere.
+    def _point_every(self, plan: Plan, slot: str, every: np.ndarray | None) -> None:
+        """Where the last layer's states beside h after every step are, or their gradients: (others, ..., D*H)."""
+        rows = plan.blocks[len(plan.blocks) - plan.tasks :]
+        rows[:, SLOTS[f"has_{slot}"]] = every is not None
+        if every is not None and every.size:
+            offsets = rows[:, SLOTS["out_offset"]] // self._h_width * self.config.hidden_size
+            rows[:, SLOTS[slot]] = every.ctypes.data + offsets * self.dtype.itemsize
+            rows[:, SLOTS["every_step"]] = every[0].size
 
-        Taken back before another call may have the plan: it would write there.
-        """
-        last = plan.blocks[len(plan.blocks) - plan.tasks :]
-        last[:, SLOTS[f"has_{slot}"]] = every is not None
-        if every is not None:
-            last[:, SLOTS[slot]] = every.ctypes.data + last[:, SLOTS["out_offset"]] * self.dtype.itemsize
-            last[:, SLOTS["every_step"]] = every[0].size
-
-    def _point_gradients(self, plan: Plan, gradients: Mapping[str, np.ndarray]) -> None:
-        names = {"weight_ih": "grad_w_ih", "weight_hh": "grad_w_hh", "weight_hr": "grad_w_hr"}
-        names |= {"bias_ih": "grad_b_ih", "bias_hh": "grad_b_hh"}
-        for layer, direction, suffix in parts(self.config):
-            for name, slot in names.items():
-                if name + suffix in gradients:
-                    row = layer * plan.tasks + direction
-                    plan.blocks[row, SLOTS[slot]] = gradients[name + suffix].ctypes.data
+    def _stacked(self, gradients: Sequence[np.ndarray | None]) -> np.ndarray | None:
+        """The gradients of the states beside h after every step as one array; None where there are none."""
+        given = [gradient for gradient in gradients if gradient is not None]
+        if not given:
+            return None
+        return np.stack([np.zeros_like(given[0]) if g is None else g for g in gradients], dtype=self.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.engine.cards import CardEngine, CardSaved
+from fastlstm.engine.engine import Engine, Saved
 from fastlstm.spec import Stack
 
 Arrays = Mapping[str, np.ndarray]
@@ -19,7 +19,7 @@ States = tuple[np.ndarray, ...]
 class HeadsSaved:
     """What a forward in training mode keeps: of each layer, of each head."""
 
-    layers: list[list[CardSaved]]
+    layers: list[list[Saved]]
     masks: Sequence[np.ndarray]
     step: Arrays
 
@@ -36,7 +36,7 @@ class HeadsEngine:
         for layer in range(config.num_layers):
             outside = config.cell.input == "none"
             size = len(config.gates) * self._width if outside else config.layer_input_size(layer)
-            self._engines.append([CardEngine(replace(one, input_size=size), dtype) for _ in range(self._heads)])
+            self._engines.append([Engine(replace(one, input_size=size), dtype) for _ in range(self._heads)])
         self._parameters: list[list[dict[str, np.ndarray]]] = []
         self._version: Any = None
 
@@ -197,7 +197,14 @@ class HeadsEngine:
             target[...] = found[f"{name}_l0{tail}"].reshape(target.shape)
 
 
-def engine_of(config: Stack, dtype: Any) -> CardEngine | HeadsEngine:
+def reason_against(config: Stack) -> str | None:
+    """Why these kernels do not serve a cell, None where they do."""
+    if any(node.op == "product" for node in config.cell.nodes):
+        return "the step multiplies by W_hh inside, u.i(value)"
+    return None
+
+
+def engine_of(config: Stack, dtype: Any) -> Engine | HeadsEngine:
     """The kernels for a cell that they serve."""
     heads = config.cell.recurrent == "heads" and config.num_heads > 1
-    return HeadsEngine(config, dtype) if heads else CardEngine(config, dtype)
+    return HeadsEngine(config, dtype) if heads else Engine(config, dtype)

@@ -21,6 +21,15 @@ def cell_name(config: Layer) -> str:
     return f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
 
 
+def parts(config: Layer) -> list[tuple[int, int, str]]:
+    """(layer, direction, suffix of torch's parameter names), in torch's order."""
+    return [
+        (layer, direction, f"_l{layer}" + ("_reverse" if direction else ""))
+        for layer in range(config.num_layers)
+        for direction in range(config.directions)
+    ]
+
+
 @dataclass(frozen=True)
 class Layout:
     """Widths in elements. lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.engine.layout import Layout, Memory
-from fastlstm.engine.weights import Weights, parts
+from fastlstm.engine.layout import Layout, Memory, parts
+from fastlstm.engine.weights import Weights
 from fastlstm.kernels.gradient import BLOCK_LD, ROWS
 from fastlstm.kernels.job import SLOTS, blank
 from fastlstm.kernels.product import DEPTH
@@ -49,7 +49,8 @@ class Plan:
     def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int, key: Any = None) -> None:
         self.layout, self.sizes, self.multiply, self.key = layout, sizes, multiply, key
         self.B = sizes.B
-        self.extras = False  # whether the last call had masks or resets
+        self.extras = False  # whether the last call had masks, resets or states of every step
+        self.extras_back = False  # whether the last backward had gradients of the states of every step
         self.split, self.threads, slices, self.reason = choose(layout, sizes)
         self.slices = slices
         config = layout.config
@@ -94,6 +95,12 @@ class Plan:
         self.owner, base = memory.allocate()
         for row, name in pointers:
             self.blocks[row, SLOTS[name]] += base
+        # Every task's own gradients of unit parameters, to be zeroed by who runs a backward.
+        units = (self.rows, layout.trait("UNITS"), layout.section)
+        self.d_units = np.zeros(units if sizes.train else 0, layout.dtype)
+        if self.d_units.size:
+            starts = np.arange(self.rows) * self.d_units[0].nbytes
+            self.blocks[:, SLOTS["d_units"]] = self.d_units.ctypes.data + starts
 
     @property
     def _together(self) -> bool:
@@ -189,15 +196,9 @@ class Plan:
             "section": layout.section,
             "others_step": config.num_layers * D * B * H,
             "e_ld": self.widths(layer)["e"],
-            **self._step_strides(tokens is not None),
             "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
             "sums_ld": self._sums_row(layer),
         }
-
-    def _step_strides(self, ragged: bool) -> dict[str, int]:
-        """Of a user's cell's step inputs: (T, B, STEPS, section), or packed rows, as the engine brings them."""
-        width = self.layout.trait("STEPS") * self.layout.section
-        return {"es_step": width if ragged else self.sizes.B * width, "es_batch": width}
 
     def _sums_row(self, layer: int) -> int:
         config, layout = self.layout.config, self.layout

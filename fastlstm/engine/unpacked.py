@@ -15,11 +15,10 @@ from numba import njit, types
 from fastlstm.cells import CELLS
 from fastlstm.contract import Layer
 from fastlstm.engine.entry import address_of, block_at, direct
-from fastlstm.engine.layout import Layout, Memory, cell_name
+from fastlstm.engine.layout import Layout, Memory, cell_name, parts
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
 from fastlstm.engine.pool import Threads
 from fastlstm.engine.threads.crew import perform
-from fastlstm.engine.weights import parts
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
 from fastlstm.kernels.unpacked_backward import step_back

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.contract import Layer
-from fastlstm.engine.layout import Layout, Memory
+from fastlstm.engine.layout import Layout, Memory, parts
+from fastlstm.engine.units import Units
 from fastlstm.kernels.job import SLOTS, blank
 
 
@@ -30,15 +30,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=PACKING.__init__)  # type: ignore[misc]
 
 _NAMES = {"w_ih": "weight_ih", "w_hh": "weight_hh", "w_hr": "weight_hr", "b_ih": "bias_ih", "b_hh": "bias_hh"}
-
-
-def parts(config: Layer) -> list[tuple[int, int, str]]:
-    """(layer, direction, suffix of torch's parameter names), in torch's order."""
-    return [
-        (layer, direction, f"_l{layer}" + ("_reverse" if direction else ""))
-        for layer in range(config.num_layers)
-        for direction in range(config.directions)
-    ]
 
 
 class Weights:
@@ -70,14 +61,18 @@ class Weights:
         self._owner, base = memory.allocate()
         for name in ("wx", "wh", "wr", "wx_t", "wh_t", "wr_t"):
             self.blocks[:, SLOTS[name]] += base
+        self.units = Units(layout, self.blocks)
 
     def stale(self, kernel: str, version: Any) -> bool:
         """Whether the panels of `pack` or `pack_transposed` are of another version."""
         return version != (self.version if kernel == "pack" else self.transposed_version)
 
-    def point_to(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Write the parameters' addresses into the blocks; returns what must live until they are packed."""
+    def point_to(self, kernel: str, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Write the parameters' addresses into the blocks, for the packing kernel of this name; returns what must live
+        until they are packed. Unit parameters are packed here and now.
+        """
         kept = []
+        self.units.fill(kernel, parameters)
         for block, (_, _, suffix) in zip(self.blocks, parts(self._layout.config), strict=True):
             for slot, name in _NAMES.items():
                 if name + suffix in parameters:

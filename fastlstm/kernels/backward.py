@@ -7,7 +7,18 @@ from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import add, clear, copy, copy_padded
 from fastlstm.kernels.step import step_backward
-from fastlstm.kernels.tokens import boundary, es_row, out_row, samples, samples_at, samples_cut, share, time_of, token
+from fastlstm.kernels.tokens import (
+    boundary,
+    es_row,
+    every_row,
+    out_row,
+    samples,
+    samples_at,
+    samples_cut,
+    share,
+    time_of,
+    token,
+)
 
 
 def backward(job, phase, portion):
@@ -63,7 +74,7 @@ def _arrive(job, s, first, last):
     if job.has_grad_every:
         for b in range(samples(job, t)):
             for n in range(trait(job, "OTHERS")):
-                source = at(out_row(job, at(job.grad_every, n * job.every_step), t, b), first)
+                source = at(every_row(job, at(job.grad_every, n * job.every_step), t, b), first)
                 add(source, at(job.dc, b * job.c_ld + n * job.section + first), min(job.H, last) - first)
     if job.has_grad_out:
         width = min(job.P, h_last) - first
@@ -136,7 +147,7 @@ def _step(job, s, block0, block1):
             at(direct, n),
             at(dc, n),
             at(job.e, (row + b) * job.e_ld + block0 * trait(job, "EXTRA") * lanes),
-            at(job.units, n),
+            at(job.units_back, n),
             at(es_row(job, job.es, t, b), n),
             at(job.d_units, n),
             at(es_row(job, job.d_es, t, b), n),

@@ -10,6 +10,7 @@ from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.tokens import (
     boundary,
     es_row,
+    every_row,
     out_row,
     samples,
     samples_at,
@@ -265,7 +266,7 @@ def _step(job, s, origin, block0, block1):
         if job.has_every:
             new_c = at(job.cin, (next_row + b) * job.c_ld) if b < going_on else at(job.c_end, b * job.c_ld)
             for n in range(trait(job, "OTHERS")):
-                every = at(out_row(job, at(job.every, n * job.every_step), t, b), first)
+                every = at(every_row(job, at(job.every, n * job.every_step), t, b), first)
                 copy(at(new_c, n * job.section + first), every, min(job.H, block1 * lanes) - first)
         if job.masked:
             multiply(at(out_row(job, job.mask, t, b), first), target, width)

@@ -95,11 +95,12 @@ SLOT_KINDS: Mapping[str, str] = {
     "e": "real*",  # in training, (blocks, EXTRA, lanes) for each token: what a user's cell stores besides
     "e_ld": "int",
     "has_every": "int",
-    "every": "real*",  # the states beside h after each step, laid out as out, `every_step` apart
+    "every": "real*",  # the states beside h after each step, laid out as out with rows of H, `every_step` apart
     "every_step": "int",
     "has_grad_every": "int",
     "grad_every": "real*",  # their gradients
-    "units": "real*",  # (UNITS, section): a user's cell's unit parameters
+    "units": "real*",  # (UNITS, section): a user's cell's unit parameters, as of `pack`
+    "units_back": "real*",  # as of `pack_transposed`
     "es": "real*",  # (STEPS, section) for each token of the caller's: a user's cell's step inputs
     "es_step": "int",
     "es_batch": "int",

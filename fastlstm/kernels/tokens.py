@@ -49,6 +49,12 @@ def out_row(job, base, t, b):
 
 
 @inner
+def every_row(job, base, t, b):
+    """The states beside h (or their gradients) at step t, sample b: laid out as the output, H wide where that is P."""
+    return at(base, ((job.rows[t] if job.ragged else t) * job.out_step + b * job.out_batch) // job.P * job.H)
+
+
+@inner
 def es_row(job, base, t, b):
     """The step inputs (or their gradient) at step t, sample b."""
     return at(base, (job.rows[t] if job.ragged else t) * job.es_step + b * job.es_batch)

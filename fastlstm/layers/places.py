@@ -10,8 +10,7 @@ from numpy import ndarray
 
 from ..contract import Layer
 from ..engine import Engine
-from ..engine.cards import reason_against
-from ..engine.heads import engine_of
+from ..engine.heads import engine_of, reason_against
 from ..reference import Reference
 from ..spec import Stack
 from .arrays import check_bool, require, require_mask

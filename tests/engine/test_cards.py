@@ -11,8 +11,7 @@ import pytest
 import fastlstm
 from fastlstm import cells
 from fastlstm.contract import sizes
-from fastlstm.engine.cards import reason_against
-from fastlstm.engine.heads import engine_of
+from fastlstm.engine.heads import engine_of, reason_against
 from fastlstm.reference import Reference
 from fastlstm.spec import Cell, Stack
 

@@ -1,0 +1,43 @@
+"""Memory for the gradients of a stack's parameters, where the kernels are told to write them."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from fastlstm.contract import Layer, sizes
+from fastlstm.engine.layout import parts
+from fastlstm.engine.plan import Plan
+from fastlstm.kernels.job import SLOTS
+
+_SLOTS = {"weight_ih": "grad_w_ih", "weight_hh": "grad_w_hh", "weight_hr": "grad_w_hr", "bias_ih": "grad_b_ih",
+          "bias_hh": "grad_b_hh"}  # fmt: skip
+_ALIGNED = 16  # elements
+
+
+class Gradients:
+    """Where each parameter's gradient stands in one piece of memory: an address taken for each would cost 2 us."""
+
+    def __init__(self, config: Layer) -> None:
+        self._pieces: list[tuple[str, int, int, tuple[int, ...]]] = []
+        self._size, starts = 0, dict[str, int]()
+        for name, axes in config.parameters().items():
+            shape = sizes(axes)
+            starts[name] = self._size
+            self._pieces.append((name, self._size, self._size + prod(shape), shape))
+            self._size += -(-prod(shape) // _ALIGNED) * _ALIGNED
+        told = [
+            (layer, direction, SLOTS[slot], starts[name + suffix])
+            for layer, direction, suffix in parts(config)
+            for name, slot in _SLOTS.items()
+            if name + suffix in starts
+        ]
+        self._layers, self._directions, self._slots, self._starts = np.array(told, np.int64).reshape(-1, 4).T
+
+    def point(self, plan: Plan, dtype: np.dtype) -> dict[str, np.ndarray]:
+        """New arrays by parameter, and their addresses in the job blocks of each direction's first task."""
+        memory = np.empty(self._size, dtype)
+        rows = self._layers * plan.tasks + self._directions
+        plan.blocks[rows, self._slots] = memory.ctypes.data + self._starts * dtype.itemsize
+        return {name: memory[first:last].reshape(shape) for name, first, last, shape in self._pieces}
