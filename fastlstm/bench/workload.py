@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from fastlstm.bench.own_cell import find, is_own
 from fastlstm.contract import GATES, Layer, sizes
+from fastlstm.spec import Stack
 
 MODES = {
     "infer": "forward, nothing kept",
@@ -24,7 +27,9 @@ MODES = {
 class Workload:
     """One row. T time steps, B batch, I input_size, H hidden_size, L layers, D directions, all in float32.
 
-    In mode "model" V is the number of tokens that there are; elsewhere it is 0.
+    In mode "model" V is the number of tokens that there are; elsewhere it is 0. cell: LSTM, GRU or RNN, or
+    "module:name" of a user's, with N heads where it has them; `same_step`: its step inputs are (B, H), the same at
+    every step.
     """
 
     name: str
@@ -37,12 +42,14 @@ class Workload:
     L: int = 1
     D: int = 1
     V: int = 0
+    N: int = 1
+    same_step: bool = False
     source: str = ""
     assumed: str = ""
 
     def __post_init__(self) -> None:
-        if self.cell not in GATES:
-            raise ValueError(f"{self.name}: cell {self.cell!r} is none of {', '.join(GATES)}")
+        if self.cell not in GATES and not is_own(self.cell):
+            raise ValueError(f"{self.name}: cell {self.cell!r} is none of {', '.join(GATES)}, and no module:name")
         if self.mode not in MODES:
             raise ValueError(f"{self.name}: mode {self.mode!r} is none of {', '.join(MODES)}")
         for letter in "TBIHLD":
@@ -52,9 +59,14 @@ class Workload:
             raise ValueError(f"{self.name}: V={self.V}, expected a vocabulary in mode model and 0 elsewhere")
         if self.mode == "reset" and self.D != 1:
             raise ValueError(f"{self.name}: an episode has one direction")
+        if is_own(self.cell) and self.mode not in ("infer", "train"):
+            raise ValueError(f"{self.name}: mode {self.mode!r}, expected infer or train for a cell of one's own")
 
     @property
     def layer(self) -> Layer:
+        if is_own(self.cell):
+            cell = find(self.cell)
+            return Stack(cell.name, self.I, self.H, self.L, bidirectional=self.D == 2, cell=cell, num_heads=self.N)
         return Layer(self.cell, self.I, self.H, self.L, bidirectional=self.D == 2)
 
     @property
@@ -69,16 +81,17 @@ class Workload:
     @property
     def flop(self) -> int:
         """Multiplications and additions of the matrix products: a backward pass costs two forward ones."""
-        products = sum(rows.size * columns.size for _, (rows, columns) in self._matrices()) + self.D * self.H * self.V
+        products = sum(size for _, size in self._matrices()) + self.D * self.H * self.V
         return 2 * products * self.tokens * (3 if self.training else 1)
 
     @property
     def recurrent_bytes(self) -> int:
         """Bytes of the recurrent weights that every time step must read, forward pass, all layers and directions."""
-        return sum(4 * rows.size * columns.size for name, (rows, columns) in self._matrices() if "_hh_" in name)
+        return sum(4 * size for name, size in self._matrices() if "_hh_" in name)
 
-    def _matrices(self) -> list[tuple[str, Any]]:
-        return [(name, shape) for name, shape in self.layer.parameters().items() if len(shape) == 2]
+    def _matrices(self) -> list[tuple[str, int]]:
+        """The parameters that are multiplied with vectors, and how many numbers each has."""
+        return [(name, prod(sizes(shape))) for name, shape in self.layer.parameters().items() if len(shape) > 1]
 
     def lengths(self) -> np.ndarray:
         """(B,) lengths of the packed batch, longest first: uniform in T/8 .. T, the longest T itself."""
@@ -118,7 +131,7 @@ class Problem:
     x (T, B, I); states h_0 and c_0 (L*D, B, H), given in inference, zeros in training; grad (T, B, D*H), what arrives
     at output; parameters by torch's names; reset (T, B) bool, True where the state is zeroed before the step;
     lengths (B,). In a packed batch the steps past a length are not used. model: in mode "model" alone, which
-    uses neither x nor grad.
+    uses neither x nor grad. step: the step inputs of a user's cell, (T, B, H) or (B, H); its states are zeros.
     """
 
     workload: Workload
@@ -129,6 +142,7 @@ class Problem:
     reset: np.ndarray
     lengths: np.ndarray
     model: Model | None = None
+    step: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +173,14 @@ def problem(workload: Workload, seed: int = 0) -> Problem:
         rng.random((T, B)) < 0.02,
         workload.lengths() if workload.mode == "packed" else np.full(B, T),
         _model(workload, rng) if workload.V else None,
+        _step_inputs(workload, layer, rng),
     )
+
+
+def _step_inputs(workload: Workload, layer: Layer, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    lead = (workload.B,) if workload.same_step else (workload.T, workload.B)
+    names = layer.cell.step if isinstance(layer, Stack) else ()
+    return {name: rng.standard_normal((*lead, workload.H), np.float32) for name in names}
 
 
 def _model(workload: Workload, rng: np.random.Generator) -> Model:

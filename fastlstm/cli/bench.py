@@ -34,17 +34,39 @@ class Percent(click.ParamType):
         return number
 
 
+class CellName(click.ParamType):
+    """LSTM, GRU or RNN, or `module:name` of a cell of one's own."""
+
+    name = "cell"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from fastlstm.bench.own_cell import find, is_own
+
+        if is_own(value):
+            try:
+                find(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        elif value not in ("LSTM", "GRU", "RNN"):
+            self.fail(f"{value!r} is none of LSTM, GRU, RNN, and no module:name of a cell of your own", param, ctx)
+        return str(value)
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]... | all")
-@click.option("--cell", type=click.Choice(["LSTM", "GRU", "RNN"]), default="LSTM", help="Of your own sizes.")
+@click.option("--cell", "cells", type=CellName(), multiple=True, metavar="CELL", help="Of your own sizes: LSTM, GRU, "
+              "RNN, or module:name of a cell of your own (repeat).")  # fmt: skip
 @click.option("--mode", type=click.Choice(MODES), default="infer", show_default=True, help="The same.")
-@click.option("--steps", "T", type=click.IntRange(1), help="T, time steps. With this one, your own sizes are run.")
+@click.option("--steps", "T", type=click.IntRange(1), help="T, time steps. With this one, your own sizes are run; 100 "
+              "where a cell of your own is.")  # fmt: skip
 @click.option("--batch", "B", type=click.IntRange(1), default=1, show_default=True, help="B.")
 @click.option("--input", "I", type=click.IntRange(1), default=128, show_default=True, help="I, input_size.")
 @click.option("--hidden", "H", type=click.IntRange(1), default=128, show_default=True, help="H, hidden_size.")
 @click.option("--layers", "L", type=click.IntRange(1), default=1, show_default=True, help="L.")
 @click.option("--bidirectional", is_flag=True, help="Both directions.")
 @click.option("--vocabulary", "V", type=click.IntRange(1), help="V, number of tokens; with --mode model.")
+@click.option("--heads", "N", type=click.IntRange(1), default=1, help="N, of a cell of your own that has heads.")
+@click.option("--same-step", is_flag=True, help="Its step inputs are (B, H), the same at every step.")
 @click.option("--through", type=click.Choice(["torch"]), help="Measure fastlstm.torch instead of the array layers.")
 @click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
@@ -60,7 +82,7 @@ class Percent(click.ParamType):
 @click.option("--list", "listed", is_flag=True, help="List the workloads and where their sizes come from.")
 def bench(
     names: tuple[str, ...],
-    cell: str,
+    cells: tuple[str, ...],
     mode: str,
     T: int | None,
     B: int,
@@ -69,6 +91,8 @@ def bench(
     L: int,
     bidirectional: bool,
     V: int | None,
+    N: int,
+    same_step: bool,
     through: str | None,
     libraries: tuple[str, ...],
     threads: int | None,
@@ -89,9 +113,13 @@ def bench(
     runs in its own process, by turns, and only after its results have been checked against the reference. With
     --through torch this library's torch modules are timed beside torch's own; mode model, a whole training step from
     tokens to Adam, is timed only so. With --busy each turn is followed by one beside another busy process.
+
+    A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
+    in jax.lax.scan: its expressions with these libraries' functions.
     """
     from fastlstm.bench import driver, result, startup, table, workload
-    from fastlstm.bench.libraries import NAMES, THROUGH
+    from fastlstm.bench.libraries import NAMES, OF_OWN_CELLS, THROUGH
+    from fastlstm.bench.own_cell import is_own
     from fastlstm.engine.pool import cores
 
     known = workload.load()
@@ -101,22 +129,27 @@ def bench(
             click.echo(f"{entry.name:<16}{entry.mode:<8}{table.sizes(entry):<30}{entry.source}{assumed}")
         return
     for name in libraries:
-        if name not in NAMES:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}", param_hint="--library")
+        if name not in (*NAMES, *OF_OWN_CELLS):
+            there = ", ".join(dict.fromkeys((*NAMES, *OF_OWN_CELLS)))
+            raise click.BadParameter(f"{name!r} is none of {there}", param_hint="--library")
     if fail_if_slower is not None and compare is None:
         raise click.UsageError("--fail-if-slower needs --compare")
     served = {name: entry for name, entry in known.items() if through or entry.mode != "model"}
-    chosen = _chosen(names, known, served, () if T is not None else A_FEW_BUSY if busy else A_FEW)
-    if T is not None:
+    own = [cell for cell in cells if is_own(cell)]
+    asked_for = () if T is not None or own else A_FEW_BUSY if busy else A_FEW
+    chosen = _chosen(names, known, served, asked_for)
+    for cell in (cells or ("LSTM",)) if T is not None else own:
         try:
-            own = workload.Workload("own sizes", cell, mode, T, B, I, H, L, 2 if bidirectional else 1, V or 0)
+            sizes = T or 100, B, _input_size(cell, I, H), H, L, 2 if bidirectional else 1, V or 0
+            name = cell.partition(":")[2] or "own sizes"
+            chosen.append(workload.Workload(name, cell, mode, *sizes, N, same_step))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        chosen.append(own)
     if through is None and any(entry.mode == "model" for entry in chosen):
         raise click.UsageError("a whole model is timed with --through torch")
-    asked = libraries or ((through,) if through else NAMES)
-    wanted = [name for name in NAMES if name in asked or name == result.OURS]
+    served_by = dict.fromkeys(OF_OWN_CELLS if len(own) == len(chosen) else (*NAMES, *OF_OWN_CELLS) if own else NAMES)
+    asked = libraries or ((through,) if through else served_by)
+    wanted = [name for name in served_by if name in asked or name == result.OURS]
     try:
         old = result.load(compare) if compare else None
     except ValueError as error:
@@ -135,13 +168,24 @@ def bench(
             scaling,
             busy,
         )
-    if start_up:
+    if start_up and not own:
         ours = THROUGH[through] if through else result.OURS
         found.start_up = [startup.measure(ours, cold=True), startup.measure(ours)]
         found.start_up += [startup.measure("torch")] if "torch" in found.versions else []
+    if start_up:
+        for cell in own:
+            found.start_up += [startup.measure(result.OURS, cold, cell) for cold in (True, False)]
     _show(found, json_file, plot)
     if old is not None and _slower(old, found, fail_if_slower):
         raise SystemExit(1)
+
+
+def _input_size(cell: str, I: int, H: int) -> int:
+    """I; G*H where the input holds the gates."""
+    from fastlstm.bench.own_cell import find, is_own
+
+    card = find(cell) if is_own(cell) else None
+    return len(card.gates) * H if card is not None and card.input == "none" else I
 
 
 def _chosen(

@@ -30,6 +30,8 @@ from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
 _KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed)}
+_OF_THE_CELL = ("forward", "backward")
+"""The kernels that are compiled for each cell; the others are one for all."""
 
 # Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
 IDLE_PLANS = 4
@@ -258,7 +260,8 @@ class Engine:
     def _address(self, kernel: str) -> int:
         address = self._addresses.get(kernel)
         if address is None:
-            address = self._addresses[kernel] = kernel_address(kernel, self._cell, self.dtype.name)
+            cell = self._cell if kernel in _OF_THE_CELL else "any"
+            address = self._addresses[kernel] = kernel_address(kernel, cell, self.dtype.name)
         return address
 
     def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:

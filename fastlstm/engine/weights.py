@@ -54,6 +54,13 @@ class Weights:
                 "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
             }
             plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
+            traits = {
+                "gates": "GATES",
+                "splits_gates": "SPLITS_GATES",
+                "multiplies_input": "INPUTS",
+                "recurs": "RECURS",
+            }
+            plain |= {slot: layout.trait(trait) for slot, trait in traits.items()}
             for name, value in plain.items():
                 block[SLOTS[name]] = value
             for name, size in sizes.items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.jit import at, inner, lanes_of, put, task
 from fastlstm.kernels.pack import gate_row
 from fastlstm.kernels.product import DEPTH, C, R, panel_width, product
 from fastlstm.kernels.rows import add, clear, copy
@@ -16,13 +16,13 @@ BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
 
 
 def gradients(job, phase, portion):
-    """Kernel: grad_x and the gradients of all parameters, from the gates' gradients; after `backward` has ended.
+    """Kernel, one for all cells: the gradients of x and of all parameters, from the gates'; after `backward` has ended.
 
     One phase of `job.threads` portions: how sums are cut depends on how many threads may take part, not on how many do.
     """
     for number in range(job.tasks):
         here = task(job, number)
-        if trait(job, "INPUTS"):
+        if job.multiplies_input:
             _input_gradient(here, portion, job.threads)
         else:
             _gather_gradient(here, portion, job.threads)
@@ -34,7 +34,7 @@ def gradients(job, phase, portion):
 def _input_gradient(job, portion, portions):
     """grad_x = dz W_ih for this portion's time steps; the second direction adds to the first's."""
     W = panel_width(job.z)
-    K = trait(job, "GATES") * lanes_of(job.z) * job.blocks
+    K = job.gates * lanes_of(job.z) * job.blocks
     panels = (job.I + W - 1) // W
     panel = (1 + K) * W
     scratch = at(job.scratch, portion * job.scratch_thread)
@@ -74,7 +74,7 @@ def _input_gradient(job, portion, portions):
 @inner
 def _gather_gradient(job, portion, portions):
     """grad_x = dz where x holds the gates: (blocks, G, lanes) into (G, H)."""
-    lanes, gates = lanes_of(job.z), trait(job, "GATES")
+    lanes, gates = lanes_of(job.z), job.gates
     first, last = share(job.T, np.int64(1), portion, portions)
     for t in range(first, last):
         for b in range(samples(job, t)):
@@ -95,18 +95,18 @@ def _weight_gradients(job, portion, portions):
     One call of `_sums` in a loop: LLVM would compile each of three calls.
     """
     W = panel_width(job.z)
-    gate_rows = trait(job, "GATES") * lanes_of(job.z) * job.blocks
+    gate_rows = job.gates * lanes_of(job.z) * job.blocks
     x_panels = job.I // W + 1  # the 1 behind the last input makes the bias' gradient a column like the others
-    splits = trait(job, "SPLITS_GATES")
+    splits = job.splits_gates
     for part in range(3):
         sums, a, a_ld, rows = job.sums, job.z, job.z_ld, gate_rows
         x_first, x_last = 0, x_panels
         h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
         column, bias_column = x_panels * W, job.I
         if part == 0:
-            if splits or not trait(job, "RECURS"):
+            if splits or not job.recurs:
                 h_panels = 0
-            if not trait(job, "INPUTS"):  # the panel with the 1 is all that is wanted of xs
+            if not job.multiplies_input:  # the panel with the 1 is all that is wanted of xs
                 x_first = x_panels - 1
                 column, bias_column = W, job.I % W
         elif part == 1:
@@ -121,9 +121,9 @@ def _weight_gradients(job, portion, portions):
             x_last = 0
             h, h_ld, h_panels = job.m, job.c_ld, (job.H + W - 1) // W
         first, last = _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
-        if part == 0 and trait(job, "INPUTS"):
+        if part == 0 and job.multiplies_input:
             _unpack_input(job, first, last)
-        if part == splits and trait(job, "RECURS"):
+        if part == splits and job.recurs:
             _unpack_recurrent(job, first, last, column, bias_column)
         elif part == 2:
             for p in range(first, last):

@@ -37,6 +37,11 @@ SLOT_KINDS: Mapping[str, str] = {
     "direction": "int",
     "train": "int",  # 1: xs, z, hin, cin, m (and u of cells that split their gates) have a row for each token
     "projected": "int",
+    # what the cell states about itself (cards.py), for the kernels that are one for all cells
+    "gates": "int",
+    "splits_gates": "int",
+    "multiplies_input": "int",
+    "recurs": "int",
     "chunk": "int",  # time steps whose input product is computed at once
     # the caller's arrays
     "x": "real*",

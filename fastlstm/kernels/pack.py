@@ -2,26 +2,26 @@
 
 import numpy as np
 
-from fastlstm.kernels.jit import at, inner, lanes_of, put, trait
+from fastlstm.kernels.jit import at, inner, lanes_of, put
 from fastlstm.kernels.product import panel_width
 from fastlstm.kernels.tokens import share
 
 
 def pack(job, phase, portion):
-    """Kernel, `job.threads` portions: the panels that forward reads.
+    """Kernel, one for all cells, `job.threads` portions: the panels that forward reads.
 
     Both biases go with W_ih unless the cell splits its gates.
     """
-    if trait(job, "INPUTS"):
+    if job.multiplies_input:
         _pack_gates(job, portion, job.w_ih, job.I, job.wx)
-    if trait(job, "RECURS"):
+    if job.recurs:
         _pack_gates(job, portion, job.w_hh, job.P, job.wh)
     first, last = share(_gate_rows(job), panel_width(job.wx), portion, job.threads)
     for r in range(first, last):
         row = gate_row(job, r)
-        input_bias = job.b_ih[row] if job.bias and row >= 0 and trait(job, "INPUTS") else 0.0
-        recurrent_bias = job.b_hh[row] if job.bias and row >= 0 and trait(job, "RECURS") else 0.0
-        if trait(job, "SPLITS_GATES"):
+        input_bias = job.b_ih[row] if job.bias and row >= 0 and job.multiplies_input else 0.0
+        recurrent_bias = job.b_hh[row] if job.bias and row >= 0 and job.recurs else 0.0
+        if job.splits_gates:
             _put_bias(job.wh, r, job.P, recurrent_bias)
         else:
             input_bias += recurrent_bias
@@ -31,10 +31,10 @@ def pack(job, phase, portion):
 
 
 def pack_transposed(job, phase, portion):
-    """Kernel, `job.threads` portions: the panels that backward reads."""
-    if trait(job, "INPUTS"):
+    """Kernel, one for all cells, `job.threads` portions: the panels that backward reads."""
+    if job.multiplies_input:
         _pack_gates_transposed(job, portion, job.w_ih, job.I, job.wx_t)
-    if trait(job, "RECURS"):
+    if job.recurs:
         _pack_gates_transposed(job, portion, job.w_hh, job.P, job.wh_t)
     if job.projected:
         _pack_plain(job, portion, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
@@ -44,14 +44,14 @@ def pack_transposed(job, phase, portion):
 def gate_row(job, r):
     """torch's row of the padded gate row r, or -1 for padding. Order: block of units, gate, unit of the block."""
     lanes = lanes_of(job.z)
-    gates = trait(job, "GATES")
+    gates = job.gates
     unit = r // (gates * lanes) * lanes + r % lanes
     return (r // lanes % gates) * job.H + unit if unit < job.H else -1
 
 
 @inner
 def _gate_rows(job):
-    return trait(job, "GATES") * lanes_of(job.z) * job.blocks
+    return job.gates * lanes_of(job.z) * job.blocks
 
 
 @inner

@@ -37,9 +37,11 @@ class Case:
         self.threads = int(draw.choice([1, 2, 3]))
         self.split = draw.choice([None, "batch", "units", "layers"])
         self.split = None if self.split is None else str(self.split)
+        self.all_states = bool(draw.random() < 0.3)
 
     def __str__(self) -> str:
-        return f"{self.config} T={self.T} B={self.B} {self.dtype} packed={self.packed} {self.split} x{self.threads}"
+        form = f"packed={self.packed} all_states={self.all_states}"
+        return f"{self.config} T={self.T} B={self.B} {self.dtype} {form} {self.split} x{self.threads}"
 
     def arrays(self):
         """Parameters, x, states and the keyword arguments of forward."""
@@ -81,12 +83,15 @@ def threads():
 
 def run(case: Case, engine, parameters, x, states, keywords, **split):
     """Every result of one forward and backward by name."""
-    output, finals, saved = engine.forward(parameters, 1, x, states, train=True, **keywords, **split)
+    more = {"all_states": True} if case.all_states else {}
+    output, finals, saved, *every = engine.forward(parameters, 1, x, states, train=True, **keywords, **split, **more)
     draw = np.random.default_rng(7)
     grad_output = draw.standard_normal(output.shape).astype(case.dtype)
     grad_finals = tuple(draw.standard_normal(state.shape).astype(case.dtype) for state in finals)
-    grad_x, grad_states, gradients = engine.backward(parameters, 1, saved, grad_output, grad_finals)
+    grad_every = tuple(draw.standard_normal(state.shape).astype(case.dtype) for state in every[0]) if every else None
+    grad_x, grad_states, gradients = engine.backward(parameters, 1, saved, grad_output, grad_finals, grad_every)
     named = {"output": output, "grad_x": grad_x} | gradients
+    named |= {f"every {n}": state for n, state in enumerate(every[0])} if every else {}
     named |= {f"final {n}": state for n, state in enumerate(finals)}
     return named | {f"grad_state {n}": state for n, state in enumerate(grad_states)}
 

@@ -16,10 +16,18 @@ import numpy as np
 from fastlstm.bench.workload import Problem, Workload
 
 NAMES = ("fastlstm", "torch", "onnxruntime", "openvino", "jax")
+OF_OWN_CELLS = ("fastlstm", "torch", "torch_compiled", "jax")
+"""Who runs a user's cell: torch in a loop over time, and with its step compiled; JAX in a scan."""
+
 THROUGH = {"torch": "fastlstm_torch"}
 """Other ways to use this library, measured in its place; the module of this package for each."""
 
-NEEDS = {"fastlstm_torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
+NEEDS = {
+    "fastlstm_torch": ("torch",),
+    "torch_compiled": ("torch",),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "openvino": ("openvino", "onnx"),
+}
 """What must be installed beside the library of that name: the model is written with onnx."""
 
 

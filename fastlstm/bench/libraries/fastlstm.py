@@ -8,6 +8,7 @@ import numpy as np
 
 import fastlstm
 from fastlstm.bench.libraries import Task
+from fastlstm.bench.own_cell import find, is_own
 from fastlstm.bench.workload import Problem, Workload
 
 
@@ -22,6 +23,8 @@ def refuses(workload: Workload) -> str | None:
 def build(problem: Problem, threads: int) -> Task:
     fastlstm.set_num_threads(threads)
     work = problem.workload
+    if is_own(work.cell):
+        return _own_cell(problem)
     layer = getattr(fastlstm, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
     layer.load_state_dict(problem.parameters)
     if not work.training:
@@ -49,6 +52,32 @@ def build(problem: Problem, threads: int) -> Task:
         return named | {f"grad_{name}": value.copy() for name, value in layer.grad.items()}
 
     return Task(step, results)
+
+
+def _own_cell(problem: Problem) -> Task:
+    work = problem.workload
+    layer = fastlstm.Recurrent(find(work.cell), work.I, work.H, work.L, bidirectional=work.D == 2, num_heads=work.N)
+    layer.load_state_dict(problem.parameters)
+    names, step = layer.config.state_names, problem.step or None
+    if not work.training:
+        layer.eval()
+
+    def call() -> tuple[Any, ...]:
+        output, final = layer(problem.x, step=step)
+        if not work.training:
+            return output, final, None
+        layer.zero_grad()
+        return output, final, layer.backward(problem.grad)[0]
+
+    def results() -> dict[str, np.ndarray]:
+        output, final, grad_x = call()
+        final = final if isinstance(final, tuple) else (final,)
+        named = {"output": output, **{f"{name}_n": value for name, value in zip(names, final, strict=True)}}
+        if grad_x is None:
+            return named
+        return named | {"grad_x": grad_x} | {f"grad_{name}": value.copy() for name, value in layer.grad.items()}
+
+    return Task(call, results)
 
 
 def _named(output: np.ndarray, final: Any) -> dict[str, np.ndarray]:

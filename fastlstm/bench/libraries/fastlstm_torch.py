@@ -9,6 +9,7 @@ from torch import Tensor
 import fastlstm
 import fastlstm.torch
 from fastlstm.bench.libraries import Task, torch
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Problem, Workload
 
 
@@ -17,7 +18,7 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
-    return None
+    return "a user's cell is timed on arrays" if is_own(workload.cell) else None
 
 
 def build(problem: Problem, threads: int) -> Task:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from fastlstm.bench.libraries import Task
+from fastlstm.bench.libraries import Task, jax_cell
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Problem, Workload
 
 Weights = dict[str, Array]
@@ -31,6 +32,8 @@ def build(problem: Problem, threads: int) -> Task:
         # XLA has one thread per CPU it may use and no option for their number
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     work = problem.workload
+    if is_own(work.cell):
+        return jax_cell.task(problem)
     weights = {name: jnp.asarray(value) for name, value in problem.parameters.items()}
     x = jnp.asarray(problem.x)
     initial = tuple(map(jnp.asarray, problem.states))

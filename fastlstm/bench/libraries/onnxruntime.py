@@ -7,6 +7,7 @@ import onnxruntime
 
 from fastlstm.bench.libraries import Task
 from fastlstm.bench.onnx_model import feeds, model, named
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Problem, Workload
 
 
@@ -15,6 +16,8 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
+    if is_own(workload.cell):
+        return "LSTM, GRU and RNN only"
     return "inference only" if workload.training else None
 
 

@@ -8,6 +8,7 @@ import openvino
 
 from fastlstm.bench.libraries import Task
 from fastlstm.bench.onnx_model import feeds, model, named
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Problem, Workload
 
 
@@ -16,6 +17,8 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
+    if is_own(workload.cell):
+        return "LSTM, GRU and RNN only"
     return "inference only" if workload.training else None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fastlstm.bench.libraries import Task
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Model, Problem, Workload
 from fastlstm.reference import Reference
 
@@ -28,20 +31,22 @@ def results(problem: Problem) -> dict[str, np.ndarray]:
     if problem.model is not None:
         return _model_results(problem.model, reference, parameters)
     x, grad = problem.x.astype(np.float64), problem.grad.astype(np.float64)
-    packed = work.mode == "packed"
+    packed, own = work.mode == "packed", is_own(work.cell)
+    step: dict[str, Any] = {"step": {name: v.astype(np.float64) for name, v in problem.step.items()}} if own else {}
     output, states, saved = reference.forward(
         parameters,
         0,
         x[problem.rows] if packed else x,
-        None if work.training else tuple(state.astype(np.float64) for state in problem.states),
+        None if work.training or own else tuple(state.astype(np.float64) for state in problem.states),
         train=work.training,
         batch_sizes=problem.batch_sizes if packed else None,
         reset=problem.reset if work.mode == "reset" else None,
+        **step,
     )
-    named = {"output": output, **dict(zip(("h_n", "c_n"), states, strict=False))}
+    named = {"output": output, **{f"{name}_n": v for name, v in zip(work.layer.state_names, states, strict=True)}}
     if saved is None:
         return named
-    grad_x, _, grads = reference.backward(
+    grad_x, _, grads, *_ = reference.backward(
         parameters, 0, saved, grad[problem.rows] if packed else grad, (None,) * len(states)
     )
     return named | {"grad_x": grad_x} | {f"grad_{name}": value for name, value in grads.items()}

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from fastlstm.bench.libraries import Task
+from fastlstm.bench.libraries import Task, torch_cell
+from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Model, Problem, Workload
 
 Forward = Callable[[torch.nn.RNNBase, Tensor, Tensor], tuple[Tensor, Any]]
@@ -27,6 +28,8 @@ def refuses(workload: Workload) -> str | None:
 
 
 def build(problem: Problem, threads: int) -> Task:
+    if is_own(problem.workload.cell):
+        return torch_cell.task(problem, threads)
     return task(problem, threads, torch.nn, _step_by_step)
 
 
