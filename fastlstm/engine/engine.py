@@ -19,6 +19,7 @@ from fastlstm.engine.plan import Plan, Sizes
 from fastlstm.engine.pool import POOL, Threads, get_num_threads
 from fastlstm.engine.steps import StepInputs
 from fastlstm.engine.weights import PACKING, Weights
+from fastlstm.kernels.advance import advance, retreat
 from fastlstm.kernels.backward import backward
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
@@ -29,25 +30,25 @@ from fastlstm.kernels.product import multiply, multiply_signature
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
-_KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed)}
-_OF_THE_CELL = ("forward", "backward")
-"""The kernels that are compiled for each cell; the others are one for all."""
+_KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed, multiply)}
+_OF_A_CELL = {f.__name__: f for f in (advance, retreat)}
 
 # Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
 IDLE_PLANS = 4
 
 
 @cache
-def kernel_address(name: str, cell: str, dtype: str) -> int:
-    """The address of a kernel, compiled or loaded from the cache on its first use."""
-    job = job_type(cell, np.dtype(dtype))
-    return compile_kernel(_KERNELS[name], (job, types.int64, types.int64))
+def kernel_address(name: str, dtype: str) -> int:
+    """The address of a kernel that is one for all cells, compiled or loaded from the cache on its first use."""
+    job = job_type("any", np.dtype(dtype))
+    arguments = multiply_signature(job) if name == "multiply" else (job, types.int64, types.int64)
+    return compile_kernel(_KERNELS[name], arguments)
 
 
 @cache
-def multiply_address(dtype: str) -> int:
-    """The address of the matrix product, the same for all cells."""
-    return compile_kernel(multiply, multiply_signature(job_type("any", np.dtype(dtype))))
+def cell_address(name: str, cell: str, dtype: str) -> int:
+    """The address of a cell's own kernel, compiled or loaded from the cache on its first use."""
+    return compile_kernel(_OF_A_CELL[name], (job_type(cell, np.dtype(dtype)), *[types.int64] * 4))
 
 
 class Saved:
@@ -91,7 +92,6 @@ class Engine:
         # By key: plans, and `_Lent` ones that came back. Two threads may be in `forward`; each step here is one that
         # the interpreter does whole, so there is no lock that a fork could leave taken.
         self._idle: dict[Any, list[Plan | _Lent]] = {}
-        self._addresses: dict[str, int] = {}
         # Read by every call: a property of the configuration costs 0.3 us, an attribute 0.03.
         self._states = config.num_layers * config.directions
         self._h_width = config.output_size
@@ -237,6 +237,7 @@ class Engine:
         if plan.d_units.size:
             plan.d_units[...] = 0
         d_rows = None if inputs is None else inputs.point_gradients(plan.blocks, config.directions)
+        plan.blocks[:, SLOTS["retreat"]] = self._address("retreat")
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
             crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
@@ -258,11 +259,9 @@ class Engine:
         return grad_x, states, gradients, inputs.gradients(d_rows)
 
     def _address(self, kernel: str) -> int:
-        address = self._addresses.get(kernel)
-        if address is None:
-            cell = self._cell if kernel in _OF_THE_CELL else "any"
-            address = self._addresses[kernel] = kernel_address(kernel, cell, self.dtype.name)
-        return address
+        if kernel in _OF_A_CELL:
+            return cell_address(kernel, self._cell, self.dtype.name)
+        return kernel_address(kernel, self.dtype.name)
 
     def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
         weights = self._weights
@@ -286,7 +285,8 @@ class Engine:
         else:
             (B, T), lengths = ((first, second) if self.config.batch_first else (second, first)), None
         sizes = Sizes(T, B, train, threads, lengths, split)
-        return Plan(self.layout, self._weights, sizes, multiply_address(self.dtype.name), key)
+        addresses = {name: self._address(name) for name in ("multiply", "advance")}
+        return Plan(self.layout, self._weights, sizes, addresses, key)
 
     def _returned(self, key: Any) -> list[Plan | _Lent]:
         """Where plans of this key come back to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -46,8 +47,11 @@ class Sizes:
 class Plan:
     """Job blocks, a row for each task, layer by layer; within a layer slice by slice, direction by direction."""
 
-    def __init__(self, layout: Layout, weights: Weights, sizes: Sizes, multiply: int, key: Any = None) -> None:
-        self.layout, self.sizes, self.multiply, self.key = layout, sizes, multiply, key
+    def __init__(
+        self, layout: Layout, weights: Weights, sizes: Sizes, addresses: Mapping[str, int], key: Any = None
+    ) -> None:
+        """addresses: of the kernels that forward calls."""
+        self.layout, self.sizes, self.key = layout, sizes, key
         self.B = sizes.B
         self.extras = False  # whether the last call had masks, resets or states of every step
         self.extras_back = False  # whether the last backward had gradients of the states of every step
@@ -89,7 +93,7 @@ class Plan:
                     block[SLOTS[name]] = offset
                     pointers.append((row, name))
                 done += self._count(tokens, last - first)
-        for name, value in self._phases().items():
+        for name, value in (self._phases() | dict(addresses)).items():
             self.blocks[:, SLOTS[name]] = value
         self.rows, self.address = len(self.blocks), self.blocks.ctypes.data
         self.owner, base = memory.allocate()
@@ -169,7 +173,6 @@ class Plan:
             "together": int(self._together),
             "wavefront": int(self.split == "layers"),
             "brief": int(flops(layout, sizes) < BRIEF_FLOPS),
-            "multiply": self.multiply,
             "T": T,
             "B": last - first,
             "ragged": int(tokens is not None),

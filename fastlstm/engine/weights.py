@@ -31,6 +31,16 @@ if hasattr(os, "register_at_fork"):
 
 _NAMES = {"w_ih": "weight_ih", "w_hh": "weight_hh", "w_hr": "weight_hr", "b_ih": "bias_ih", "b_hh": "bias_hh"}
 
+_TRAITS = {
+    "gates": "GATES",
+    "splits_gates": "SPLITS_GATES",
+    "multiplies_input": "INPUTS",
+    "recurs": "RECURS",
+    "passes_state": "PASSES_STATE",
+    "across": "ACROSS",
+    "others": "OTHERS",
+}
+
 
 class Weights:
     """The panels of all layers and directions. `blocks` has a row for each, ready for the packing kernels."""
@@ -54,13 +64,7 @@ class Weights:
                 "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
             }
             plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
-            traits = {
-                "gates": "GATES",
-                "splits_gates": "SPLITS_GATES",
-                "multiplies_input": "INPUTS",
-                "recurs": "RECURS",
-            }
-            plain |= {slot: layout.trait(trait) for slot, trait in traits.items()}
+            plain |= {slot: layout.trait(trait) for slot, trait in _TRAITS.items()}
             for name, value in plain.items():
                 block[SLOTS[name]] = value
             for name, size in sizes.items():

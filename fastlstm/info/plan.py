@@ -26,7 +26,7 @@ def plan_lines(
     """(title, lines) on how a call of these sizes is run: nothing is compiled or run for it."""
     layout = Layout(config, dtype)
     sizes = Sizes(T, B, train, threads)
-    plan = Plan(layout, Weights(layout), sizes, multiply=0)
+    plan = Plan(layout, Weights(layout), sizes, {})
     yield "call", [f"T={T} B={B} I={config.input_size}, {dtype}, {'training' if train else 'inference'}"]
     work = flops(layout, sizes)
     lines = [f"{_number(work)}flop forward" + (f", {_number(2 * work)}flop backward" if train else "")]

@@ -2,14 +2,13 @@
 
 import numpy as np
 
+from fastlstm.kernels.advance import call_cell
 from fastlstm.kernels.forward import blocks_per_panel
-from fastlstm.kernels.jit import at, inner, lanes_of, task, trait
+from fastlstm.kernels.jit import at, inner, lanes_of, task
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import add, clear, copy, copy_padded
-from fastlstm.kernels.step import step_backward
 from fastlstm.kernels.tokens import (
     boundary,
-    es_row,
     every_row,
     out_row,
     samples,
@@ -45,9 +44,9 @@ def _phase(job, number, block0, block1):
     lanes = lanes_of(job.z)
     s = job.T - 1 - number
     if number > 0:
-        if trait(job, "RECURS"):
+        if job.recurs:
             _recurrent_products(job, s + 1, block0, block1)
-        elif not trait(job, "PASSES_STATE"):
+        elif not job.passes_state:
             for b in range(samples_at(job, s + 1)):
                 clear(at(job.dh, b * job.h_ld + block0 * lanes), min(block1 * lanes, job.h_ld) - block0 * lanes)
         if job.resets:
@@ -56,7 +55,7 @@ def _phase(job, number, block0, block1):
         _arrive(job, s, block0 * lanes, block1 * lanes)
         if job.projected:
             _unproject(job, s)
-        _step(job, s, block0, block1)
+        call_cell(job.retreat, job, s, np.int64(0), block0, block1)
     else:
         _leave(job, block0 * lanes, block1 * lanes)
 
@@ -68,12 +67,12 @@ def _arrive(job, s, first, last):
     h_last = min(last, job.h_ld)
     for b in range(samples_at(job, s + 1), samples(job, t)):
         _final(job.has_grad_state, job.grad_hn, job.P, at(job.dh, b * job.h_ld), b, first, h_last)
-        for n in range(trait(job, "OTHERS")):
+        for n in range(job.others):
             gradient = at(job.grad_cn, n * job.others_step)
             _final(job.has_grad_state, gradient, job.H, at(job.dc, b * job.c_ld + n * job.section), b, first, last)
     if job.has_grad_every:
         for b in range(samples(job, t)):
-            for n in range(trait(job, "OTHERS")):
+            for n in range(job.others):
                 source = at(every_row(job, at(job.grad_every, n * job.every_step), t, b), first)
                 add(source, at(job.dc, b * job.c_ld + n * job.section + first), min(job.H, last) - first)
     if job.has_grad_out:
@@ -125,51 +124,18 @@ def _unproject(job, s):
 
 
 @inner
-def _step(job, s, block0, block1):
-    """The cell's gradient for every sample of step s."""
-    lanes = lanes_of(job.z)
-    gates = trait(job, "GATES") * lanes
-    t = time_of(job, s)
-    row = token(job, t)
-    for b in range(samples_at(job, s)):
-        z, u = at(job.z, (row + b) * job.z_ld), at(job.u, (row + b) * job.z_ld)
-        h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
-        direct, dc = at(job.dh, b * job.h_ld), at(job.dc, b * job.c_ld)
-        dh = at(job.dm, b * job.c_ld) if job.projected else direct
-        n = block0 * lanes
-        step_backward(
-            job,
-            at(z, block0 * gates),
-            at(u, block0 * gates),
-            at(h, n),
-            at(c, n),
-            at(dh, n),
-            at(direct, n),
-            at(dc, n),
-            at(job.e, (row + b) * job.e_ld + block0 * trait(job, "EXTRA") * lanes),
-            at(job.units_back, n),
-            at(es_row(job, job.es, t, b), n),
-            at(job.d_units, n),
-            at(es_row(job, job.d_es, t, b), n),
-            job.section,
-            block1 - block0,
-            job.H - n,
-        )
-
-
-@inner
 def _recurrent_products(job, s, block0, block1):
     """dh of the previous step = du W_hh, added to what passed the gates where the cell lets the state pass."""
     W = panel_width(job.z)
     lanes = lanes_of(job.z)
-    K = trait(job, "GATES") * lanes * job.blocks
+    K = job.gates * lanes * job.blocks
     panel = (1 + K) * W
-    du = job.u if trait(job, "SPLITS_GATES") else job.z
+    du = job.u if job.splits_gates else job.z
     first, last = block0 * lanes // W, (block1 * lanes + W - 1) // W
     if job.projected:
         last = (job.P + W - 1) // W
     start, start_row, start_panel = job.wh_t, 0, panel
-    if trait(job, "PASSES_STATE"):
+    if job.passes_state:
         start, start_row, start_panel = job.dh, job.h_ld, W
     product(
         job,
@@ -196,7 +162,7 @@ def _cut(job, s, first, last):
     for b in range(samples_cut(job, s)):
         if job.reset[boundary(job, s) * job.reset_step + b]:
             clear(at(job.dh, b * job.h_ld + first), min(last, job.h_ld) - first)
-            for n in range(trait(job, "OTHERS")):
+            for n in range(job.others):
                 clear(at(job.dc, b * job.c_ld + n * job.section + first), last - first)
 
 
@@ -209,6 +175,6 @@ def _leave(job, first, last):
             at(job.grad_h0, b * job.P + first),
             min(job.P, min(last, job.h_ld)) - first,
         )
-        for n in range(trait(job, "OTHERS")):
+        for n in range(job.others):
             target = at(job.grad_c0, n * job.others_step + b * job.H + first)
             copy(at(job.dc, b * job.c_ld + n * job.section + first), target, min(job.H, last) - first)

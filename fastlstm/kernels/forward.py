@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from fastlstm.kernels.jit import at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.advance import call_cell, u_row
+from fastlstm.kernels.jit import at, inner, lanes_of, put, task
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import add, clear, copy, copy_padded, multiply
-from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.tokens import (
     boundary,
-    es_row,
     every_row,
     out_row,
     samples,
@@ -73,7 +72,7 @@ def _phase(job, number, member, members, block0, block1):
     origin = 0 if job.train else token(job, t0)  # of the rows of xs and z
     if part == 0:
         _gather(job, member, members, t0, t1, origin)
-    elif part == 1 and trait(job, "INPUTS"):
+    elif part == 1 and job.multiplies_input:
         _input_products(job, t0, t1, origin, block0, block1)
     elif part == 1:
         _spread_input(job, t0, t1, origin, block0, block1)
@@ -105,7 +104,7 @@ def _gather(job, member, members, t0, t1, origin):
 def _input_products(job, t0, t1, origin, block0, block1):
     """z = x W_ih' + b_ih for all tokens of the steps t0..t1-1."""
     W = panel_width(job.z)
-    gates = trait(job, "GATES") * lanes_of(job.z)
+    gates = job.gates * lanes_of(job.z)
     row = token(job, t0) - origin
     panel = (1 + job.I) * W
     product(
@@ -130,7 +129,7 @@ def _input_products(job, t0, t1, origin, block0, block1):
 @inner
 def _spread_input(job, t0, t1, origin, block0, block1):
     """z = x + biases for all tokens of the steps t0..t1-1, where x holds the gates: (G, H) into (blocks, G, lanes)."""
-    W, lanes, gates = panel_width(job.z), lanes_of(job.z), trait(job, "GATES")
+    W, lanes, gates = panel_width(job.z), lanes_of(job.z), job.gates
     for row in range(token(job, t0) - origin, token(job, t1) - origin):
         x, z = at(job.xs, row * job.xs_ld), at(job.z, row * job.z_ld)
         for r in range(block0 * gates, block1 * gates):
@@ -146,14 +145,14 @@ def _enter(job, s, first, last):
     row = state_row(job, s)
     for b in range(samples_at(job, s - 1), samples(job, t)):
         _initial(job.has_state, job.h0, job.P, at(job.hin, (row + b) * job.h_ld), b, first, min(last, job.h_ld))
-        for n in range(trait(job, "OTHERS")):
+        for n in range(job.others):
             state = at(job.c0, n * job.others_step)
             _initial(job.has_state, state, job.H, at(job.cin, (row + b) * job.c_ld + n * job.section), b, first, last)
     if job.resets:
         for b in range(samples_cut(job, s)):
             if job.reset[boundary(job, s) * job.reset_step + b]:
                 clear(at(job.hin, (row + b) * job.h_ld + first), min(last, job.h_ld) - first)
-                for n in range(trait(job, "OTHERS")):
+                for n in range(job.others):
                     clear(at(job.cin, (row + b) * job.c_ld + n * job.section + first), last - first)
 
 
@@ -165,15 +164,10 @@ def _initial(given, state, width, target, b, first, last):
 
 
 @inner
-def _u_row(job, s):
-    return token(job, time_of(job, s)) if job.train and trait(job, "SPLITS_GATES") else 0
-
-
-@inner
 def _recurrent_product(job, s, origin, block0, block1):
     """Step s for some blocks: z += h W_hh', or u = h W_hh' + b_hh where the cell splits its gates."""
     W = panel_width(job.z)
-    gates = trait(job, "GATES") * lanes_of(job.z)
+    gates = job.gates * lanes_of(job.z)
     panel = (1 + job.P) * W
     out, start, start_row, start_panel = (
         at(job.z, (token(job, time_of(job, s)) - origin) * job.z_ld),
@@ -181,8 +175,8 @@ def _recurrent_product(job, s, origin, block0, block1):
         job.z_ld,
         W,
     )
-    if trait(job, "SPLITS_GATES"):
-        out, start, start_row, start_panel = at(job.u, _u_row(job, s) * job.z_ld), job.wh, 0, panel
+    if job.splits_gates:
+        out, start, start_row, start_panel = at(job.u, u_row(job, s) * job.z_ld), job.wh, 0, panel
     else:
         start = out
     product(
@@ -207,9 +201,9 @@ def _recurrent_product(job, s, origin, block0, block1):
 @inner
 def _blocks_at_once(job, count):
     """How many blocks of units go from the product to the cell together: their gates fit half the first-level cache."""
-    row = trait(job, "GATES") * VECTOR_BYTES
+    row = job.gates * VECTOR_BYTES
     portion = blocks_per_panel(job)
-    if trait(job, "ACROSS"):  # a mean needs the products of all units
+    if job.across:  # a mean needs the products of all units
         return job.blocks
     return max(CACHE_BYTES // (row * max(count, 1)) // portion, 1) * portion
 
@@ -218,42 +212,17 @@ def _blocks_at_once(job, count):
 def _step(job, s, origin, block0, block1):
     """The cell for every sample of step s, the new state to where step s + 1 (or the end) looks for it, h to out."""
     lanes = lanes_of(job.z)
-    gates = trait(job, "GATES") * lanes
     t = time_of(job, s)
     count = samples(job, t)
     going_on = min(count, samples_at(job, s + 1))
-    row, z_row, u_row = state_row(job, s), token(job, t) - origin, _u_row(job, s)
     next_row = state_row(job, s + 1) if going_on else 0
-    m_row = token(job, t) if job.train else 0  # of m and e
+    m_row = token(job, t) if job.train else 0
     portion = _blocks_at_once(job, count)
     for first in range(block0, block1, portion):
         last = min(first + portion, block1)
-        if trait(job, "RECURS"):
+        if job.recurs:
             _recurrent_product(job, s, origin, first, last)
-        for b in range(count):
-            goes_on = b < going_on
-            new_h = at(job.hin, (next_row + b) * job.h_ld) if goes_on else at(job.h_end, b * job.h_ld)
-            new_c = at(job.cin, (next_row + b) * job.c_ld) if goes_on else at(job.c_end, b * job.c_ld)
-            if job.projected:
-                new_h = at(job.m, (m_row + b) * job.c_ld)
-            z, u = at(job.z, (z_row + b) * job.z_ld), at(job.u, (u_row + b) * job.z_ld)
-            h, c = at(job.hin, (row + b) * job.h_ld), at(job.cin, (row + b) * job.c_ld)
-            n = first * lanes
-            step_forward(
-                job,
-                at(z, first * gates),
-                at(u, first * gates),
-                at(h, n),
-                at(c, n),
-                at(new_h, n),
-                at(new_c, n),
-                at(job.e, (m_row + b) * job.e_ld + first * trait(job, "EXTRA") * lanes),
-                at(job.units, n),
-                at(es_row(job, job.es, t, b), n),
-                job.section,
-                last - first,
-                job.H - n,
-            )
+        call_cell(job.advance, job, s, origin, first, last)
     if job.projected:
         _project(job, at(job.m, m_row * job.c_ld), at(job.hin, next_row * job.h_ld), going_on)
         _project(job, at(job.m, (m_row + going_on) * job.c_ld), at(job.h_end, going_on * job.h_ld), count - going_on)
@@ -265,7 +234,7 @@ def _step(job, s, origin, block0, block1):
         copy(at(new_h, first), target, width)
         if job.has_every:
             new_c = at(job.cin, (next_row + b) * job.c_ld) if b < going_on else at(job.c_end, b * job.c_ld)
-            for n in range(trait(job, "OTHERS")):
+            for n in range(job.others):
                 every = at(every_row(job, at(job.every, n * job.every_step), t, b), first)
                 copy(at(new_c, n * job.section + first), every, min(job.H, block1 * lanes) - first)
         if job.masked:
@@ -303,6 +272,6 @@ def _leave(job, first, last):
     for b in range(job.B):
         width = job.P - first if job.projected else min(job.P, last) - first
         copy(at(job.h_end, b * job.h_ld + first), at(job.hn, b * job.P + first), width)
-        for n in range(trait(job, "OTHERS")):
+        for n in range(job.others):
             source = at(job.c_end, b * job.c_ld + n * job.section + first)
             copy(source, at(job.cn, n * job.others_step + b * job.H + first), min(job.H, last) - first)

@@ -23,6 +23,8 @@ SLOT_KINDS: Mapping[str, str] = {
     "wavefront": "int",  # 1: a portion of `forward` is a layer's chunk of time, a phase behind the layer below
     "brief": "int",  # 1: so little work that waking a worker for it costs more than it gives
     "multiply": "int",  # address of the compiled product
+    "advance": "int",  # addresses of the cell's own kernels
+    "retreat": "int",
     # sizes
     "T": "int",
     "B": "int",  # samples of this task
@@ -42,6 +44,9 @@ SLOT_KINDS: Mapping[str, str] = {
     "splits_gates": "int",
     "multiplies_input": "int",
     "recurs": "int",
+    "passes_state": "int",
+    "across": "int",
+    "others": "int",
     "chunk": "int",  # time steps whose input product is computed at once
     # the caller's arrays
     "x": "real*",
