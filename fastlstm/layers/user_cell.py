@@ -97,7 +97,11 @@ class Recurrent(RecurrentLayer):
         `backward`. Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
         given = None if state is None else checks.states_of("state", state, self.config)
-        output, final, *every = self._forward_any(x, given, reset, checks.flag("all_states", all_states), step)
+        every: tuple[Any, ...] = ()
+        if step is None and all_states is False and not self._takes_steps:
+            output, final = self._forward(x, given, reset)
+        else:
+            output, final, *every = self._forward_any(x, given, reset, checks.flag("all_states", all_states), step)
         return output, final if len(final) > 1 else final[0], *every
 
     def backward(
@@ -123,6 +127,19 @@ class Recurrent(RecurrentLayer):
         if not grad_step:
             return results
         return *results, step_gradients(grad_step[0], tape.static_steps, tape.form)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._takes_steps = bool(self.config.cell.step)
+
+    def _fits(self, states: tuple[Any, ...], B: int) -> bool:
+        """The initial states, of any number, are right as they are."""
+        if len(states) < 3:
+            return super()._fits(states, B)
+        for first, second in zip(states[:-1], states[1:], strict=True):
+            if not super()._fits((first, second), B):
+                return False
+        return True
 
     def _steps(self, step: Any, call: checks.Call) -> Steps:
         T, B = self._steps_and_batch(call)
