@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class Recurrent(RecurrentLayer):
         `backward`. Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
         given = None if state is None else checks.states_of("state", state, self.config)
-        every: tuple[Any, ...] = ()
+        every: list[Any] = []
         if step is None and all_states is False and not self._takes_steps:
             output, final = self._forward(x, given, reset)
         else:
@@ -134,12 +135,8 @@ class Recurrent(RecurrentLayer):
 
     def _fits(self, states: tuple[Any, ...], B: int) -> bool:
         """The initial states, of any number, are right as they are."""
-        if len(states) < 3:
-            return super()._fits(states, B)
-        for first, second in zip(states[:-1], states[1:], strict=True):
-            if not super()._fits((first, second), B):
-                return False
-        return True
+        fit = super()._fits
+        return fit(states, B) and (len(states) < 3 or all(fit(two, B) for two in pairwise(states)))
 
     def _steps(self, step: Any, call: checks.Call) -> Steps:
         T, B = self._steps_and_batch(call)
