@@ -72,6 +72,44 @@ def test_a_library_computes_what_the_reference_computes(
     assert max(reply["errors"].values()) < TOLERANCE
 
 
+OWN_CELLS = {  # each for a form of product, a kind of leaf or a function; torch.compile would take a minute for each
+    "PeepholeLSTM": ("fastlstm", "torch", "jax"),
+    "LayerNormGRU": ("torch", "jax"),
+    "sLSTM": ("torch", "jax"),
+    "GRUD": ("torch", "jax"),
+    "IndRNN": ("torch", "jax"),
+    "minGRU": ("torch", "jax"),
+    "LIF": ("torch", "jax"),
+}
+
+
+@pytest.mark.parametrize("cell", OWN_CELLS)
+@pytest.mark.parametrize("mode", ["infer", "train"])
+def test_a_cell_of_ones_own_is_the_references_in_every_library(
+    workers: dict[str, Process], cell: str, mode: str, tmp_path: Path
+) -> None:
+    truth = str(tmp_path / "truth.npz")
+    workload = Workload(cell, f"fastlstm.cells:{cell}", mode, **SIZES, L=2, D=2, N=3 if cell == "sLSTM" else 1)
+    workers["reference"].ask("truth", workload=workload.to_dict(), path=truth)
+    for name in OWN_CELLS[cell]:
+        reply = workers[name].ask("prepare", workload=workload.to_dict(), threads=2, truth=truth)
+        assert "refused" not in reply
+        with np.load(truth) as stored:
+            assert set(reply["errors"]) == set(stored)
+            assert ("grad_x" in stored) == workload.training
+        assert max(reply["errors"].values()) < 10 * TOLERANCE, reply["errors"]  # a normalisation of six units
+    assert workers["onnxruntime"].ask("prepare", workload=workload.to_dict(), threads=2)["refused"]
+
+
+def test_step_inputs_the_same_at_every_step(workers: dict[str, Process], tmp_path: Path) -> None:
+    truth = str(tmp_path / "truth.npz")
+    workload = Workload("static", "fastlstm.cells:EALSTM", "train", **SIZES, same_step=True)
+    workers["reference"].ask("truth", workload=workload.to_dict(), path=truth)
+    for name in ("torch", "jax"):
+        reply = workers[name].ask("prepare", workload=workload.to_dict(), threads=2, truth=truth)
+        assert max(reply["errors"].values()) < TOLERANCE
+
+
 def test_wrong_results_are_refused_and_never_timed(workers: dict[str, Process], tmp_path: Path) -> None:
     workload = Workload("wrong", "GRU", "train", **SIZES)
     truth = tmp_path / "truth.npz"

@@ -133,3 +133,26 @@ def test_misuse_is_named_and_exits_with_2(arguments: list[str], message: str) ->
     shown = run(*arguments)
     assert shown.exit_code == 2
     assert message in " ".join(shown.output.split())
+
+
+def test_a_cell_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a module of the current folder; a wrong name is told before anything is run."""
+    (tmp_path / "my_rows.py").write_text(
+        "import fastlstm\n\n\n@fastlstm.cell(gates='h', states='h', input='none')\n"
+        "def leaky(m, gate, state):\n    return 0.5 * state.h + m.tanh(gate.h)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    shown = run(*OWN, *QUICK, "--cell", "my_rows:leaky", "--json", "-")
+    assert shown.exit_code == 0, shown.output
+    [row] = json.loads(shown.stdout)["rows"]
+    assert row["workload"]["I"] == row["workload"]["H"] == 5  # the input holds the gates
+    assert set(row["timings"]) == {"fastlstm", "torch"}
+    for name, said in {
+        "my_rows:missing": "expected a fastlstm.cell",
+        "no_module:x": "No module named",
+        "LSTN": "none of",
+    }.items():
+        shown = run(*OWN, "--cell", name)
+        assert shown.exit_code == 2
+        assert said in shown.stderr
+    assert "expected infer or train" in run(*OWN, "--cell", "my_rows:leaky", "--mode", "packed").stderr
