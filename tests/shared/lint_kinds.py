@@ -176,3 +176,148 @@ kind(
             return x.permute(1, 0)  # FL705
     """,
 )
+
+kind(
+    "one cell or the other, each with its own state",
+    """
+    class Decoder(nn.Module):
+        def __init__(self, width, word):
+            super().__init__()
+            self.word = word
+            self.cell = nn.LSTMCell(width, width) if word == "lstm" else nn.GRUCell(width, width)
+            self.start = nn.Linear(width, width)
+
+        def forward(self, x):
+            h, c = torch.tanh(self.start(x)), torch.zeros_like(x)
+            if self.word == "lstm":
+                h, c = self.cell(x, (h, c))
+            else:
+                h = self.cell(x, h)
+            return h
+    """,
+)
+
+kind(
+    "losses that are not reduced, in the words of torch's first versions",
+    """
+    rnn = nn.LSTM(5, 6)
+    each, old = nn.L1Loss(reduce=False), nn.MSELoss(size_average=False)
+    x, y = torch.zeros(7, 4), torch.zeros(7, 4)
+    print(each(x, y)[0, 0], F.mse_loss(x, y, reduce=False)[0])
+    """,
+)
+
+kind(
+    "a parameter named after one of several classes",
+    """
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6)
+
+        def forward(self, x, state):
+            return self.lstm(x, state)
+
+    class AttentionDecoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6)
+
+        def forward(self, x, state):
+            out, state = self.lstm(x, state)
+            return out, state, out.softmax(0)
+
+    class Model(nn.Module):
+        def __init__(self, decoder):
+            super().__init__()
+            self.decoder = decoder
+
+        def forward(self, x, state):
+            out, state, weights = self.decoder(x, state)
+            return out
+    """,
+)
+
+kind(
+    "layers and directions taken apart where there are two",
+    """
+    class Encoder(nn.Module):
+        def __init__(self, settings):
+            super().__init__()
+            self.layers, self.hidden = settings.layers, settings.hidden
+            self.both = settings.both
+            self.rnn = nn.GRU(5, settings.hidden, settings.layers, bidirectional=settings.both)
+
+        def forward(self, x):
+            steps, batch, _ = x.shape
+            _, h = self.rnn(x)
+            if self.both:
+                def merged(h):
+                    h = h.view(self.layers, 2, batch, self.hidden)
+                    return torch.stack([torch.cat((each[0], each[1]), 1) for each in h])
+                h = merged(h)
+            return h
+    """,
+)
+
+kind(
+    "weights over a list of which one caller has a single entry",
+    """
+    class Mix(nn.Module):
+        def __init__(self, widths):
+            super().__init__()
+            self.count = len(widths)
+            self.rnn = nn.LSTM(5, 6)
+            self.score = nn.Linear(6, 1)
+
+        def forward(self, x):
+            scores = []
+            for i in range(self.count):
+                scores.append(self.score(x[i]))
+            return F.softmax(torch.cat(scores, dim=1), dim=1)
+
+    Mix([6])(torch.zeros(1, 4, 6))
+    """,
+)
+
+kind(
+    "a list whose entries become tensors",
+    """
+    rnn = nn.LSTM(5, 6)
+
+    def shown(data):
+        count, steps, width = data.shape
+        return steps
+
+    def gathered(loader, count):
+        gates = [[[] for _ in range(3)] for _ in range(count)]
+        for gate in loader:
+            for i in range(count):
+                for j in range(3):
+                    gates[i][j].append(gate[i][j])
+        for i in range(count):
+            for j in range(3):
+                gates[i][j] = torch.cat(gates[i][j], dim=0)
+                shown(gates[i][j])
+    """,
+)
+
+kind(
+    "what stands in for an input that is not given",
+    """
+    class Decoder(nn.Module):
+        def __init__(self, words):
+            super().__init__()
+            self.table = nn.Embedding(words, 5)
+            self.rnn = nn.GRU(5, 6, batch_first=True)
+
+        def forward(self, inputs=None, ratio=0.0, batch=3):
+            if inputs is None:
+                if ratio > 0:
+                    raise ValueError("teacher forcing takes inputs")
+                inputs = torch.LongTensor([0] * batch).view(batch, 1)
+            if ratio > 0:
+                return self.rnn(self.table(inputs[:, :-1]))[0]
+            return self.rnn(self.table(inputs), torch.ones(1, batch, 6))[0]
+    """,
+)

@@ -91,7 +91,10 @@ def bind_parameters(
 
 
 def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
-    """The only module class of the file that a parameter is named after: `encoder` for `Encoder` or `EncoderRNN`."""
+    """The only module class of the file that a parameter is named after: `encoder` for `Encoder` or `EncoderRNN`.
+
+    With an `AttentionEncoder` beside it, it may be either.
+    """
     word = name.replace("_", "").lower()
     if len(vm.frames) > 2 or len(word) < 4:
         return None
@@ -99,10 +102,10 @@ def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
     top = scope.top
     vm.budget.take(len(top.names) // 10)
     for called in list(top.names):
-        value = top.own(called) if _stem(called) == word else None
+        value = top.own(called) if word in _stem(called) else None
         if isinstance(value, Class) and is_module_class(value):
             found.append(value)
-    return found[0] if len(found) == 1 else None
+    return found[0] if len(found) == 1 and _stem(found[0].name) == word else None
 
 
 def _stem(name: str) -> str:

@@ -72,7 +72,7 @@ def _merge_names(
         elif present is not value:
             if name == filled and isinstance(present if from_theirs else value, Opaque):
                 # `if h is None: h = zeros(...)`: what is passed must fit where the zeros fit.
-                mine[name] = value if from_theirs else present
+                mine[name] = _as_made(value if from_theirs else present)
             elif (chosen := by_flag(tested, value, present)) is not None:
                 mine[name] = chosen
             elif isinstance(size := given[name], Num) and sizes.get(size.dim, -1) == dim_of(made[name]):
@@ -80,6 +80,13 @@ def _merge_names(
                 mine[name] = made[name]
             else:
                 mine[name] = join(present, value, name)
+
+
+def _as_made(value: Value) -> Value:
+    """What stands in for what is not given: zeros say what they replace, a value made otherwise may only be like it."""
+    if not isinstance(value, Tensor) or "created" in value.traits:
+        return value
+    return value.replaced(value.axes, value.origin, value.traits | {GUESSED})
 
 
 def _measured_as(given: Value | None, made: Value | None) -> dict[Dim, Dim]:

@@ -208,7 +208,9 @@ def _batch_moved(source: Tensor, target: tuple[Dim | None, ...]) -> bool:
         if size is None or size == 1 or not (size == batch or (i == 0 and _named_batch(size, source, target))):
             continue
         known = [each for each in before if each is not None]
-        return len(known) == len(before) and surely_other(product(known), rows, _own(source))
+        if len(known) < len(before) or product(known) == _both_ways(source):
+            return False
+        return surely_other(product(known), rows, _own(source))
     return False
 
 
@@ -224,6 +226,12 @@ def _named_batch(size: Dim, source: Tensor, target: tuple[Dim | None, ...]) -> b
         # Written out in full, without the rows: (batch, words, hidden) of one layer's (1, batch * words, hidden).
         return False
     return symbol.meaning == BATCH or not BATCH_NAMES.isdisjoint(names_of(size))
+
+
+def _both_ways(source: Tensor) -> Dim:
+    """The rows of a layer that has two directions, if it is not known to have one."""
+    parts = source.axes[0].parts
+    return product(Dim.of(2) if part.meaning == DIRECTION and part.size.symbol else part.size for part in parts)
 
 
 def _own(source: Tensor) -> frozenset[Symbol]:

@@ -9,6 +9,7 @@ from fastlstm.contract import BATCH, TIME
 from .. import cst
 from ..facts import Applied, ModuleCalled
 from ..values import Tensor, Value, int_of
+from ._code import last_word, only_use
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -116,7 +117,7 @@ def _problem(node: cst.CSTNode, value: Tensor, dim: int, edit: cst.CSTNode | Non
 @RULE.on(Applied)
 def check_function(fact: Applied) -> Iterator[Problem]:
     value, dim = fact.arguments.get("input"), int_of(fact.arguments.get("dim"))
-    if fact.name in ("softmax", "log_softmax", "softmin") and _fits(value, dim):
+    if fact.name in ("softmax", "log_softmax", "softmin") and _fits(value, dim) and not _joined(fact, value, dim):
         assert isinstance(value, Tensor)
         assert dim is not None
         yield from _problem(fact.node, value, dim, fact.nodes.get("dim"), fact.name == "log_softmax")
@@ -129,6 +130,13 @@ def check_module(fact: ModuleCalled) -> Iterator[Problem]:
         assert isinstance(value, Tensor)
         assert dim is not None
         yield from _problem(fact.node, value, dim, None, fact.module.kind == "LogSoftmax")
+
+
+def _joined(fact: Applied, value: Value | None, dim: int | None) -> bool:
+    """Whether the one entry of the axis is one of a list: its length is a setting, which may be another one."""
+    call = only_use(fact, fact.nodes.get("input"))
+    word = last_word(call.func) if isinstance(call, cst.Call) else ""
+    return isinstance(value, Tensor) and dim is not None and value.sizes[dim] == 1 and word in ("cat", "stack")
 
 
 def _fits(value: Value | None, dim: int | None) -> bool:

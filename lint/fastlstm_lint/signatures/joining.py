@@ -22,9 +22,10 @@ def common(axes: list[Axis]) -> Axis:
     return first
 
 
-def _sequence(site: Site, given: Value, name: str) -> list[Value]:
-    """The items of the sequence that a function takes; a tensor is none."""
-    if isinstance(given, Tensor):
+def _sequence(site: Site, tensors: Value, name: str) -> list[Value]:
+    """The items of the sequence that a function takes; a tensor is none, an unknown that was one once may be."""
+    given = resolve(tensors)
+    if isinstance(tensors, Tensor):
         raise Refusal(
             "type", f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor", sure=True
         )
@@ -56,7 +57,7 @@ def _promoted(found: list[Tensor]) -> str:
 @function("torch.cat", "torch.concat", "torch.concatenate", "torch.hstack")
 def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
-    items = _sequence(site, given, "cat")
+    items = _sequence(site, tensors, "cat")
     if _is_empty(site, given):
         raise Refusal("join", "torch.cat(): expected a non-empty list of Tensors", sure=True)
     if isinstance(given, Many) and isinstance(item := resolve(given.item), Tensor):
@@ -120,7 +121,7 @@ def _repeated(site: Site, given: Many, item: Tensor, dim: Value | None) -> Value
 @function("torch.stack", "torch.vstack")
 def stack(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
-    items = _sequence(site, given, site.name)
+    items = _sequence(site, tensors, site.name)
     if site.name == "vstack":
         return None
     item = resolve(given.item) if isinstance(given, Many) else None

@@ -14,6 +14,9 @@ from .registry import Site, function
 PAIRED = words("mse_loss l1_loss smooth_l1_loss huber_loss kl_div")
 """Losses that broadcast input and target."""
 
+OLD = frozenset(words("reduce size_average"))
+"""What was said before there was `reduction`."""
+
 BINARY = words("binary_cross_entropy binary_cross_entropy_with_logits")
 
 NAMES = ("cross_entropy", "nll_loss", *PAIRED, *BINARY, "ctc_loss")
@@ -42,7 +45,7 @@ def loss(
     refusal: Refusal | None = None
     result: Value | None = None
     try:
-        result = outcome(site.name, a, b, site.keywords.get("reduction", reduction))
+        result = outcome(site.name, a, b, site.keywords.get("reduction", reduction), OLD.isdisjoint(site.keywords))
     except Refusal as each:
         refusal = each
     site.applied({"input": a, "target": b}, result)
@@ -51,8 +54,8 @@ def loss(
     return result
 
 
-def outcome(name: str, a: Value, b: Value, reduction: Value | None) -> Tensor | None:
-    """What a loss gives, where torch takes its input and target."""
+def outcome(name: str, a: Value, b: Value, reduction: Value | None, new: bool = True) -> Tensor | None:
+    """What a loss gives, where torch takes its input and target; `new` where nothing of `OLD` is given."""
     dtype = a.dtype if isinstance(a, Tensor) else None
     full: Tensor | None = None
     if isinstance(a, Tensor) and isinstance(b, Tensor):
@@ -68,6 +71,8 @@ def outcome(name: str, a: Value, b: Value, reduction: Value | None) -> Tensor | 
         elif name in ("cross_entropy", "nll_loss"):
             full = _classes(name, a, b)
     guess = frozenset({GUESSED}) if full is not None and GUESSED in full.traits else frozenset()
+    if not new:
+        return None
     if reduction is None or (isinstance(reduction, Const) and reduction.value in ("mean", "sum")):
         return Tensor((), None, guess, dtype)
     if full is not None and isinstance(reduction, Const) and reduction.value == "none":

@@ -53,7 +53,7 @@ def _maker(kind: str) -> Signature:
     def handler(site: Site, **bound: Value) -> Value:
         return make(site, kind, bound)
 
-    return Signature(handler, False, PARAMETERS.get(kind, "").split() or ["reduction"])
+    return Signature(handler, False, PARAMETERS.get(kind, "").split() or ["reduction", *losses.OLD])
 
 
 PARAMETERS |= attention.PARAMETERS
@@ -157,7 +157,13 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
     if kind in LOSS_MODULES:
         target = arguments.positional[1] if len(arguments.positional) > 1 else arguments.keywords.get("target")
         reduction = module.config.get("reduction")
-        return losses.outcome(losses.FUNCTION_OF[kind], value, resolve(target or Opaque("target")), reduction)
+        return losses.outcome(
+            losses.FUNCTION_OF[kind],
+            value,
+            resolve(target or Opaque("target")),
+            reduction,
+            losses.OLD.isdisjoint(module.config),
+        )
     if not isinstance(value, Tensor):
         return images(value, size_of(module, "out_channels")) if kind == "Conv2d" else value if kind in NORMS else None
     if kind == "Flatten":

@@ -125,9 +125,9 @@ def _cell(layer: Recurrent, value: Value, state: Value | None, plain: bool) -> N
             states = [resolve(item) for item in state.items]
             if len(states) != 2:
                 raise Refusal("type", "lstm_cell expects two hidden states", state, sure=True)
-    elif isinstance(state, Tup):
+    elif isinstance(state, Tup) and layer.has_cell_state is not None:
         raise Refusal("type", "'tuple' object has no attribute 'dim'", state, sure=True)
-    elif state is not None:
+    elif state is not None and layer.has_cell_state is not None:
         states = [state]
     tensors = [each for each in states if isinstance(each, Tensor)]
     for i, each in enumerate(tensors):
