@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,7 @@ class RecurrentLayer(Module):
             and c.shape == (rows, B, widths[-1])
             and c.dtype is dtype
             and c.flags.carray
+            and (len(states) < 3 or all(self._fits(two, B) for two in pairwise(states)))
         )
 
     def _fits_reset(self, reset: Any, shape: tuple[int, ...]) -> bool:

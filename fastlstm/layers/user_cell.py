@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,12 +96,14 @@ class Recurrent(RecurrentLayer):
         every step, laid out as output; the first is the output. In training mode all arrays must stay as they are until
         `backward`. Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
-        given = None if state is None else checks.states_of("state", state, self.config)
-        every: list[Any] = []
+        if type(state) is ndarray and not self._several:
+            state = (state,)
+        elif state is not None and not (type(state) is tuple and len(state) == self._several):
+            state = checks.states_of("state", state, self.config)
         if step is None and all_states is False and not self._takes_steps:
-            output, final = self._forward(x, given, reset)
-        else:
-            output, final, *every = self._forward_any(x, given, reset, checks.flag("all_states", all_states), step)
+            results = self._forward(x, state, reset)
+            return results if self._several else (results[0], results[1][0])
+        output, final, *every = self._forward_any(x, state, reset, checks.flag("all_states", all_states), step)
         return output, final if len(final) > 1 else final[0], *every
 
     def backward(
@@ -131,12 +132,8 @@ class Recurrent(RecurrentLayer):
 
     def _prepare(self) -> None:
         super()._prepare()
-        self._takes_steps = bool(self.config.cell.step)
-
-    def _fits(self, states: tuple[Any, ...], B: int) -> bool:
-        """The initial states, of any number, are right as they are."""
-        fit = super()._fits
-        return fit(states, B) and (len(states) < 3 or all(fit(two, B) for two in pairwise(states)))
+        count = len(self.config.state_names)
+        self._takes_steps, self._several = bool(self.config.cell.step), count if count > 1 else 0
 
     def _steps(self, step: Any, call: checks.Call) -> Steps:
         T, B = self._steps_and_batch(call)
