@@ -157,4 +157,5 @@ def _through(laid_out: Callable[[Tensors], Tensors], weights: Tensors, gradients
         return gradients
     with torch.enable_grad():
         own = [weight.detach().requires_grad_() for weight in weights]
-        return torch.autograd.grad(laid_out(own), own, gradients)
+        pairs = [(one, grad) for one, grad in zip(laid_out(own), gradients, strict=True) if one.requires_grad]
+        return torch.autograd.grad([one for one, _ in pairs], own, [grad for _, grad in pairs])

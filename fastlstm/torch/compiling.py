@@ -26,6 +26,7 @@ _DYNAMO = "torch._dynamo"
 _OPAQUE = (
     "fastlstm.torch.recurrent",
     "fastlstm.torch.cards",
+    "fastlstm.torch.adopters",
     "fastlstm.torch.runner",
     "fastlstm.torch.device",
     "fastlstm.torch.memory",

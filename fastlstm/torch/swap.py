@@ -11,6 +11,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from fastlstm.errors import refuse_type
 from fastlstm.torch import gpu
+from fastlstm.torch.adopters import adopter_of, known_base, target_of
+from fastlstm.torch.adopters.base import Adopted
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
 from fastlstm.torch.module import CUDA_KERNELS, Accelerated, checked, forget
@@ -69,7 +71,9 @@ class Report:
             found = []
             for name, module in model.named_modules():
                 reason = _why_kept(module)
-                if _written(module) in OURS and "forward" not in vars(module):
+                written = _written(module)
+                anew = written in OURS or (adopter_of(written) is not None and not issubclass(written, Accelerated))
+                if anew and "forward" not in vars(module):
                     reason = "built anew: call accelerate again"
                 if reason is not None and reason != ALREADY:
                     found.append(Entry(name, type(module).__name__, module, reason))
@@ -110,6 +114,9 @@ def _replaced(module: torch.nn.Module) -> list[str]:
     """The last column: one line, and one for each kind of call that was measured on a GPU."""
     if not isinstance(module, Accelerated):
         return ["replaced"]
+    if isinstance(module, Adopted):
+        state = f"replaced; {module.note}" if module.note else "replaced"
+        return [state, *[f"{count} calls by its own: {reason}" for reason, count in module.declined.items()]]
     if not _is_on_gpu(module):
         other = {parameter.dtype for parameter in module.parameters(recurse=False)}.difference(DTYPES)
         state = f"replaced; torch's own compute {', '.join(sorted(map(str, other)))}" if other else "replaced"
@@ -121,7 +128,8 @@ def _replaced(module: torch.nn.Module) -> list[str]:
 def accelerate(model: torch.nn.Module, subclasses: bool = False, *, cuda_kernels: str = CUDA_KERNELS[0]) -> Report:
     """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
 
-    Parameters, buffers, hooks, ties and the training flag stay the same objects.
+    Parameters, buffers, hooks, ties and the training flag stay the same objects. So do some modules of other libraries
+    that loop over steps in Python (docs/torch.md lists them), each after a trial of its equations.
 
     subclasses: also users' subclasses, whose own `forward` calls torch's by `super().forward`. Each is first tried on
     copies of the module: two short calls in eval mode, whose values must agree. Otherwise, and without `subclasses`,
@@ -162,6 +170,8 @@ def _swap(
         if classes is THEIRS and target is None:
             target = vars(written).get(WRITTEN)
         reason = None if target is not None and "forward" not in vars(module) else why_kept(module)
+        if classes is OURS and target is None and reason is None and adopter_of(written) is not None:
+            target, reason = _adopted(module, written)
         if subclasses and reason is not None and "forward" not in vars(module) and reason != ALREADY:
             target, reason = _on_top(module, written)
         if target is not None and reason is None:
@@ -170,6 +180,14 @@ def _swap(
         elif reason is not None:
             report.kept.append(Entry(name, type(module).__name__, module, reason))
     return report
+
+
+def _adopted(module: torch.nn.Module, written: type[torch.nn.Module]) -> tuple[type | None, str | None]:
+    """The class for a module of another library's, or why there is none."""
+    adopter = adopter_of(written)
+    assert adopter is not None
+    reason = adopter.objection(module)
+    return (target_of(written, adopter), None) if reason is None else (None, reason)
 
 
 def _on_top(module: torch.nn.Module, written: type) -> tuple[type | None, str | None]:
@@ -229,6 +247,12 @@ def _why_kept(module: torch.nn.Module) -> str | None:
     """Why a recurrent module is left alone; None for a module of another kind."""
     cls = _written(module)
     theirs = next((theirs for theirs in OURS if issubclass(cls, theirs)), None)
+    if theirs is None and adopter_of(cls) is not None:
+        if issubclass(cls, Accelerated):
+            return ALREADY
+        return "its forward was replaced in the instance" if "forward" in vars(module) else None
+    if theirs is None and not issubclass(cls, Accelerated) and (base := known_base(cls)) is not None:
+        return f"{cls.__qualname__} is a subclass of {base.__qualname__}, which alone is known"
     if theirs is None:
         scripted = getattr(module, "original_name", None) if isinstance(module, torch.jit.ScriptModule) else None
         return "compiled by TorchScript" if scripted in {theirs.__name__ for theirs in OURS} else None

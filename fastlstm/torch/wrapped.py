@@ -23,7 +23,7 @@ def on_top(written: type, ours: type) -> type:
 
     Pickles as `written`. TypeError where Python finds no order.
     """
-    return type(written.__name__, (written, ours), {WRITTEN: written, "__module__": written.__module__} | _PICKLED)
+    return type(written.__name__, (written, ours), {WRITTEN: written, "__module__": written.__module__} | PICKLED)
 
 
 def _reduce(self: Any, protocol: Any) -> Any:
@@ -33,7 +33,7 @@ def _reduce(self: Any, protocol: Any) -> Any:
     return plain.__reduce_ex__(1)  # the later ways say the class of the instance once more, and pickle compares
 
 
-_PICKLED = {"__reduce_ex__": _reduce}
+PICKLED = {"__reduce_ex__": _reduce}
 
 
 def objection(module: torch.nn.Module, target: type) -> str | None:
