@@ -65,7 +65,13 @@ def step_of(cell: Cell, calculus: Any, product: Callable[[Array, slice], Array],
                     known[number] = recurrent[:, cell.gates.index(name)]
                 else:
                     known[number] = {"state": before, "unit": units, "step": extra}[kind][name]
-        return tuple(evaluate(cell.nodes, roots, known, _WithProducts(cell, calculus, product)))
+        functions = _WithProducts(cell, calculus, product)
+        for result, pairs in cell.custom:
+            value, *slopes = evaluate(
+                cell.nodes, [result, *(number for pair in pairs for number in pair)], known, functions
+            )
+            known[result] = calculus.custom(value, list(zip(slopes[::2], slopes[1::2], strict=True)))
+        return tuple(evaluate(cell.nodes, roots, known, functions))
 
     return step
 

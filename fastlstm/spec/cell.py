@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from keyword import iskeyword
@@ -55,6 +55,8 @@ class Cell:
     outputs: Mapping[str, int] = field(repr=False)
     _gradients: Mapping[Leaf, int] = field(repr=False)
     _products: tuple[tuple[str, int, int], ...] = field(repr=False)
+    custom: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = field(default=(), repr=False)
+    """The results of `m.custom`, with (slope, argument) pairs, for whoever differentiates a step otherwise."""
 
     @cached_property
     def reads(self) -> frozenset[Leaf]:
@@ -182,6 +184,8 @@ def cell(
 def _cell(declared: Declaration, graph: Graph, outputs: Mapping[str, int], apart: bool) -> Cell:
     gradients = derive(graph, outputs)
     flat = [*outputs.values(), *gradients.leaves.values(), *(n for _, *pair in gradients.products for n in pair)]
+    custom = [n for n in live(graph.nodes, outputs.values()) if graph.nodes[n].op == "custom"]
+    flat += [number for n in custom for number in (n, *graph.nodes[n].args[1:])]
     nodes, numbers = lowered(graph.nodes, flat)
     place = iter(numbers)
     return Cell(
@@ -197,7 +201,15 @@ def _cell(declared: Declaration, graph: Graph, outputs: Mapping[str, int], apart
         {name: next(place) for name in outputs},
         {leaf: next(place) for leaf in gradients.leaves},
         tuple((gate, next(place), next(place)) for gate, _, _ in gradients.products),
+        tuple(_custom(place, len(graph.nodes[n].args) // 2) for n in custom),
     )
+
+
+def _custom(place: Iterator[int], count: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """A result of `m.custom` and the slope of each of its `count` arguments."""
+    result = next(place)
+    slopes, args = [next(place) for _ in range(count)], [next(place) for _ in range(count)]
+    return result, tuple(zip(slopes, args, strict=True))
 
 
 def _names(word: str, value: str | Sequence[str]) -> tuple[str, ...]:

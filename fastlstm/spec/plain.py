@@ -66,4 +66,5 @@ def plain(cell: Cell) -> Cell:
         outputs={name: numbers[number] for name, number in cell.outputs.items()},
         _gradients=gradients,
         _products=(),
+        custom=(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -45,6 +45,11 @@ class _Calculus:
 
     def logic(self, op: str, *args: Array) -> Array:
         return _LOGIC[op](*args)
+
+    def custom(self, value: Array, slopes: Sequence[tuple[Any, Array]]) -> Array:
+        """`value`, with these slopes for its arguments: what is added is zero."""
+        still = lax.stop_gradient
+        return still(value) + sum(still(slope) * (arg - still(arg)) for slope, arg in slopes)
 
     def mean(self, value: Array) -> Array:
         """Over the units of a sample, or of a head."""

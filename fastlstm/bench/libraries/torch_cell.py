@@ -56,6 +56,15 @@ class _Calculus:
     def logic(self, op: str, *args: Tensor) -> Tensor:
         return _LOGIC[op](*args)
 
+    def custom(self, value: Tensor, slopes: Sequence[tuple[Any, Tensor]]) -> Tensor:
+        """`value`, with these slopes for its arguments: what is added is zero."""
+        if not torch.is_grad_enabled():
+            return value
+        result = value.detach()
+        for slope, arg in slopes:
+            result = result + (slope.detach() if isinstance(slope, Tensor) else slope) * (arg - arg.detach())
+        return result
+
     def mean(self, value: Tensor) -> Tensor:
         """Over the units of a sample, or of a head."""
         parts = value.unflatten(1, (self._heads, -1))
