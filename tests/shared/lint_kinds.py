@@ -321,3 +321,112 @@ kind(
             return self.rnn(self.table(inputs), torch.ones(1, batch, 6))[0]
     """,
 )
+
+kind(
+    "an index that is a range",
+    """
+    class Characters(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6, bidirectional=True)
+
+        def forward(self, x, lengths):
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+            out, lengths = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
+            ends = out[lengths - 1, range(x.size(1)), 6:]
+            return torch.cat([out[0, :, :6], ends], dim=1)
+    """,
+)
+
+kind(
+    "a parameter that is made anew in every call",
+    """
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6)
+
+        def forward(self, x):
+            self.h = nn.Parameter(torch.randn(1, x.size(1), 6))  # FL107
+            self.c = nn.Parameter(torch.randn(1, x.size(1), 6))
+            return self.lstm(x, (self.h, self.c))[0]
+    """,
+)
+
+kind(
+    "two axes that the program takes to be as long as each other",
+    """
+    class Grid(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = nn.AdaptiveAvgPool2d((7, 7))
+            self.lstm = nn.LSTM(5, 6, batch_first=True)
+
+        def forward(self, x):
+            x = self.pool(x)
+            B, C, G, _ = x.shape
+            x = x.permute(0, 2, 3, 1)
+            return self.lstm(x.reshape(B, G * G, C))[0]
+    """,
+)
+
+kind(
+    "states of another kind, asked for by their type",
+    """
+    class Stack(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.LSTMCell(5, 6)
+
+        def start(self, batch):
+            return [(torch.zeros(1, batch, 6), torch.zeros(1, batch, 6)) for _ in range(2)]
+
+        def forward(self, x, hiddens=None):
+            if hiddens is None:
+                hiddens = [(torch.zeros(1, 3, 6), torch.zeros(1, 3, 6)), (torch.zeros(1, 3, 6), torch.zeros(1, 3, 6))]
+            if type(hiddens) != list:
+                hiddens = [(hiddens[0].narrow(0, i, 1), hiddens[1].narrow(0, i, 1)) for i in range(2)]
+            if isinstance(hiddens, tuple):
+                return hiddens[0].size(0)
+            return hiddens[0][0]
+    """,
+)
+
+kind(
+    "errors that are expected",
+    """
+    import pytest
+
+    def test_refused():
+        layer = nn.LSTM(5, 6)
+        with pytest.raises(RuntimeError):
+            torch.zeros(3, 4) @ torch.zeros(5, 6)
+        try:
+            torch.zeros(3, 4) + torch.zeros(5, 6)
+        except RuntimeError:
+            pass
+        try:
+            torch.zeros(3, 4) + torch.zeros(5, 6)  # FL702
+        except KeyboardInterrupt:
+            pass
+    """,
+)
+
+kind(
+    "one action is picked",
+    """
+    class Agent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6, batch_first=True)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x, state):
+            out, state = self.lstm(x, state)
+            return self.head(out), state
+
+        def act(self, x, state):
+            values, state = self(x, state)
+            return torch.argmax(values.squeeze(), dim=-1), values.squeeze().argmax().item(), state
+    """,
+)

@@ -7,9 +7,25 @@ from math import isfinite
 
 from .. import cst
 from ..dims import Dim
-from ..values import Axis, Const, Flag, Many, Num, Opaque, Range, Tensor, Tup, Value, dim_of, int_of, resolve
+from ..values import (
+    Axis,
+    Const,
+    Flag,
+    Many,
+    Name,
+    Num,
+    Opaque,
+    Range,
+    Tensor,
+    Tup,
+    Value,
+    dim_of,
+    int_of,
+    resolve,
+)
 from .attributes import attribute
 from .items import length_of
+from .truth import is_kind
 from .walk import Walk
 
 
@@ -20,6 +36,11 @@ def call_builtin(
     first = resolve(arguments[0]) if arguments else None
     if first is None:
         return None
+    if name == "isinstance" and len(arguments) == 2:
+        answer = is_kind(first, resolve(arguments[1]))
+        return None if answer is None else Const(answer)
+    if name == "type" and isinstance(first, Tup):
+        return Name((f"builtins.{'list' if first.is_list else 'tuple'}",))
     if name == "len":
         length = length_of(first)
         axis = first.axes[0] if isinstance(first, Tensor) and first.rank else None

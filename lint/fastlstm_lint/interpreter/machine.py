@@ -245,6 +245,10 @@ class Machine(Walk):
         else:
             self.classes.append(value)
 
+    def expects_errors(self) -> bool:
+        """Whether what is being walked may raise, by the program's own words: `try`, `with pytest.raises(...)`."""
+        return self.frame.guarded > 0
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         if any(frame.function == "__init__" for frame in self.frames):

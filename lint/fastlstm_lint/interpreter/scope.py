@@ -81,6 +81,7 @@ class Frame:
     large: frozenset[Symbol] = frozenset()
     small: frozenset[Symbol] = frozenset()
     node: Any = None
+    guarded: int = 0  # how many statements around, in this function, expect that what is in them raises
 
     def snapshot(self) -> Snapshot:
         """The state that a branch may change."""

@@ -221,13 +221,39 @@ def _with(vm: Walk, statement: cst.With) -> None:
         vm.evaluate(item.item)
         if item.asname is not None:
             assign(vm, item.asname, Opaque("context"))
+    expected = any(_last_word(item.item) in EXPECT_ERRORS for item in statement.items)
+    vm.frame.guarded += expected
     vm.run(statement.body.body)
+    vm.frame.guarded -= expected
+
+
+EXPECT_ERRORS = frozenset(("raises", "assertRaises", "assertRaisesRegex", "suppress"))
+"""Contexts in which an exception is what is meant to happen."""
+
+ERRORS = frozenset(("Exception", "BaseException", "RuntimeError", "ValueError", "TypeError", "IndexError"))
+"""What torch raises, and what is above it."""
+
+
+def _last_word(node: cst.BaseExpression) -> str:
+    called = node.func if isinstance(node, cst.Call) else node
+    return called.attr.value if isinstance(called, cst.Attribute) else getattr(called, "value", "")
+
+
+def _catches(handler: Any) -> bool:
+    """Whether a handler takes what torch raises."""
+    if handler.type is None:
+        return True
+    kinds = [each.value for each in handler.type.elements] if isinstance(handler.type, cst.Tuple) else [handler.type]
+    return any(_last_word(kind) in ERRORS for kind in kinds)
 
 
 def _try(vm: Walk, statement: cst.Try) -> None:
     frame = vm.frame
     before = _snapshot(vm)
+    caught = any(_catches(handler) for handler in statement.handlers)
+    frame.guarded += caught
     vm.run(statement.body.body)
+    frame.guarded -= caught
     if statement.orelse is not None and frame.alive:
         vm.run(statement.orelse.body.body)
     for handler in statement.handlers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import cst
 from ..dims import Symbol
+from ..tensors import GUESSED
 from ..values import (
     NONE,
     Class,
@@ -50,6 +51,31 @@ def is_none(value: Value) -> bool | None:
     if isinstance(value, (Tensor, Tup, Num, Module, Instance, Function, Class, Packed, Const)):
         return False
     return None
+
+
+KINDS = {
+    "torch.Tensor": Tensor,
+    "torch.nn.utils.rnn.PackedSequence": Packed,
+    "builtins.int": Num,
+    "builtins.list": Tup,
+    "builtins.tuple": Tup,
+}
+"""The values that are objects of these classes."""
+
+
+def is_kind(value: Value, kinds: Value) -> bool | None:
+    """`isinstance(value, kinds)`; None where it cannot be told."""
+    if isinstance(kinds, Tup):
+        answers = [is_kind(value, kind) for kind in kinds.items]
+        return True if True in answers else None if None in answers else False
+    name = kinds.only if isinstance(kinds, Name) else None
+    if name not in KINDS or not isinstance(value, (Tensor, Packed, Num, Tup)):
+        return None
+    if isinstance(value, Tensor) and GUESSED in value.traits:
+        return None
+    if name in ("builtins.list", "builtins.tuple") and isinstance(value, Tup):
+        return value.is_list == (name == "builtins.list")
+    return isinstance(value, KINDS[name])
 
 
 def large_if_true(value: Value) -> frozenset[Symbol]:
@@ -103,12 +129,18 @@ def compare(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
                 return answer == isinstance(operator, cst.Is)
         if isinstance(left, Const) and isinstance(right, Const):
             return (left == right) == isinstance(operator, cst.Is)
+        if isinstance(left, Name) and isinstance(right, Name) and left.only in KINDS and right.only in KINDS:
+            return (left.only == right.only) == isinstance(operator, cst.Is)
         return None
     if isinstance(left, Const) and isinstance(right, Const):
         if isinstance(operator, cst.Equal):
             return bool(left.value == right.value)
         if isinstance(operator, cst.NotEqual):
             return bool(left.value != right.value)
+        return None
+    if isinstance(left, Name) and isinstance(right, Name) and left.only in KINDS and right.only in KINDS:
+        if isinstance(operator, (cst.Equal, cst.NotEqual)):
+            return (left.only == right.only) == isinstance(operator, cst.Equal)
         return None
     if isinstance(left, Num) and isinstance(right, Num):
         x, y = left.dim.value, right.dim.value

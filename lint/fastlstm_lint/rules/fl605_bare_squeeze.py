@@ -10,6 +10,7 @@ from .. import cst
 from ..facts import Applied
 from ..nodes import code_of
 from ..values import Tensor
+from ._code import last_word, walk
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -56,6 +57,8 @@ def check(fact: Applied) -> Iterator[Problem]:
     batch = source.find(BATCH)
     if batch is None or (source.sizes[batch].value is not None and not _is_one_number(source)):
         return
+    if _picks_one(fact):
+        return
     single = [i for i, size in enumerate(source.sizes) if size == 1]
     receiver = code_of(fact.nodes["input"])
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
@@ -68,6 +71,16 @@ def check(fact: Applied) -> Iterator[Problem]:
         edits,
         "Name the axis",
     )
+
+
+def _picks_one(fact: Applied) -> bool:
+    """Whether one action is picked from what is squeezed: there is one sample, and no batch is meant."""
+    for each in () if fact.where.node is None else walk(fact.where.node):
+        if isinstance(each, cst.Call) and last_word(each.func) in ("argmax", "item", "tolist", "multinomial"):
+            base = each.func.value if isinstance(each.func, cst.Attribute) else None
+            if base is fact.node or any(argument.value is fact.node for argument in each.args):
+                return True
+    return False
 
 
 def _is_one_number(source: Tensor) -> bool:

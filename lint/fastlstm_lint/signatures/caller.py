@@ -24,6 +24,10 @@ class Caller(Protocol):
     other_floats: bool
     """Whether the program changes the type that tensors and weights have by default."""
 
+    def expects_errors(self) -> bool:
+        """Whether what is being walked may raise, by the program's own words: `try`, `with pytest.raises(...)`."""
+        ...
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         ...

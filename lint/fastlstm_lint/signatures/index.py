@@ -55,7 +55,9 @@ def place(vm: Caller, node: cst.Subscript, source: Tensor, items: tuple[Value, .
 
 
 def _as_index(item: Value) -> Value:
-    """A list of integers indexes as a tensor of them does; `numpy.newaxis` is None."""
+    """A list of integers and a `range` index as a tensor of them does; `numpy.newaxis` is None."""
+    if isinstance(item, Range) and not item.is_slice:
+        return Tensor((Axis.of(unknown_size("range")),), None, frozenset(), dtypes.LONG, CONTIGUOUS)
     if isinstance(item, Name) and item.only in ("numpy.newaxis", "torch.newaxis"):
         return NONE
     if isinstance(item, Tup) and item.is_list and item.items:

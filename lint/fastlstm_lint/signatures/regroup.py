@@ -70,7 +70,7 @@ def moved_axes(
     that is unmistakable: it occurs once on each side, and is symbolic or belongs to a known batch or time axis. `hole`
     is the position of the -1, `ones` are sizes that the program has made sure are 1.
     """
-    if left_over(source, target):
+    if left_over(source, target) or any(size is not None and _is_square(size) for size in target):
         return ()
     ones = ones | _swallowed(source, target, hole)
     sizes = [size.at_one(ones) for size in source.sizes]
@@ -87,6 +87,15 @@ def moved_axes(
     if any(len(axis.parts) > 1 for axis in source.axes):
         found |= _parts_elsewhere(source, asked, ones, own)
     return tuple(sorted(found))
+
+
+def _is_square(size: Dim) -> bool:
+    """Whether a size is another one times itself: the program takes two axes to be as long as each other."""
+    rests = [size.exact_div(Dim.of(symbol)) for symbol in size.symbols()]
+    return any(
+        rest is not None and rest.exact_div(Dim.of(symbol)) is not None
+        for rest, symbol in zip(rests, size.symbols(), strict=True)
+    )
 
 
 def _parts_elsewhere(source: Tensor, asked: Target, ones: frozenset[Symbol], own: frozenset[Symbol]) -> set[int]:

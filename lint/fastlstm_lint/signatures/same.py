@@ -224,8 +224,10 @@ def _filled_in_place(site: Site, tensor: Value, name: str, trait: set[str]) -> V
 
 @function("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 def parameter(site: Site, data: Value) -> Value | None:
-    """A parameter is what training makes of it: how it was first filled does not matter."""
+    """A parameter is what training makes of it: how it was first filled does not matter, unless that is each time."""
     source = resolve(data)
+    if isinstance(source, Tensor) and "random" in source.traits and site.vm.in_model():
+        return source
     return (
         Tensor(source.axes, None, frozenset(), source.dtype, source.strides) if isinstance(source, Tensor) else source
     )
