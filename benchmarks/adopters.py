@@ -25,6 +25,7 @@ from torch import Tensor, nn
 import fastlstm.torch
 
 Call = Callable[[], Any]
+ONLY: list[str] = []
 HEAD = f"{'what':<46} {'theirs':>10} {'ours':>10} {'ratio':>7}"
 
 
@@ -32,14 +33,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="all that are installed, if none is given")
     parser.add_argument("--check", action="store_true", help="compare values and gradients, time nothing")
+    parser.add_argument("--only", default="", help="time the lines that hold this text, and check nothing")
     given = parser.parse_args()
+    ONLY.append(given.only)
     for name in given.names or LIBRARIES:
         if find_spec(name) is None:
             print(f"{name} is not installed")
             continue
         torch.manual_seed(0)
         check, timed = LIBRARIES[name]
-        check()
+        if not given.only:
+            check()
         if not given.check:
             print(HEAD)
             timed()
@@ -62,10 +66,12 @@ def agree(what: str, ours: Call, theirs: Call, leaves: list[Tensor]) -> None:
 
 def compare(what: str, theirs: Call, ours: Call, seconds: float = 6.0) -> None:
     """Print the time of both, by turns."""
+    if not all(text in what for text in ONLY):
+        return
     ours(), ours(), theirs()
     pairs = []
     end = time.perf_counter() + seconds
-    while len(pairs) < 3 or (time.perf_counter() < end and len(pairs) < 200):
+    while len(pairs) < 2 or (time.perf_counter() < end and len(pairs) < 200):
         times = []
         for way in (theirs, ours):
             start = time.perf_counter()

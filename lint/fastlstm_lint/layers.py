@@ -35,6 +35,8 @@ class Recurrent(Value):
     node: Any
     arguments: dict[str, Value]
     subclass: bool = False
+    states: tuple[str, ...] | None = None
+    """The states of a cell that torch has not, by name; None where it is not known, or torch's."""
 
     @property
     def kind(self) -> str:
@@ -44,13 +46,19 @@ class Recurrent(Value):
     def label(self) -> str:
         """As the program calls it: `nn.LSTM`, `nn.GRUCell`."""
         prefix = "nn." if self.library == "torch.nn" else f"{self.library}."
+        if prefix == "nn." and self.kind == "Recurrent":  # our modules are torch's to the linter
+            prefix = "fastlstm.torch."
         return prefix + "/".join(self.kinds) + ("Cell" if self.is_cell else "")
 
     @property
     def has_cell_state(self) -> bool | None:
-        """Whether the state is a tuple (h, c); None where the kinds disagree."""
-        answers = {len(contract.STATES[kind]) == 2 for kind in self.kinds}
-        return answers.pop() if len(answers) == 1 else None
+        """Whether the state is a tuple of two, (h, c), or one tensor; None where it is neither, or not known."""
+        counts = {self._count(kind) for kind in self.kinds}
+        return {1: False, 2: True}.get(counts.pop()) if len(counts) == 1 else None
+
+    def _count(self, kind: str) -> int:
+        """How many states there are; 0 where that is not known."""
+        return len(contract.STATES.get(kind, self.states or ()))
 
     @property
     def output_size(self) -> Dim:

@@ -16,6 +16,7 @@ from ..values import (
     Axis,
     Const,
     Flag,
+    Name,
     Opaque,
     Origin,
     Packed,
@@ -36,8 +37,18 @@ RECURRENT = {
     "LSTMCell": "input_size hidden_size bias",
     "GRUCell": "input_size hidden_size bias",
     "RNNCell": "input_size hidden_size bias nonlinearity",
+    "Recurrent": "cell input_size hidden_size num_layers bias batch_first dropout bidirectional",
 }
 """The parameters of each constructor, in the order in which torch takes them by position."""
+
+_BY_STATES = {
+    "h": "GRUD IndRNN JANET LayerNormGRU MGU ResetBeforeGRU minGRU minLSTM",
+    "h c": "CoupledLSTM EALSTM LayerNormLSTM PeepholeLSTM",
+    "h c n m": "sLSTM",
+    "s v a": "LIF",
+}
+SHELF = {name: tuple(states.split()) for states, names in _BY_STATES.items() for name in names.split()}
+"""The states of each cell of fastlstm.cells."""
 
 
 def _make(library: str, kind: str) -> Signature:
@@ -54,6 +65,12 @@ def _make(library: str, kind: str) -> Signature:
 for _kind in RECURRENT:
     CONSTRUCTORS[f"torch.nn.{_kind}"] = _make("torch.nn", _kind)
     FUNCTIONS[f"fastlstm.{_kind}"] = _make("fastlstm", _kind)
+
+
+def _states(value: Value | None) -> tuple[str, ...] | None:
+    """The states of the cell that a Recurrent is given, where it is one of the shelf."""
+    name = value.only if isinstance(value, Name) else None
+    return SHELF.get(name.removeprefix("fastlstm.cells.")) if name and name.startswith("fastlstm.cells.") else None
 
 
 def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Value:
@@ -81,6 +98,7 @@ def make(site: Site, library: str, kind: str, bound: dict[str, Value]) -> Value:
         library=library,
         node=site.node,
         arguments=bound,
+        states=_states(bound.get("cell")),
     )
     site.emit(Made, site.node, layer, bound, site.nodes, site.node, site.positional)
     for name in ("input_size", "hidden_size", "num_layers"):
@@ -170,6 +188,8 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if layer.subclass:
         return None
     result = _result(layer, value, batch, time, site.node, confused)
+    if isinstance(result, Tup) and (asked := arguments.keywords.get("all_states")) is not None:
+        result = _with_all_states(layer, result, resolve(asked))
     handed = frozenset({GUESSED} if assumed else ()) | (value.traits & HANDED if isinstance(value, Tensor) else set())
     return with_traits(result, handed) if handed and result is not None else result
 
@@ -261,10 +281,25 @@ def _result(
     if isinstance(output, Tensor):
         output = made(output, _output_strides(layer, output))
     h_n = made(layer.state("h", batch, None if confused else origin("h_n")))
+    if layer.states is not None and len(layer.states) > 2:
+        others = (made(layer.state(name, batch, None)) for name in layer.states[1:])
+        return Tup((output, Tup((h_n, *others))), kind="layer")
     if layer.has_cell_state is None:
         return Tup((output, Opaque("state")), kind="layer")
     pair: Value = Tup((h_n, made(layer.state("c", batch, origin("c_n"))))) if layer.has_cell_state else h_n
     return Tup((output, pair), kind="layer")
+
+
+def _with_all_states(layer: Recurrent, result: Tup, asked: Value) -> Value | None:
+    """One result more of this library's layers: the states after every step, each as the output."""
+    if not isinstance(asked, Const):
+        return None
+    if not asked.value:
+        return result
+    output, state = result.items
+    count = len(layer.states or ()) if layer.has_cell_state is None else 1 + layer.has_cell_state
+    every: Value = Tup((output,) * count) if count and layer.proj_size == 0 else Opaque("states")
+    return Tup((output, state, every))
 
 
 def _output_strides(layer: Recurrent, output: Tensor) -> Strides:
