@@ -167,14 +167,17 @@ def write(folder: Path) -> None:
 
 
 RUN = """
-import resource, sys
+import pathlib, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]), int(sys.argv[1]) + 1))
 from fastlstm_lint.cli import lint
 try:
     lint(sys.argv[2:], standalone_mode=False)
 finally:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(f"USED {used.ru_utime + used.ru_stime:.1f} {used.ru_maxrss // 1024}", file=sys.stderr)
+    status = pathlib.Path("/proc/self/status")  # ru_maxrss begins with the size of the process that started this one
+    lines = status.read_text().splitlines() if status.exists() else []
+    peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), used.ru_maxrss)
+    print(f"USED {used.ru_utime + used.ru_stime:.1f} {peak // 1024}", file=sys.stderr)
 """
 
 
