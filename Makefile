@@ -16,16 +16,19 @@ PYTHON ?= python3
 TORCH := torch==2.13.0
 BIN := .venv/bin
 
+# Most tests use one core: on each, up to four, a file of them runs. A process may take 2 GB.
+BESIDE := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: demo test test-all torture lint bench test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 test-all: .venv/.dev
-	FASTLSTM_SLOW=all $(BIN)/python -m pytest $(ARGS)
+	FASTLSTM_SLOW=all $(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 torture: .venv/.dev
 	$(BIN)/python tests/torture/run.py $(ARGS)
