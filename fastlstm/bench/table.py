@@ -114,7 +114,7 @@ def _averages(result: Result, peers: list[str]) -> Iterator[str]:
         best = [ratio for row in rows if row.best_peer and (ratio := row.ratio(row.best_peer)) is not None]
         if best:
             parts = [f"{name} {geometric_mean(ratios):.2f}" for name, ratios in found.items() if ratios]
-            yield f"  {mode:<7} best peer {geometric_mean(best):.2f}; " + ", ".join(parts)
+            yield f"  {mode:<11} best peer {geometric_mean(best):.2f}; " + ", ".join(parts)
 
 
 def _beware(result: Result) -> Iterator[str]:

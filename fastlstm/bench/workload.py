@@ -19,6 +19,8 @@ MODES = {
     "train": "forward and backward, gradients of input and parameters",
     "packed": "as train, on a packed batch of unequal lengths",
     "reset": "as train, the state zeroed where an episode starts",
+    "cells": "as infer, by a call of LSTMCell, GRUCell or RNNCell for each time step",
+    "cells-train": "as cells, and one backward call for the whole loop",
     "model": "a whole training step: Embedding, the layers, Linear, cross entropy, Adam",
 }
 
@@ -57,6 +59,8 @@ class Workload:
                 raise ValueError(f"{self.name}: {letter}={getattr(self, letter)} is out of range")
         if (self.V > 0) != (self.mode == "model"):
             raise ValueError(f"{self.name}: V={self.V}, expected a vocabulary in mode model and 0 elsewhere")
+        if self.of_cells and (self.L, self.D) != (1, 1):
+            raise ValueError(f"{self.name}: L={self.L}, D={self.D}, expected 1 and 1: a cell is one layer")
         if self.mode == "reset" and self.D != 1:
             raise ValueError(f"{self.name}: an episode has one direction")
         if is_own(self.cell) and self.mode not in ("infer", "train"):
@@ -71,7 +75,17 @@ class Workload:
 
     @property
     def training(self) -> bool:
-        return self.mode != "infer"
+        return self.mode not in ("infer", "cells")
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether our NumPy layers alone cannot do it: `fastlstm bench --through torch`."""
+        return self.mode in ("model", "cells-train")
+
+    @property
+    def of_cells(self) -> bool:
+        """Whether each time step is a call."""
+        return self.mode in ("cells", "cells-train")
 
     @property
     def tokens(self) -> int:

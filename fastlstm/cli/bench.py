@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fastlstm.bench.result import Result
     from fastlstm.bench.workload import Workload
 
-MODES = ("infer", "train", "packed", "reset", "model")
+MODES = ("infer", "train", "packed", "reset", "cells", "cells-train", "model")
 A_FEW = ("vad-stream", "rl-rollout", "ocr-line", "speaker-embed", "forecast-small", "word-lm")
 """What runs when nothing is named: about a minute."""
 A_FEW_BUSY = ("long-single", "short-batch", "rl-rollout")
@@ -112,7 +112,8 @@ def bench(
     NAME is a workload of --list, or all; without a name a few are run, and with --steps your own sizes. Each library
     runs in its own process, by turns, and only after its results have been checked against the reference. With
     --through torch this library's torch modules are timed beside torch's own; mode model, a whole training step from
-    tokens to Adam, is timed only so. With --busy each turn is followed by one beside another busy process.
+    tokens to Adam, and mode cells-train, a loop over cells with its backward, are timed only so. With --busy each turn
+    is followed by one beside another busy process.
 
     A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
     in jax.lax.scan: its expressions with these libraries' functions.
@@ -126,7 +127,7 @@ def bench(
     if listed:
         for entry in known.values():
             assumed = f" (assumed: {entry.assumed})" if entry.assumed else ""
-            click.echo(f"{entry.name:<16}{entry.mode:<8}{table.sizes(entry):<30}{entry.source}{assumed}")
+            click.echo(f"{entry.name:<20}{entry.mode:<13}{table.sizes(entry):<30}{entry.source}{assumed}")
         return
     for name in libraries:
         if name not in (*NAMES, *OF_OWN_CELLS):
@@ -134,22 +135,22 @@ def bench(
             raise click.BadParameter(f"{name!r} is none of {there}", param_hint="--library")
     if fail_if_slower is not None and compare is None:
         raise click.UsageError("--fail-if-slower needs --compare")
-    served = {name: entry for name, entry in known.items() if through or entry.mode != "model"}
-    own = [cell for cell in cells if is_own(cell)]
-    asked_for = () if T is not None or own else A_FEW_BUSY if busy else A_FEW
-    chosen = _chosen(names, known, served, asked_for)
-    for cell in (cells or ("LSTM",)) if T is not None else own:
+    tokens to Adam, and mode cells-train, a loop over cells with its backward, are timed only so. With --busy each turn
+    is followed by one beside another busy process.
+
+    A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
+    in jax.lax.scan: its expressions with these libraries' functions.
         try:
             sizes = T or 100, B, _input_size(cell, I, H), H, L, 2 if bidirectional else 1, V or 0
             name = cell.partition(":")[2] or "own sizes"
             chosen.append(workload.Workload(name, cell, mode, *sizes, N, same_step))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    if through is None and any(entry.mode == "model" for entry in chosen):
-        raise click.UsageError("a whole model is timed with --through torch")
-    served_by = dict.fromkeys(OF_OWN_CELLS if len(own) == len(chosen) else (*NAMES, *OF_OWN_CELLS) if own else NAMES)
-    asked = libraries or ((through,) if through else served_by)
-    wanted = [name for name in served_by if name in asked or name == result.OURS]
+    tokens to Adam, and mode cells-train, a loop over cells with its backward, are timed only so. With --busy each turn
+    is followed by one beside another busy process.
+
+    A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
+    in jax.lax.scan: its expressions with these libraries' functions.
     try:
         old = result.load(compare) if compare else None
     except ValueError as error:

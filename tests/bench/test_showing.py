@@ -83,8 +83,8 @@ def test_it_says_where_a_peer_is_faster() -> None:
 
 def test_averages_and_notes() -> None:
     text = table.render(MADE_UP)
-    assert "  infer   best peer 2.00; torch 4.00, onnxruntime 2.00" in text
-    assert "  train   best peer 0.50; torch 0.50" in text
+    assert "  infer       best peer 2.00; torch 4.00, onnxruntime 2.00" in text
+    assert "  train       best peer 0.50; torch 0.50" in text
     assert "Not timed, onnxruntime: inference only (slow)" in text
     assert "Not installed, jax: pip install jax" in text
     assert "200 GF/s from registers, 100 GB/s from L2, 50 GB/s from L3" in text

@@ -17,9 +17,9 @@ from fastlstm.bench.workload import Workload
 # torch's reset row steps through time in Python; these sizes keep all of it short
 SIZES = {"T": 7, "B": 3, "I": 5, "H": 6}
 SERVES = {
-    "fastlstm": ("infer", "train", "packed", "reset"),
-    "fastlstm_torch": ("infer", "train", "packed", "reset", "model"),
-    "torch": ("infer", "train", "packed", "reset", "model"),
+    "fastlstm": ("infer", "train", "packed", "reset", "cells"),
+    "fastlstm_torch": ("infer", "train", "packed", "reset", "cells", "cells-train", "model"),
+    "torch": ("infer", "train", "packed", "reset", "cells", "cells-train", "model"),
     "onnxruntime": ("infer",),
     "openvino": ("infer",),
     "jax": ("infer", "train", "reset"),
@@ -42,6 +42,8 @@ def cases() -> list[Workload]:
                 for mode in ("infer", "train", "packed", "reset")
                 if mode != "reset" or D == 1
             ]
+            if (L, D) == (1, 1):
+                found += [Workload(f"{cell}-{mode}", cell, mode, **SIZES) for mode in ("cells", "cells-train")]
             found.append(Workload(f"{cell}-{L}-{D}-model", cell, "model", **SIZES, L=L, D=D, V=11))
     return found
 

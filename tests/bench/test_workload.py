@@ -15,9 +15,17 @@ SMALL = Workload("small", "LSTM", "train", T=7, B=3, I=5, H=6, L=2, D=2)
 
 def test_every_shipped_workload_is_named_and_sourced() -> None:
     found = load()
-    assert len(found) == 26
+    assert len(found) == 35
     assert all(row.source for row in found.values())
-    assert {row.mode for row in found.values()} == {"infer", "train", "packed", "reset", "model"}
+    assert {row.mode for row in found.values()} == {
+        "infer",
+        "train",
+        "packed",
+        "reset",
+        "cells",
+        "cells-train",
+        "model",
+    }
     assert {row.cell for row in found.values()} == {"LSTM", "GRU", "RNN"}
 
 
@@ -53,9 +61,10 @@ def test_a_packed_batch_counts_its_valid_tokens_only() -> None:
     ("change", "message"),
     [
         ({"cell": "SRU"}, "cell 'SRU' is none of LSTM, GRU, RNN"),
-        ({"mode": "sleep"}, "mode 'sleep' is none of infer, train, packed, reset, model"),
+        ({"mode": "sleep"}, "mode 'sleep' is none of infer, train, packed, reset, cells"),
         ({"V": 9}, "V=9, expected a vocabulary in mode model and 0 elsewhere"),
         ({"mode": "model"}, "V=0, expected a vocabulary in mode model"),
+        ({"mode": "cells"}, "L=2, D=2, expected 1 and 1: a cell is one layer"),
         ({"T": 0}, "T=0 is out of range"),
         ({"D": 3}, "D=3 is out of range"),
         ({"mode": "reset"}, "an episode has one direction"),

@@ -105,7 +105,7 @@ def test_comparison_with_a_faster_past_fails(stored: Path, tmp_path: Path) -> No
 def test_the_list() -> None:
     shown = run("--list")
     assert shown.exit_code == 0
-    assert len(shown.stdout.splitlines()) == 26
+    assert len(shown.stdout.splitlines()) == 35
     [line] = [line for line in shown.stdout.splitlines() if line.startswith("tagger")]
     assert line.split()[:3] == ["tagger", "packed", "LSTM"]
     assert "stanza part-of-speech tagger (assumed: T, B" in line
@@ -119,7 +119,7 @@ def test_the_list() -> None:
         (["vad-stream", "--fail-if-slower", "10%"], "--fail-if-slower needs --compare"),
         (["--steps", "0"], "0 is not in the range"),
         (["--steps", "3", "--mode", "reset", "--bidirectional"], "an episode has one direction"),
-        (["word-lm-step"], "a whole model is timed with --through torch"),
+        (["word-lm-step"], "a whole model, or the training of a loop over cells, is timed with --through torch"),
         (["--steps", "3", "--mode", "model", "--through", "torch"], "V=0, expected a vocabulary in mode model"),
         (["--steps", "3", "--vocabulary", "9"], "V=9, expected a vocabulary in mode model"),
         (["vad-stream", "--through", "jax"], "'jax' is not 'torch'"),

@@ -17,7 +17,8 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
-    return "layers only: a whole model is timed with --through torch" if workload.mode == "model" else None
+    by_torch = {"model": "layers only", "cells-train": "no graph of a loop over cells"}.get(workload.mode)
+    return by_torch and f"{by_torch}: --through torch is timed"
 
 
 def build(problem: Problem, threads: int) -> Task:
@@ -25,6 +26,8 @@ def build(problem: Problem, threads: int) -> Task:
     work = problem.workload
     if is_own(work.cell):
         return _own_cell(problem)
+    if work.of_cells:
+        return _loop(problem)
     layer = getattr(fastlstm, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
     layer.load_state_dict(problem.parameters)
     if not work.training:
@@ -76,6 +79,29 @@ def _own_cell(problem: Problem) -> Task:
         if grad_x is None:
             return named
         return named | {"grad_x": grad_x} | {f"grad_{name}": value.copy() for name, value in layer.grad.items()}
+
+    return Task(call, results)
+
+
+def _loop(problem: Problem) -> Task:
+    """A loop over time around a cell."""
+    work = problem.workload
+    cell = getattr(fastlstm, f"{work.cell}Cell")(work.I, work.H).eval()
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in problem.parameters.items()})
+    initial = tuple(state[0] for state in problem.states)
+
+    def call() -> tuple[np.ndarray, Any]:
+        state: Any = initial if len(initial) == 2 else initial[0]
+        output = []
+        for step in problem.x:
+            state = cell(step, state)
+            output.append(state[0] if isinstance(state, tuple) else state)
+        return np.stack(output), state
+
+    def results() -> dict[str, np.ndarray]:
+        output, final = call()
+        states = final if isinstance(final, tuple) else (final,)
+        return {"output": output, **{name: s[None] for name, s in zip(("h_n", "c_n"), states, strict=False)}}
 
     return Task(call, results)
 

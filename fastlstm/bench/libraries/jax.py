@@ -23,8 +23,11 @@ def version() -> str:
     return str(jax.__version__)
 
 
+_REFUSED = {"packed": "no packed batches", "model": "layers only"}
+
+
 def refuses(workload: Workload) -> str | None:
-    return {"packed": "no packed batches", "model": "layers only"}.get(workload.mode)
+    return "whole layers only" if workload.of_cells else _REFUSED.get(workload.mode)
 
 
 def build(problem: Problem, threads: int) -> Task:

@@ -19,7 +19,7 @@ def version() -> str:
 def refuses(workload: Workload) -> str | None:
     if is_own(workload.cell):
         return "LSTM, GRU and RNN only"
-    return "inference only" if workload.training else None
+    return "inference only" if workload.training else "whole layers only" if workload.of_cells else None
 
 
 def build(problem: Problem, threads: int) -> Task:

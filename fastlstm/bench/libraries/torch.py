@@ -37,6 +37,8 @@ def task(problem: Problem, threads: int, classes: Any, with_resets: Forward) -> 
     """The workload on LSTM, GRU or RNN of `classes`, a module such as torch.nn."""
     torch.set_num_threads(threads)
     work = problem.workload
+    if work.of_cells:
+        return _loop(problem, getattr(classes, f"{work.cell}Cell")(work.I, work.H))
     module = getattr(classes, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
     module.load_state_dict({name: torch.from_numpy(value) for name, value in problem.parameters.items()})
     if problem.model is not None:
@@ -90,6 +92,42 @@ def _training(problem: Problem, module: torch.nn.RNNBase, with_resets: Forward) 
         return named | _gradients(module)
 
     return Task(step, results)
+
+
+def _loop(problem: Problem, cell: torch.nn.RNNCellBase) -> Task:
+    """A loop over time as people write it around a cell; with one backward call behind it in training."""
+    cell.load_state_dict({name.removesuffix("_l0"): torch.from_numpy(p) for name, p in problem.parameters.items()})
+    training = problem.workload.training
+    x, grad = torch.from_numpy(problem.x).requires_grad_(training), torch.from_numpy(problem.grad)
+    given = [torch.from_numpy(state[0]) for state in problem.states]
+    initial: Any = None if training else given if len(given) == 2 else given[0]
+
+    def forward() -> tuple[Tensor, Any]:
+        state, output = initial, []
+        for step in x:
+            state = cell(step, state)
+            output.append(state[0] if isinstance(state, tuple) else state)
+        return torch.stack(output), state
+
+    def infer() -> tuple[Tensor, Any]:
+        with torch.inference_mode():
+            return forward()
+
+    def train() -> tuple[Tensor, Any]:
+        cell.zero_grad(set_to_none=True)
+        x.grad = None
+        output, final = forward()
+        output.backward(grad)
+        return output, final
+
+    def results() -> dict[str, np.ndarray]:
+        named = _named(*(train() if training else infer()))
+        named |= {name: value[None] for name, value in named.items() if name in ("h_n", "c_n")}
+        if x.grad is not None:
+            named["grad_x"] = x.grad.numpy()
+        return named | {f"{name}_l0": value for name, value in _gradients(cell).items()}
+
+    return Task(train if training else infer, results)
 
 
 def _whole_model(given: Model, module: torch.nn.RNNBase) -> Task:
