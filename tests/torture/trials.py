@@ -17,7 +17,8 @@ for _ in range(2_000_000):
 # Against what stands still: so far beyond any run that it says nothing about speed, and further on a slower machine.
 LIMIT = 120 * max(1.0, (time.perf_counter() - start) / 0.05)
 faulthandler.enable()
-faulthandler.dump_traceback_later(LIMIT, exit=True)
+faulthandler.register(signal.SIGALRM, chain=True)  # no thread of its own, for which forked children would wait
+signal.alarm(int(LIMIT))
 import numpy as np
 import fastlstm
 
@@ -62,14 +63,23 @@ def program(trial: Trial, seed: int) -> str:
 
 _ALL = [
     Trial(
-        "exit", "daemon threads compute while the process ends",
-        "the pool was stopped at exit while calls held its block: heap overflow, endless wait", 1000, """
+        "exit", "fifty processes end while their daemon threads compute",
+        "the pool was stopped at exit while calls held its block: heap overflow, endless wait", 20, """
         def forever(lstm):
             while True:
                 learn(lstm) if draw.random() < 0.5 else ask(lstm)
-        for _ in range(draw.choice([1, 2, 3])):
-            threading.Thread(target=forever, args=(layer(),), daemon=True).start()
-        time.sleep(draw.random() * 0.3)
+        learn(layer())  # what is imported and compiled here, each child has
+        for number in range(50):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(int(LIMIT / 2))
+                draw.seed(50 * SEED + number)
+                for _ in range(draw.choice([1, 2, 3])):
+                    threading.Thread(target=forever, args=(layer(),), daemon=True).start()
+                time.sleep(draw.random() * 0.3)
+                break  # and ends as every program does
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            assert code == 0, f"child {number} ended with {code}"
         """,
     ),
     Trial(
@@ -96,7 +106,7 @@ _ALL = [
             if child == 0:
                 code = 1
                 try:
-                    signal.alarm(int(LIMIT / 2))  # faulthandler would wait here for its thread in the parent
+                    signal.alarm(int(LIMIT / 2))
                     near(ask(model), due)
                     near(ask(layer()), due)
                     learn(layer())
@@ -140,7 +150,7 @@ _ALL = [
             own = layer()
             if not interrupted(lambda: own.backward(own(big)[0]), number):
                 break
-            for _ in range(15):
+            for _ in range(5):
                 near(own(big)[0], due)
             if number % 3 == 0:
                 POOL.stop()
