@@ -135,22 +135,22 @@ def bench(
             raise click.BadParameter(f"{name!r} is none of {there}", param_hint="--library")
     if fail_if_slower is not None and compare is None:
         raise click.UsageError("--fail-if-slower needs --compare")
-    tokens to Adam, and mode cells-train, a loop over cells with its backward, are timed only so. With --busy each turn
-    is followed by one beside another busy process.
-
-    A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
-    in jax.lax.scan: its expressions with these libraries' functions.
+    served = {name: entry for name, entry in known.items() if through or not entry.needs_torch}
+    own = [cell for cell in cells if is_own(cell)]
+    asked_for = () if T is not None or own else A_FEW_BUSY if busy else A_FEW
+    chosen = _chosen(names, known, served, asked_for)
+    for cell in (cells or ("LSTM",)) if T is not None else own:
         try:
             sizes = T or 100, B, _input_size(cell, I, H), H, L, 2 if bidirectional else 1, V or 0
             name = cell.partition(":")[2] or "own sizes"
             chosen.append(workload.Workload(name, cell, mode, *sizes, N, same_step))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    tokens to Adam, and mode cells-train, a loop over cells with its backward, are timed only so. With --busy each turn
-    is followed by one beside another busy process.
-
-    A cell of your own is timed beside the same step in torch, looped over time and that step under torch.compile, and
-    in jax.lax.scan: its expressions with these libraries' functions.
+    if through is None and any(entry.needs_torch for entry in chosen):
+        raise click.UsageError("a whole model, or the training of a loop over cells, is timed with --through torch")
+    served_by = dict.fromkeys(OF_OWN_CELLS if len(own) == len(chosen) else (*NAMES, *OF_OWN_CELLS) if own else NAMES)
+    asked = libraries or ((through,) if through else served_by)
+    wanted = [name for name in served_by if name in asked or name == result.OURS]
     try:
         old = result.load(compare) if compare else None
     except ValueError as error:
