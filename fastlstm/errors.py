@@ -8,6 +8,8 @@ silence where the call is right and raises ValueError or TypeError where it is n
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, NoReturn
@@ -65,6 +67,23 @@ def probability(name: str, value: Any) -> float:
     if not 0 <= float(value) <= 1:
         raise ValueError(f"{name} is {value}, expected 0 to 1")
     return float(value)
+
+
+def dropout(value: Any, num_layers: int) -> float:
+    """`value` as a probability; a warning, told of the line that builds the layer, where there is nowhere to drop."""
+    checked = probability("dropout", value)
+    if checked and num_layers == 1:
+        text = f"dropout={checked} does nothing here: it acts between layers, and num_layers is 1"
+        warnings.warn(text, stacklevel=_own_frames())
+    return checked
+
+
+def _own_frames() -> int:
+    """The `stacklevel`, for the caller's `warnings.warn`, of the first line that is not this package's."""
+    here, level, frame = os.path.dirname(__file__) + os.sep, 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def one_of(name: str, value: Any, choices: tuple[str, ...], hint: str = "") -> str:

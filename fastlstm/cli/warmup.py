@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
+from fastlstm.cli.bench import CellName
+
 CELLS = ("LSTM", "GRU", "RNN")
 DTYPES = ("float32", "float64")
 
 
 @click.command()
-@click.option("--cell", "cells", type=click.Choice(CELLS), multiple=True, help="Only this kind (repeat for more).")
+@click.option("--cell", "cells", type=CellName(), multiple=True, metavar="CELL", help="Only this: LSTM, GRU, RNN, or "
+              "module:name of a cell of your own, such as fastlstm.cells:PeepholeLSTM (repeat for more).")  # fmt: skip
 @click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this type (repeat for more).")
 def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
     """Compile and cache what a first call would wait for: every layer, forward and backward.
@@ -24,25 +27,37 @@ def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
     """
     import numpy as np
 
-    import fastlstm
+    from fastlstm import Recurrent
     from fastlstm.engine.pool import POOL
 
-    jobs = [
-        (getattr(fastlstm, cell)(4, 4, dtype=dtype, **options), np.zeros((2, 3, 4), dtype))
-        for dtype in dtypes or DTYPES
-        for cell in cells or CELLS
-        for options in ([{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}] if cell == "RNN" else [{}])
-    ]
+    jobs = [layer for dtype in dtypes or DTYPES for cell in cells or CELLS for layer in _layers(cell, dtype)]
     begun = perf_counter()
     POOL.crew(2)
     with click.progressbar(jobs, label="compiling", file=sys.stderr) as bar:
-        for layer, x in bar:
-            output, _ = layer(x)
+        for layer in bar:
+            x = np.zeros((2, 3, layer.input_size), layer.dtype)
+            step = dict.fromkeys(layer.cell.step, x[..., :1]) if isinstance(layer, Recurrent) else {}
+            more: dict[str, Any] = {"step": step} if step else {}
+            output, *_ = layer(x, **more)
             layer.backward(output)
-            layer.eval()(x)
-            if find_spec("torch"):
+            layer.eval()(x, **more)
+            if find_spec("torch") and not isinstance(layer, Recurrent):
                 _one_step(layer)
     click.echo(f"{len(jobs)} layers ready after {perf_counter() - begun:.1f} s.")
+
+
+def _layers(cell: str, dtype: str) -> list[Any]:
+    """The smallest layers that need all kernels of a cell."""
+    import fastlstm
+    from fastlstm.bench.own_cell import find, is_own
+
+    if is_own(cell):
+        own = find(cell)
+        heads = 2 if own.recurrent == "heads" else 1
+        size = 4 * len(own.gates) if own.input == "none" else 4
+        return [fastlstm.Recurrent(own, size, 4, num_heads=heads, dtype=dtype)]
+    kinds = [{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}] if cell == "RNN" else [{}]
+    return [getattr(fastlstm, cell)(4, 4, dtype=dtype, **options) for options in kinds]
 
 
 def _one_step(layer: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from fastlstm.contract import Cell, Layer, Shape, letters, sizes
+from fastlstm.contract import FEATURE, Axis, Cell, Layer, Shape, letters, sizes
+from fastlstm.spec import Stack
 
 Row = tuple[str, ...]
 
@@ -16,7 +17,11 @@ def explain(config: Layer | Cell, T: int | None = None, B: int | None = None, *,
     batch = ("B" if B is None else B) if batched else None
     parts = [_title(config), _table(_values(config, time, batch)), _table(_parameters(config))]
     if isinstance(config, Layer):
-        parts += ["Where h_n sits in output:", _table(_where(config, batched)), *_notes(config, batched)]
+        parts += [
+            f"Where {config.state_names[0]}_n sits in output:",
+            _table(_where(config, batched)),
+            *_notes(config, batched),
+        ]
     return "\n\n".join(parts)
 
 
@@ -39,13 +44,17 @@ def _place(layer: Layer, direction: int, batched: bool) -> str:
 
 def _title(config: Layer | Cell) -> str:
     options = [f"{config.input_size}, {config.hidden_size}"]
+    if isinstance(config, Stack):
+        options = [config.cell.name, *options]
     if isinstance(config, Layer):
         options += [f"num_layers={config.num_layers}"] if config.num_layers != 1 else []
         options += [f"{flag}=True" for flag in ("batch_first", "bidirectional") if getattr(config, flag)]
         options += [f"proj_size={config.proj_size}"] if config.proj_size else []
+        options += [f"num_heads={config.num_heads}"] if isinstance(config, Stack) and config.num_heads != 1 else []
     options += [] if config.bias else ["bias=False"]
     count = sum(prod(sizes(shape)) for shape in config.parameters().values())
     name = config.kind if isinstance(config, Layer) else f"{config.kind}Cell"
+    name = "Recurrent" if isinstance(config, Stack) else name
     return f"{name}({', '.join(options)}): {count:,} parameters"
 
 
@@ -60,6 +69,10 @@ def _values(config: Layer | Cell, T: object, B: object) -> Iterator[Row]:
         return
     yield row("input", config.input(T, B))
     yield from (row(f"{name}_0", shape) for name, shape in config.states(B).items())
+    if isinstance(config, Stack):
+        for name in config.cell.step:
+            lead = config.input(T, B)[:-1]
+            yield row(f"step {name}", (*lead, Axis(config.hidden_size, "H", (FEATURE,))))
     yield row("output", config.output(T, B))
     yield from (row(f"{name}_n", shape) for name, shape in config.states(B).items())
 
@@ -67,12 +80,14 @@ def _values(config: Layer | Cell, T: object, B: object) -> Iterator[Row]:
 def _parameters(config: Layer | Cell) -> Iterator[Row]:
     gates = f"rows: {' '.join(config.gates)}, {config.hidden_size} each" if len(config.gates) > 1 else ""
     for name, shape in config.parameters().items():
-        stacked = gates if shape[0].meaning[0] == "gate" else "projects h"
+        rows = {axis.meaning[0] for axis in shape}
+        stacked = gates if "gate" in rows else "one for each unit" if rows == {"unit"} else "projects h"
         yield name, letters(shape), _tuple(sizes(shape)), f"{prod(sizes(shape)):,}", stacked
 
 
 def _where(layer: Layer, batched: bool) -> Iterator[Row]:
     """The stack as it is usually drawn: last layer on top, time to the right."""
+    state = layer.state_names[0]
     for k, place in reversed(list(enumerate(places(layer, batched)))):
         level, direction = divmod(k, layer.directions)
         where = place or "in no slice of output"
@@ -80,9 +95,9 @@ def _where(layer: Layer, batched: bool) -> Iterator[Row]:
         if layer.bidirectional and not direction:
             label += " forward"
         if direction:
-            yield label, f"h_n[{k}] <-- ... <-- step T-1", where
+            yield label, f"{state}_n[{k}] <-- ... <-- step T-1", where
         else:
-            yield label, f"step 0 --> ... --> h_n[{k}]", where
+            yield label, f"step 0 --> ... --> {state}_n[{k}]", where
 
 
 def _notes(layer: Layer, batched: bool) -> Iterator[str]:
@@ -95,8 +110,8 @@ def _notes(layer: Layer, batched: bool) -> Iterator[str]:
         yield "Axis 0 of the input is time, axis 1 the batch; batch_first=True exchanges them."
     if layer.bidirectional:
         yield (
-            "The backward half of the last step has seen one element only: for a summary of the sequence take h_n,\n"
-            f"not {'output[:, -1]' if layer.batch_first and batched else 'output[-1]'}."
+            "The backward half of the last step has seen one element only: for a summary of the sequence take "
+            f"{layer.state_names[0]}_n,\nnot {'output[:, -1]' if layer.batch_first and batched else 'output[-1]'}."
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from fastlstm import cells
 from fastlstm.contract import Cell, Layer
+from fastlstm.spec.checked import stack
 
 # Positional order of torch's constructors.
 _LAYER = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size")
@@ -18,11 +20,15 @@ PARAMETERS = {
     "LSTMCell": _CELL,
     "GRUCell": _CELL,
     "RNNCell": (*_CELL, "nonlinearity"),
+    "Recurrent": ("cell", *_LAYER[:-1]),
 }
 ANYWHERE = {"device", "dtype", "seed"}
 """Keywords that every constructor takes, torch's or ours, and that change no shape."""
 
-SHAPELESS = ANYWHERE | {"dropout"}
+KEYWORDS = {"Recurrent": {"num_heads", "unit"}}
+"""What some constructors take by name only."""
+
+SHAPELESS = ANYWHERE | {"dropout", "unit"}
 """Options whose values are not even read."""
 
 MOST_LAYERS = 1000
@@ -35,19 +41,35 @@ class LayerSyntaxError(ValueError):
 def parse(text: str) -> Layer | Cell:
     """The configuration that a constructor call names. Arguments must be literals: nothing is evaluated."""
     name, given = _call(text)
-    unknown = [key for key in given if key not in PARAMETERS[name] and key not in ANYWHERE]
+    known = [*PARAMETERS[name], *sorted(KEYWORDS.get(name, ()))]
+    unknown = [key for key in given if key not in known and key not in ANYWHERE]
     if unknown:
-        raise LayerSyntaxError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(PARAMETERS[name])}")
+        raise LayerSyntaxError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(known)}")
     for required in ("input_size", "hidden_size"):
         if required not in given:
             raise LayerSyntaxError(f"{name} needs {required}: for example {name}(5, 6)")
     options = {key: value for key, value in given.items() if key not in SHAPELESS}
+    if name == "Recurrent":
+        return _own(options)
     for key, value in options.items():
         _check(name, key, value)
     kind = name.removesuffix("Cell")
     if options.get("proj_size", 0) >= options["hidden_size"]:
         raise LayerSyntaxError("proj_size must be smaller than hidden_size")
     return Cell(kind, **options) if name.endswith("Cell") else Layer(kind, **options)
+
+
+def _own(options: dict[str, Any]) -> Layer:
+    """Layers of a cell of `fastlstm.cells`; cells of a program's own are not looked for, since nothing is run."""
+    if "cell" not in options:
+        raise LayerSyntaxError("Recurrent needs a cell: for example Recurrent(PeepholeLSTM, 5, 6)")
+    cell = options.pop("cell")
+    if cell not in cells.SHELF:
+        raise LayerSyntaxError(f"{cell!r} is no cell of fastlstm.cells, which has {', '.join(cells.SHELF)}")
+    try:
+        return stack(getattr(cells, cell), **options)
+    except (TypeError, ValueError) as error:
+        raise LayerSyntaxError(str(error)) from None
 
 
 def parse_input(text: str, config: Layer | Cell) -> tuple[int | None, int | None]:
@@ -89,14 +111,21 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
         raise LayerSyntaxError(f"{name!r} is none of {', '.join(PARAMETERS)}")
     if len(node.args) > len(PARAMETERS[name]):
         raise LayerSyntaxError(f"{name} takes {len(PARAMETERS[name])} positional arguments, got {len(node.args)}")
-    given = dict(zip(PARAMETERS[name], map(_literal, node.args), strict=False))
+    given = {key: _value(key, value) for key, value in zip(PARAMETERS[name], node.args, strict=False)}
     for keyword in node.keywords:
         if keyword.arg is None:
             raise LayerSyntaxError("** cannot be read; write the options out")
         if keyword.arg in given:
             raise LayerSyntaxError(f"{keyword.arg} is given twice")
-        given[keyword.arg] = None if keyword.arg in SHAPELESS else _literal(keyword.value)
+        given[keyword.arg] = None if keyword.arg in SHAPELESS else _value(keyword.arg, keyword.value)
     return name, given
+
+
+def _value(key: str, node: ast.expr) -> Any:
+    """A literal; of a cell the last part of its name."""
+    if key == "cell" and isinstance(node, ast.Name | ast.Attribute):
+        return node.id if isinstance(node, ast.Name) else node.attr
+    return _literal(node)
 
 
 def _literal(node: ast.expr) -> Any:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from fastlstm.contract import Layer
+from fastlstm.engine.heads import reason_against
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import BRIEF_FLOPS, Plan, Sizes, flops
 from fastlstm.engine.weights import Weights
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.machine import host
+from fastlstm.spec import Stack
+from fastlstm.spec.plain import plain
 
 SPLITS = {
     "batch": "each thread has samples or directions of its own",
@@ -24,6 +28,12 @@ def plan_lines(
     config: Layer, T: int, B: int, threads: int, dtype: np.dtype, train: bool
 ) -> Iterator[tuple[str, list[str]]]:
     """(title, lines) on how a call of these sizes is run: nothing is compiled or run for it."""
+    if isinstance(config, Stack):
+        reason = reason_against(config)
+        yield "cell", list(_cell(config, reason))
+        if reason is not None:
+            return
+        config = _one_head(config)
     layout = Layout(config, dtype)
     sizes = Sizes(T, B, train, threads)
     plan = Plan(layout, Weights(layout), sizes, {})
@@ -40,6 +50,26 @@ def plan_lines(
     yield "product", list(_product(layout, plan))
     yield "weights", list(_weights(layout))
     yield "memory", list(_memory(layout, plan))
+
+
+def _cell(config: Stack, reason: str | None) -> Iterator[str]:
+    """What a user's cell is, and who serves it."""
+    cell = config.cell
+    yield f"{cell.name}: gates {' '.join(cell.gates)}, states {' '.join(cell.states)}"
+    if reason is not None:
+        yield f"no kernels: {reason}; NumPy computes it step by step"
+    elif config.num_heads > 1:
+        yield f"{config.num_heads} heads, one after another, each a layer by itself,"
+        yield f"of {config.hidden_size // config.num_heads} units; what follows is of one head of the first layer"
+
+
+def _one_head(config: Stack) -> Stack:
+    """A stack whose plan is that of one head, or of the whole where there are no heads."""
+    cell, H = plain(config.cell), config.hidden_size // config.num_heads
+    if config.num_heads == 1:
+        return replace(config, cell=cell)
+    I = len(cell.gates) * H if cell.input == "none" else config.input_size
+    return replace(config, cell=cell, num_layers=1, num_heads=1, hidden_size=H, input_size=I)
 
 
 def _product(layout: Layout, plan: Plan) -> Iterator[str]:

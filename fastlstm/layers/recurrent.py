@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -51,11 +50,7 @@ class RecurrentLayer(Module):
         device: str = "cpu",
     ) -> None:
         device = checks.one_of("device", device, tuple(PLACES))
-        dropout = checks.probability("dropout", dropout)
-        if dropout and config.num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} does nothing here: it acts between layers, and num_layers is 1", stacklevel=3
-            )
+        dropout = errors.dropout(dropout, config.num_layers)
         rng, dtype = np.random.default_rng(seed), float_dtype(dtype)
         title = f"{config.kind}({config.input_size}, {config.hidden_size}, num_layers={config.num_layers})"
         checks.parameters_fit(config, dtype, title)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import errors
 from ..spec import Cell, Stack
+from ..spec.checked import first_values, stack
 from . import checks
 from .packing import PackedSequence
 from .recurrent import RecurrentLayer, Tape
@@ -152,62 +152,3 @@ class Recurrent(RecurrentLayer):
         changed = [f"{n}={getattr(config, n)}" for n, usual in defaults.items() if getattr(config, n) != usual]
         changed += [f"dropout={self.dropout}"] if self.dropout else []
         return f"Recurrent({', '.join([config.kind, str(config.input_size), str(config.hidden_size), *changed])})"
-
-
-def stack(
-    cell: Any,
-    input_size: int,
-    hidden_size: int,
-    num_layers: int = 1,
-    bias: bool = True,
-    batch_first: bool = False,
-    bidirectional: bool = False,
-    num_heads: int = 1,
-) -> Stack:
-    """The checked configuration of layers of a user's cell."""
-    if not isinstance(cell, Cell):
-        hint = "decorate the step with @fastlstm.cell(gates=..., states=...), or take one of fastlstm.cells"
-        errors.refuse_type("cell", cell, "fastlstm cell", hint)
-    config = Stack(
-        cell.name,
-        checks.count("input_size", input_size),
-        checks.count("hidden_size", hidden_size),
-        checks.count("num_layers", num_layers),
-        checks.flag("bias", bias),
-        checks.flag("batch_first", batch_first),
-        checks.flag("bidirectional", bidirectional),
-        cell=cell,
-        num_heads=checks.count("num_heads", num_heads),
-    )
-    N, H, G = config.num_heads, config.hidden_size, len(cell.gates)
-    if cell.recurrent != "heads" and N != 1:
-        raise ValueError(f"num_heads is {N}, but {cell.name} has recurrent={cell.recurrent!r}, not 'heads'")
-    if H % N:
-        raise ValueError(f"num_heads is {N}, expected a divisor of hidden_size = {H}")
-    if cell.input == "none":
-        if config.input_size != G * H:
-            raise ValueError(f"input_size is {config.input_size}, expected G*H = {G}*{H} = {G * H}: the input of "
-                             f"{cell.name} holds its gates {', '.join(cell.gates)}")  # fmt: skip
-        if config.num_layers > 1:
-            raise ValueError(f"num_layers is {config.num_layers}, expected 1: the input of {cell.name} holds its "
-                             "gates, which the layer below does not give")  # fmt: skip
-    return config
-
-
-def first_values(config: Stack, unit: Any) -> dict[str, Any]:
-    """First values of unit parameters, checked."""
-    if unit is None:
-        return {}
-    if not isinstance(unit, Mapping):
-        errors.refuse_type("unit", unit, "dict", "first values by name, as unit={'p_i': 0.0}")
-    names, H = config.cell.unit, config.hidden_size
-    for name, value in unit.items():
-        if name not in names:
-            there = f"its unit parameters are {', '.join(names)}" if names else "it has no unit parameters"
-            raise ValueError(f"unit names {name!r}, which {config.cell.name} has not: {there}")
-        shape = np.shape(value)
-        if shape not in ((), (H,)):
-            errors.refuse_shape(f"unit[{name!r}]", shape, f"(H,) = ({H},), or one number")
-        if np.asarray(value).dtype.kind not in "fiu":
-            errors.refuse_type(f"unit[{name!r}]", value, "number or array of numbers")
-    return dict(unit)

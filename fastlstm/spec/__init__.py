@@ -5,7 +5,8 @@
 * `derive.py`: the gradients of a step, as expressions;
 * `keep.py`: which values a training step stores for its backward pass, and which are computed again;
 * `cell.py`: the noun `Cell` and the decorator `cell`;
-* `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states.
+* `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states;
+* `checked.py`: a stack from the arguments of a constructor, or what is wrong with them.
 
 Standard library only.
 """

@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import PackedSequence
 from fastlstm import errors
 from fastlstm.contract import sizes
 from fastlstm.layers.checks import flag, states_of
-from fastlstm.layers.user_cell import first_values, stack
 from fastlstm.spec import Cell
+from fastlstm.spec.checked import first_values, stack
 from fastlstm.torch.cards import CardRunner, array
 from fastlstm.torch.runner import DTYPES
 
@@ -53,9 +53,7 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         self.config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
-        self.dropout = float(dropout)
-        if not 0 <= self.dropout <= 1:
-            raise ValueError(f"dropout is {dropout}, expected 0 to 1")
+        self.dropout = errors.dropout(dropout, self.config.num_layers)
         self._unit = first_values(self.config, unit)
         for name, shape in self.config.parameters().items():
             self.register_parameter(name, nn.Parameter(torch.empty(*sizes(shape), device=device, dtype=dtype)))

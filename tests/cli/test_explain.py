@@ -188,3 +188,39 @@ def test_what_is_shown(config: Layer | Cell, options: dict[str, Any], lines: lis
     text = explain(config, **options)
     for line in lines:
         assert line in text
+
+
+def test_layers_of_a_cell_of_the_shelf() -> None:
+    code, text = run("fastlstm.Recurrent(fastlstm.cells.EALSTM, 5, 6, num_layers=2, unit=None)")
+    assert code == 0
+    assert text.startswith("Recurrent(EALSTM, 5, 6, num_layers=2): 486 parameters\n")
+    assert "  step i  (T, B, H)  (T, B, 6)  time, batch, feature\n" in text
+    assert "  weight_ih_l1  (G*H, H)  (18, 6)  108  rows: f g o, 6 each\n" in text
+    code, text = run("Recurrent(sLSTM, 5, 8, num_heads=4)", "--input", "7,3,5")
+    assert "  weight_hh_l0  (N, G*H/N, H/N)  (4, 8, 2)  64   rows: i f z o, 8 each\n" in text
+    assert "  m_n     (L, B, H)  (1, 3, 8)  layer, batch, feature\n" in text
+    code, text = run("Recurrent(LIF, 5, 6, bidirectional=True)")
+    assert "step 0 --> ... --> s_n[0]" in text
+    assert "for a summary of the sequence take s_n" in text
+    code, text = run("Recurrent(PeepholeLSTM, 5, 6)")
+    assert "  p_i_l0        (H,)      (6,)     6    one for each unit\n" in text
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("Recurrent(mine, 5, 6)", "'mine' is no cell of fastlstm.cells, which has CoupledLSTM, EALSTM"),
+        ("Recurrent(sLSTM, 5, 6, num_heads=4)", "num_heads is 4, expected a divisor of hidden_size = 6"),
+        (
+            "Recurrent(PeepholeLSTM, 5, 6, proj_size=3)",
+            "Recurrent has no option 'proj_size'; it takes cell, input_size",
+        ),
+        ("Recurrent(PeepholeLSTM, 5, 6, 1, 0.5)", "bias is a float, expected bool"),
+        ("Recurrent(PeepholeLSTM, 5)", "Recurrent needs hidden_size"),
+        ("Recurrent(input_size=5, hidden_size=6)", "Recurrent needs a cell"),
+    ],
+)
+def test_a_wrong_call_of_recurrent_is_told(call: str, told: str) -> None:
+    code, text = run(call)
+    assert code == 2
+    assert told in text

@@ -142,6 +142,17 @@ def test_a_cell_is_planned_as_one_step() -> None:
     assert "T=7 B=1 I=5" in plan("LSTM(5, 6, batch_first=True)", "--input", "7,5")
 
 
+def test_a_cell_of_one_s_own_is_planned_or_the_reason_said() -> None:
+    shown = plan("Recurrent(sLSTM, 5, 8, num_heads=4)", "--input", "7,3,5", "--train")
+    assert "sLSTM: gates i f z o, states h c n m" in shown
+    assert "4 heads, one after another" in shown
+    assert "of 2 units" in shown
+    assert "because: 2352 flop: less than a second thread costs" in shown
+    shown = plan("Recurrent(GRUD, 5, 8)", "--input", "7,3,5")
+    assert "no kernels: the step multiplies by W_hh inside" in shown
+    assert "split" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from fastlstm.cli import main
+from fastlstm.cli.warmup import _layers
 
 FIRST_CALLS = """
 import numpy as np
@@ -39,3 +43,11 @@ def test_nothing_is_compiled_after_it(python: Any, tmp_path: Path) -> None:
     assert "data loaded" in done.stdout
     assert [line for line in done.stdout.splitlines() if "saved" in line] == []
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")} == before
+
+
+def test_a_cell_of_one_s_own_is_found_or_the_reason_said() -> None:
+    (layer,) = _layers("fastlstm.cells:sLSTM", "float64")
+    assert repr(layer) == "Recurrent(sLSTM, 4, 4, num_heads=2)"
+    done = CliRunner().invoke(main, ["warmup", "--cell", "fastlstm.cells:Nothing"])
+    assert done.exit_code == 2
+    assert "Nothing" in done.output

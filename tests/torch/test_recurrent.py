@@ -157,6 +157,17 @@ def test_dropout_is_torchs_random_numbers_and_absent_in_evaluation() -> None:
     assert torch.equal(module(x)[0], module(x)[0])
 
 
+def test_a_wrong_dropout_is_told_as_that_of_the_layer_on_arrays() -> None:
+    for cls in (fastlstm.torch.Recurrent, fastlstm.Recurrent):
+        with pytest.raises(ValueError, match=r"dropout is 1\.5, expected 0 to 1"):
+            cls(cells.minGRU, I, H, 2, dropout=1.5)
+        with pytest.raises(TypeError, match="dropout is a bool, expected float"):
+            cls(cells.minGRU, I, H, 2, dropout=True)
+        with pytest.warns(UserWarning, match="does nothing here.*num_layers is 1") as told:
+            cls(cells.minGRU, I, H, dropout=0.5)
+        assert told[0].filename == __file__
+
+
 def test_first_values_of_unit_parameters() -> None:
     module = fastlstm.torch.Recurrent(cells.PeepholeLSTM, I, H, bidirectional=True, unit={"p_i": 0.5})
     assert (module.p_i_l0_reverse == 0.5).all()
