@@ -21,17 +21,20 @@ from fastlstm.engine.steps import StepInputs
 from fastlstm.engine.weights import PACKING, Weights
 from fastlstm.kernels.advance import advance, retreat
 from fastlstm.kernels.backward import backward
+from fastlstm.kernels.cards import trait_of
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
 from fastlstm.kernels.jit import check, compile_kernel, job_type
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.product import multiply, multiply_signature
+from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
 _KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed, multiply)}
-_OF_A_CELL = {f.__name__: f for f in (advance, retreat)}
+_OF_A_CELL = {"advance": (advance, advance_in_stages), "retreat": (retreat, retreat_in_stages)}
+"""Without products of the step's own, and with some."""
 
 # Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
 IDLE_PLANS = 4
@@ -48,7 +51,8 @@ def kernel_address(name: str, dtype: str) -> int:
 @cache
 def cell_address(name: str, cell: str, dtype: str) -> int:
     """The address of a cell's own kernel, compiled or loaded from the cache on its first use."""
-    return compile_kernel(_OF_A_CELL[name], (job_type(cell, np.dtype(dtype)), *[types.int64] * 4))
+    kernel = _OF_A_CELL[name][trait_of(cell, "STAGES") > 0]
+    return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), *[types.int64] * 4))
 
 
 class Saved:
@@ -78,7 +82,7 @@ class _Lent(ref[Saved]):
 class Engine:
     """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check.
 
-    Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`) and with a product in the step.
+    Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`).
     """
 
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:

@@ -197,13 +197,6 @@ class HeadsEngine:
             target[...] = found[f"{name}_l0{tail}"].reshape(target.shape)
 
 
-def reason_against(config: Stack) -> str | None:
-    """Why these kernels do not serve a cell, None where they do."""
-    if any(node.op == "product" for node in config.cell.nodes):
-        return "the step multiplies by W_hh inside, u.i(value)"
-    return None
-
-
 def engine_of(config: Stack, dtype: Any) -> Engine | HeadsEngine:
     """The kernels for a cell that they serve."""
     heads = config.cell.recurrent == "heads" and config.num_heads > 1

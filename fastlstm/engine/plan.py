@@ -199,6 +199,7 @@ class Plan:
             "section": layout.section,
             "others_step": config.num_layers * D * B * H,
             "e_ld": self.widths(layer)["e"],
+            "p_stage": (last - first) * max(self.widths(layer)["u"], self.widths(layer)["hin"]),
             "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
             "sums_ld": self._sums_row(layer),
         }
@@ -220,6 +221,8 @@ class Plan:
             "z": z,
             "u": z,
             "hin": h,
+            "v0": h,
+            "v1": h,
             "cin": layout.row(max(layout.trait("OTHERS"), 1) * layout.section),
             "e": layout.trait("EXTRA") * layout.blocks * layout.lanes,
             "m": c,
@@ -238,20 +241,24 @@ class Plan:
         names += ["cin"] if self.layout.trait("OTHERS") else []
         names += ["u"] if self.layout.trait("SPLITS_GATES") else []
         names += ["e"] if self.layout.trait("EXTRA") else []
+        names += ["v0", "v1"][: self.layout.trait("STAGES")]
         return names + (["m", "dp"] if config.projected else [])
 
     def _scratch(self, memory: Memory, layer: int, B: int, chunk: int, shared: dict[str, int]) -> dict[str, int]:
         """What a task works in and nobody reads afterwards. name -> offset."""
         config = self.layout.config
         widths = self.widths(layer)
-        sizes = {"h_end": B * widths["hin"], "c_end": B * widths["cin"]}
+        h, stages = widths["hin"], self.layout.trait("STAGES")
+        sizes = {"h_end": B * h, "c_end": B * widths["cin"]}
+        if stages:  # p holds products forward, and as many rows of states backward
+            sizes |= {"p": stages * B * max(widths["u"], h), "q": B * widths["u"]}
         if not (self.sizes.train and self.layout.trait("SPLITS_GATES")):
             sizes["u"] = B * widths["u"]
         if not self.sizes.train:
             sizes |= {"xs": chunk * B * widths["xs"], "z": chunk * B * widths["z"]}
             sizes |= {"hin": 2 * B * widths["hin"], "cin": 2 * B * widths["cin"]}
             sizes |= {"m": B * widths["m"]} if config.projected else {}
-            sizes |= {"e": B * widths["e"]}
+            sizes |= {"e": B * widths["e"], **dict.fromkeys(["v0", "v1"][:stages], B * h)}
         else:
             sizes |= {"dh": B * widths["hin"], "dc": B * widths["cin"], "dm": B * widths["m"]}
         offsets = {name: memory.add(size) for name, size in sizes.items()}

@@ -17,7 +17,18 @@ from fastlstm.kernels.tokens import es_row, samples, samples_at, state_row, time
 
 
 def advance(job, s, origin, first, last):
-    """Kernel: the cell for every sample of step s, the units of blocks first..last-1, whose products are in z and u.
+    """Kernel: see `new_states`."""
+    new_states(job, s, origin, first, last)
+
+
+def retreat(job, s, origin, first, last):
+    """Kernel: see `old_gradients`. origin is not read."""
+    old_gradients(job, s, first, last)
+
+
+@inner
+def new_states(job, s, origin, first, last):
+    """The cell for every sample of step s, the units of blocks first..last-1, whose products are in z and u.
 
     The new state goes to where step s + 1, or the end, looks for it. origin: the token in the first row of z.
     """
@@ -49,14 +60,16 @@ def advance(job, s, origin, first, last):
             job.section,
             last - first,
             job.H - n,
+            at(job.p, b * job.z_ld),
+            job.p_stage,
         )
 
 
-def retreat(job, s, origin, first, last):
-    """Kernel: the cell's gradient for every sample of step s, the units of blocks first..last-1.
+@inner
+def old_gradients(job, s, first, last):
+    """The cell's gradient for every sample of step s, the units of blocks first..last-1.
 
     z (and u) become the gradients of the gates' products; dh and dc hold those of the new state, then of the previous.
-    origin is not read.
     """
     lanes = lanes_of(job.z)
     gates, n = trait(job, "GATES") * lanes, first * lanes
@@ -82,6 +95,8 @@ def retreat(job, s, origin, first, last):
             job.section,
             last - first,
             job.H - n,
+            at(job.p, b * job.h_ld),
+            job.p_stage,
         )
 
 

@@ -44,7 +44,7 @@ def _phase(job, number, block0, block1):
     lanes = lanes_of(job.z)
     s = job.T - 1 - number
     if number > 0:
-        if job.recurs:
+        if job.returns_state:
             _recurrent_products(job, s + 1, block0, block1)
         elif not job.passes_state:
             for b in range(samples_at(job, s + 1)):

@@ -7,7 +7,11 @@ What a kernel asks of a cell (`jit.trait`), each an integer known at compile tim
 * `INPUTS`: whether x is multiplied, or holds the gates; `RECURS`: whether there is a recurrent product;
 * `ACROSS`: whether a step needs the means over a sample's units;
 * `EXTRA`: how many values training stores for each unit beside those that stand in the gates' slots;
-* `UNITS`, `STEPS`: how many unit parameters and step inputs there are.
+* `UNITS`, `STEPS`: how many unit parameters and step inputs there are;
+* `STAGES`: how many values of the step are multiplied with W_hh themselves; `VALUES`: which one each gate's rows are
+  multiplied with, four bits for each gate, 0 for the state;
+* `MULTIPLIES_STATE`: whether the product of h is made before the step; `RETURNS_STATE`: whether its transpose is made
+  after the step's gradient, and not by it.
 """
 
 from __future__ import annotations
@@ -16,8 +20,37 @@ from typing import Any
 
 from fastlstm.cells import CELLS
 from fastlstm.spec import Cell
+from fastlstm.spec.graph import live
 
-_USUAL = {"INPUTS": 1, "RECURS": 1, "ACROSS": 0, "EXTRA": 0, "UNITS": 0, "STEPS": 0}
+_USUAL = {"INPUTS": 1, "RECURS": 1, "ACROSS": 0, "EXTRA": 0, "UNITS": 0, "STEPS": 0, "STAGES": 0, "VALUES": 0,
+          "MULTIPLIES_STATE": 1, "RETURNS_STATE": 1}  # fmt: skip
+MOST_STAGES, MOST_GATES = 2, 15
+
+
+def multiplied(cell: Cell) -> dict[int, list[str]]:
+    """The values that a step multiplies with W_hh, each with the gates whose rows it meets, in the order in which the
+    step needs them."""
+    found: dict[int, list[str]] = {}
+    for number in live(cell.nodes, cell.outputs.values()):
+        node = cell.nodes[number]
+        if node.op == "product":
+            found.setdefault(node.args[0], []).append(node.data)
+    return dict(sorted(found.items()))
+
+
+def reason_against(cell: Cell) -> str | None:
+    """Why these kernels do not serve a cell, None where they do."""
+    groups = multiplied(cell)
+    gates = [gate for group in groups.values() for gate in group]
+    gates += [name for kind, name in cell.reads if kind == "u" and groups]
+    twice = sorted({gate for gate in gates if gates.count(gate) > 1})
+    if groups and cell.recurrent not in ("dense", "heads"):
+        return f"the step multiplies inside, and recurrent is {cell.recurrent!r}"
+    if twice:
+        return f"the rows of W_hh of {', '.join(twice)} are multiplied with two values in one step"
+    if len(groups) > MOST_STAGES or (groups and len(cell.gates) > MOST_GATES):
+        return f"the step multiplies {len(groups)} values inside, more than {MOST_STAGES}, or has many gates"
+    return None
 
 
 class Card:
@@ -28,14 +61,22 @@ class Card:
         gradients = cell.backward.gradients
         self.GATES = len(cell.gates)
         self.SPLITS_GATES = int(cell.splits_gates)
-        self.PASSES_STATE = int(("state", cell.states[0]) in gradients)
+        self.groups = list(multiplied(cell).items())
+        self.STAGES = len(self.groups)
+        self.PASSES_STATE = int(("state", cell.states[0]) in gradients or self.STAGES > 0)
         self.OTHERS = len(cell.states) - 1
         self.CARRIES_CELL = int(self.OTHERS > 0)
         self.INPUTS = int(cell.input != "none")
         self.RECURS = int(cell.recurrent != "none")
-        self.ACROSS = int(any(node.op == "mean" for node in cell.nodes))
+        self.ACROSS = int(any(node.op == "mean" for node in cell.nodes) or self.STAGES > 0)
+        state_read = any(kind == "u" for kind, _ in cell.reads)
+        self.MULTIPLIES_STATE = int(self.RECURS and (state_read or not self.STAGES))
+        self.RETURNS_STATE = int(self.RECURS and not self.STAGES)
+        stage_of = {gate: stage for stage, (_, gates) in enumerate(self.groups, 1) for gate in gates}
+        self.VALUES = sum(stage_of.get(gate, 0) << 4 * number for number, gate in enumerate(cell.gates))
         self.UNITS, self.STEPS = len(cell.unit), len(cell.step)
-        slots = self.GATES * (2 if cell.splits_gates else 1)
+        # Where there are stages, the slots of u get gradients while stored values are still read.
+        slots = self.GATES * (2 if cell.splits_gates and not self.STAGES else 1)
         self.stored_in_gates = cell.backward.stored[:slots]
         self.stored_extra = cell.backward.stored[slots:]
         self.EXTRA = len(self.stored_extra)

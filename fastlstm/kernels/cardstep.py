@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -14,6 +15,7 @@ from fastlstm.kernels.vector import Emitter, Vector
 from fastlstm.spec.graph import COMPARISONS, evaluate, live
 
 _I64 = ir.IntType(64)
+_MADE = ("product", "product_back")  # before the pass that needs them
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Pointers:
     section: ir.Value
     blocks: ir.Value
     count: ir.Value
+    p: ir.Value  # of the products of the step's own, stage by stage, in the layout of u; in backward their transposes
+    p_stage: ir.Value  # distance of two stages
     dh: ir.Value | None = None
     dc: ir.Value | None = None
 
@@ -83,6 +87,74 @@ def section(math: Lockstep, pointer: ir.Value | None, distance: ir.Value, number
     return math.builder.gep(pointer, [math.builder.mul(distance, ir.Constant(_I64, number))])
 
 
+def _products(card: Card, rows: Pointers, math: Lockstep, block: ir.Value) -> dict[int, Group]:
+    """The products of the step's own, that have been made."""
+    known = {}
+    for number, node in enumerate(card.cell.nodes):
+        if node.op == "product":
+            stage = next(stage for stage, (value, _) in enumerate(card.groups) if value == node.args[0])
+            pointer = section(math, rows.p, rows.p_stage, stage)
+            known[number] = math.load_gate(pointer, card.GATES, block, card.cell.gates.index(node.data))
+    return known
+
+
+def value(
+    vectors: Emitter, each_block: Callable[..., None], card: Card, rows: Pointers, stage: int, target: ir.Value
+) -> None:
+    """What the step multiplies in this stage, from the products of those before, for all blocks of the rows."""
+
+    def known(math: Lockstep, block: ir.Value) -> dict[int, Group]:
+        return _products(card, rows, math, block)
+
+    def store(math: Lockstep, block: ir.Value, values: Sequence[Group]) -> None:
+        math.store(values[0], target, block)
+
+    _pass(vectors, each_block, card, rows, [card.groups[stage][0]], known, store)
+
+
+def slopes(
+    vectors: Emitter, each_block: Callable[..., None], card: Card, rows: Pointers, stage: int, target: ir.Value
+) -> None:
+    """The gradients of the products of a stage, into u, and into `target` with zeros for all other gates. Stage -1: of
+    the products of the state, which are in u already.
+    """
+    cell, G = card.cell, card.GATES
+    gates = card.groups[stage][1] if stage >= 0 else []
+    of_gate = {gate: number for gate, number, _ in cell.backward.products}
+
+    def store(math: Lockstep, block: ir.Value, values: Sequence[Group]) -> None:
+        found = dict(zip(gates, values, strict=True))
+        own = {gate for _, group in card.groups for gate in group}
+        for number, gate in enumerate(cell.gates):
+            if gate in found:
+                slope = math.first_units(found[gate], block, rows.count)
+                math.store_gate(slope, rows.u, G, block, number)
+            elif stage < 0 and gate not in own:
+                slope = math.load_gate(rows.u, G, block, number)
+            else:
+                slope = math.splat(0.0)
+            math.store_gate(slope, target, G, block, number)
+
+    known = partial(_stored, card, rows)
+    _pass(vectors, each_block, card, rows, [of_gate[gate] for gate in gates], known, store)
+
+
+def _stored(card: Card, rows: Pointers, math: Lockstep, block: ir.Value) -> dict[int, Group]:
+    """What forward has stored, and of each stage whose transposed product has been made, that."""
+    G, known = card.GATES, dict[int, Group]()
+    for slot, number in enumerate(card.stored_in_gates):
+        known[number] = math.load_gate(rows.z if slot < G else rows.u, G, block, slot % G)
+    for slot, number in enumerate(card.stored_extra):
+        known[number] = math.load_gate(rows.e, card.EXTRA, block, slot)
+    for stage, (_, gates) in enumerate(card.groups):
+        # The transposed product of all gates of a stage is one: it stands for the sum of theirs.
+        pointer = section(math, rows.p, rows.p_stage, stage)
+        for number, node in enumerate(card.cell.nodes):
+            if node.op == "product_back" and node.data in gates:
+                known[number] = math.load(pointer, block) if node.data == gates[0] else math.splat(0.0)
+    return known
+
+
 def forward(
     vectors: Emitter, each_block: Callable[..., None], card: Card, rows: Pointers, new_h: ir.Value, new_c: ir.Value
 ) -> None:
@@ -102,7 +174,7 @@ def forward(
         for number, value in enumerate(values[states + len(card.stored_in_gates) :]):
             math.store_gate(value, rows.e, card.EXTRA, block, number)
 
-    _pass(vectors, each_block, card, rows, roots, lambda math, block: {}, store)
+    _pass(vectors, each_block, card, rows, roots, partial(_products, card, rows), store)
 
 
 def backward(
@@ -121,13 +193,7 @@ def backward(
     gradients = cell.backward.gradients
     leaves = list(gradients)
 
-    def stored(math: Lockstep, block: ir.Value) -> dict[int, Group]:
-        known = {}
-        for slot, number in enumerate(card.stored_in_gates):
-            known[number] = math.load_gate(rows.z if slot < G else rows.u, G, block, slot % G)
-        for slot, number in enumerate(card.stored_extra):
-            known[number] = math.load_gate(rows.e, card.EXTRA, block, slot)
-        return known
+    own = {gate for _, group in card.groups for gate in group}
 
     def store(math: Lockstep, block: ir.Value, values: Sequence[Group]) -> None:
         found = dict(zip(leaves, values, strict=True))
@@ -135,13 +201,13 @@ def backward(
         for number, gate in enumerate(cell.gates):
             of_z = found.get(("x" if cell.splits_gates else "gate", gate), zero)
             math.store_gate(math.first_units(of_z, block, rows.count), rows.z, G, block, number)
-            if cell.splits_gates:
+            if cell.splits_gates and gate not in own:
                 of_u = found.get(("u", gate), zero)
                 math.store_gate(math.first_units(of_u, block, rows.count), rows.u, G, block, number)
         for number, state in enumerate(cell.states):
             if number == 0:
                 if card.PASSES_STATE:
-                    math.store(found["state", state], direct, block)
+                    math.store(found.get(("state", state), zero), direct, block)
             else:
                 math.store(found.get(("state", state), zero), section(math, rows.dc, rows.section, number - 1), block)
         for kind, names, target in (("unit", cell.unit, d_units), ("step", cell.step, d_es)):
@@ -150,7 +216,7 @@ def backward(
                     place = section(math, target, rows.section, number)
                     math.store(math.load(place, block) + found[kind, name], place, block)
 
-    _pass(vectors, each_block, card, rows, list(gradients.values()), stored, store)
+    _pass(vectors, each_block, card, rows, list(gradients.values()), partial(_stored, card, rows), store)
 
 
 def _pass(
@@ -183,7 +249,7 @@ def _pass(
 def _levels(card: Card, roots: Sequence[int], known: set[int]) -> list[list[int]]:
     """The means that the roots need, by how many lie below each; none below a known value."""
     nodes = [
-        type(node)(node.op, () if number in known else node.args, node.data)
+        type(node)(node.op, () if number in known or node.op in _MADE else node.args, node.data)
         for number, node in enumerate(card.cell.nodes)
     ]
     depth: dict[int, int] = {}

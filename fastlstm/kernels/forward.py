@@ -220,7 +220,7 @@ def _step(job, s, origin, block0, block1):
     portion = _blocks_at_once(job, count)
     for first in range(block0, block1, portion):
         last = min(first + portion, block1)
-        if job.recurs:
+        if job.multiplies_state:
             _recurrent_product(job, s, origin, first, last)
         call_cell(job.advance, job, s, origin, first, last)
     if job.projected:

@@ -98,7 +98,7 @@ def _weight_gradients(job, portion, portions):
     gate_rows = job.gates * lanes_of(job.z) * job.blocks
     x_panels = job.I // W + 1  # the 1 behind the last input makes the bias' gradient a column like the others
     splits = job.splits_gates
-    for part in range(3):
+    for part in range(3 + job.stages):
         sums, a, a_ld, rows = job.sums, job.z, job.z_ld, gate_rows
         x_first, x_last = 0, x_panels
         h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
@@ -109,11 +109,13 @@ def _weight_gradients(job, portion, portions):
             if not job.multiplies_input:  # the panel with the 1 is all that is wanted of xs
                 x_first = x_panels - 1
                 column, bias_column = W, job.I % W
-        elif part == 1:
+        elif part != 2:
             if not splits:
                 continue
             a, x_first = job.u, x_panels - 1
             column, bias_column = W, job.I % W
+            if part > 2:
+                h = job.v0 if part == 3 else job.v1
         else:
             if not job.projected:
                 continue
@@ -123,8 +125,8 @@ def _weight_gradients(job, portion, portions):
         first, last = _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
         if part == 0 and job.multiplies_input:
             _unpack_input(job, first, last)
-        if part == splits and job.recurs:
-            _unpack_recurrent(job, first, last, column, bias_column)
+        if (part == splits or part > 2) and job.recurs:
+            _unpack_recurrent(job, first, last, column, bias_column, max(part - 2, 0))
         elif part == 2:
             for p in range(first, last):
                 copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
@@ -187,11 +189,12 @@ def _unpack_input(job, first, last):
 
 
 @inner
-def _unpack_recurrent(job, first, last, column, bias_column):
-    """Rows first..last-1 of sums to grad_w_hh and grad_b_hh."""
+def _unpack_recurrent(job, first, last, column, bias_column, value):
+    """Rows first..last-1 of sums to grad_w_hh and grad_b_hh, of gates that are multiplied with this value."""
+    lanes = lanes_of(job.z)
     for r in range(first, last):
         gate = gate_row(job, r)
-        if gate >= 0:
+        if gate >= 0 and (job.values >> 4 * (r // lanes % job.gates) & 15 if job.stages else 0) == value:
             source = at(job.sums, r * job.sums_ld)
             copy(at(source, column), at(job.grad_w_hh, gate * job.P), job.P)
             if job.bias:

@@ -44,6 +44,10 @@ SLOT_KINDS: Mapping[str, str] = {
     "splits_gates": "int",
     "multiplies_input": "int",
     "recurs": "int",
+    "multiplies_state": "int",
+    "returns_state": "int",
+    "stages": "int",
+    "values": "int",
     "passes_state": "int",
     "across": "int",
     "others": "int",
@@ -109,6 +113,11 @@ SLOT_KINDS: Mapping[str, str] = {
     "every_step": "int",
     "has_grad_every": "int",
     "grad_every": "real*",  # their gradients
+    "v0": "real*",  # a row for each token: what a user's step multiplies with W_hh itself, first
+    "v1": "real*",  # and second
+    "p": "real*",  # (STAGES, B) rows as of u: these products; in backward rows as of hin, the gradients of v0 and v1
+    "p_stage": "int",
+    "q": "real*",  # (B) rows as of u: gradients of one stage's products
     "units": "real*",  # (UNITS, section): a user's cell's unit parameters, as of `pack`
     "units_back": "real*",  # as of `pack_transposed`
     "es": "real*",  # (STEPS, section) for each token of the caller's: a user's cell's step inputs

@@ -37,6 +37,8 @@ def step_forward(
     section: types.Integer,
     blocks: types.Integer,
     count: types.Integer,
+    p: types.CPointer,
+    p_stage: types.Integer,
 ):
     """Advance `blocks` blocks of units.
 
@@ -47,14 +49,14 @@ def step_forward(
 
     A user's cell has its other states in c and new_c, its unit parameters in `units` and its step inputs in es,
     `section` elements apart, and stores what finds no room in z and u in e: (blocks, EXTRA, lanes). There are `count`
-    units.
+    units. p: the products of the step's own, as u, `p_stage` apart.
     """
     cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, z, u, h, c, new_h, new_c, e, units, es, section, blocks, count = args
+        _, z, u, h, c, new_h, new_c, e, units, es, section, blocks, count, p, p_stage = args
         if isinstance(cell, Card):
-            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count)
+            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, p, p_stage)
             vectors = Emitter(builder, host(), str(job.dtype))
             cardstep.forward(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, new_h, new_c)
             return context.get_dummy_value()
@@ -74,7 +76,80 @@ def step_forward(
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, z, u, h, c, new_h, new_c, e, units, es, n, n, n), emit
+    return types.void(job, z, u, h, c, new_h, new_c, e, units, es, n, n, n, p, n), emit
+
+
+@intrinsic
+def step_value(
+    typing_context: Any,
+    job: Job,
+    stage: types.Integer,
+    z: types.CPointer,
+    u: types.CPointer,
+    h: types.CPointer,
+    c: types.CPointer,
+    units: types.CPointer,
+    es: types.CPointer,
+    section: types.Integer,
+    blocks: types.Integer,
+    count: types.Integer,
+    p: types.CPointer,
+    p_stage: types.Integer,
+    target: types.CPointer,
+):
+    """What a user's step multiplies with W_hh in a stage, (blocks, lanes) to `target`; arrays as in `step_forward`."""
+    cell = cell_of(job.cell)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        _, stage, z, u, h, c, units, es, section, blocks, count, p, p_stage, target = args
+        rows = cardstep.Pointers(z, u, h, c, z, units, es, section, blocks, count, p, p_stage)
+        for number in range(cell.STAGES):
+            with builder.if_then(builder.icmp_signed("==", stage, ir.Constant(_I64, number))):
+                vectors = Emitter(builder, host(), str(job.dtype))
+                cardstep.value(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, number, target)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(job, n, z, u, h, c, units, es, n, n, n, p, n, target), emit
+
+
+@intrinsic
+def step_slopes(
+    typing_context: Any,
+    job: Job,
+    stage: types.Integer,
+    z: types.CPointer,
+    u: types.CPointer,
+    h: types.CPointer,
+    c: types.CPointer,
+    dh: types.CPointer,
+    dc: types.CPointer,
+    e: types.CPointer,
+    units: types.CPointer,
+    es: types.CPointer,
+    section: types.Integer,
+    blocks: types.Integer,
+    count: types.Integer,
+    p: types.CPointer,
+    p_stage: types.Integer,
+    target: types.CPointer,
+):
+    """The gradients of the products of a stage into u and, with zeros for other gates, `target`; of the state's product
+    where `stage` is -1. Arrays as in `step_backward`; p: the gradients of what was multiplied in the later stages.
+    """
+    cell = cell_of(job.cell)
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        _, stage, z, u, h, c, dh, dc, e, units, es, section, blocks, count, p, p_stage, target = args
+        rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, p, p_stage, dh, dc)
+        for number in range(-1, cell.STAGES):
+            with builder.if_then(builder.icmp_signed("==", stage, ir.Constant(_I64, number))):
+                vectors = Emitter(builder, host(), str(job.dtype))
+                cardstep.slopes(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, number, target)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(job, n, z, u, h, c, dh, dc, e, units, es, n, n, n, p, n, target), emit
 
 
 @intrinsic
@@ -96,6 +171,8 @@ def step_backward(
     section: types.Integer,
     blocks: types.Integer,
     count: types.Integer,
+    p: types.CPointer,
+    p_stage: types.Integer,
 ):
     """The gradients of `blocks` blocks of units, in the layouts of `step_forward`.
 
@@ -103,14 +180,15 @@ def step_backward(
     products, replaced by their gradient. dh: gradient of the new h. direct: where PASSES_STATE, receives the gradient
     of the previous h past the gates (may be dh). dc: gradient of the new c, replaced by that of the previous. Lanes of
     z and u from `count` on become zero: the next product reads them all, and NaN times a zero weight would spread. The
-    gradients of a user's cell's unit parameters and step inputs are added to d_units and d_es.
+    gradients of a user's cell's unit parameters and step inputs are added to d_units and d_es. p: the gradients of what
+    the step itself multiplied, (blocks, lanes), `p_stage` apart.
     """
     cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, section, blocks, count = args
+        _, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, section, blocks, count, p, p_stage = args
         if isinstance(cell, Card):
-            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, dh, dc)
+            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, p, p_stage, dh, dc)
             vectors = Emitter(builder, host(), str(job.dtype))
             walk = partial(each_block, builder, str(job.dtype))
             cardstep.backward(vectors, walk, cell, rows, direct, d_units, d_es)
@@ -137,7 +215,7 @@ def step_backward(
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, n, n, n), emit
+    return types.void(job, z, u, h, c, dh, direct, dc, e, units, es, d_units, d_es, n, n, n, p, n), emit
 
 
 def each_block(

@@ -10,7 +10,8 @@ from numpy import ndarray
 
 from ..contract import Layer
 from ..engine import Engine
-from ..engine.heads import engine_of, reason_against
+from ..engine.heads import engine_of
+from ..kernels.cards import reason_against
 from ..reference import Reference
 from ..spec import Stack
 from .arrays import check_bool, require, require_mask
@@ -43,7 +44,7 @@ class Host:
 
     def engine(self, config: Layer, dtype: np.dtype) -> Any:
         if isinstance(config, Stack):
-            return engine_of(config, dtype) if reason_against(config) is None else Reference(config, dtype)
+            return engine_of(config, dtype) if reason_against(config.cell) is None else Reference(config, dtype)
         return Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> ndarray:
