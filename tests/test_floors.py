@@ -65,7 +65,7 @@ LINT = Tower(
     "fastlstm_lint",
     ROOT / "lint" / "fastlstm_lint",
     (
-        rooms("dims finding"),
+        rooms("dims finding records"),
         rooms("deep disk visible source naming"),
         rooms("cst"),
         rooms("nodes building"),

@@ -75,6 +75,8 @@ class Cache:
         self, key: str, path: str, findings: list[Finding], sources: Sources, needs: dict[str, str] | None = None
     ) -> None:
         """Keep what was found; `needs` is the state of the other files it depends on."""
+        if self.folder is None:
+            return
         content = {
             "findings": [finding.to_json() for finding in findings],
             "needs": needs or {},

@@ -7,7 +7,7 @@ or unknown. Every symbol stands for a positive integer, which is what makes `H` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
+from functools import lru_cache, reduce
 
 
 class Symbol:
@@ -42,6 +42,11 @@ MOST_TERMS, MOST_FACTORS, LARGEST = 64, 16, 2**63
 no tensor has it, and repeated squaring would otherwise fill the memory."""
 
 
+@lru_cache(1024)
+def _number(value: int) -> Dim:
+    return Dim({(): value})
+
+
 class Dim:
     """A size: `int` and `Dim` operands may be mixed with `+ - *`; `exact_div` and `floor_div` divide."""
 
@@ -64,7 +69,7 @@ class Dim:
             return value
         if isinstance(value, Symbol):
             return Dim({(value,): 1})
-        return Dim({(): int(value)})
+        return _number(int(value))
 
     @property
     def value(self) -> int | None:

@@ -112,6 +112,7 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
         machine.too_deep = True
     said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
     found = place(Positions(module), path, said, imports) if said else []
+    machine.forget()
     found = without_general(found, {rule.code: rule for rule, _ in said})
     if machine.too_deep:
         found.append(own("FL902", path, "a statement is nested too deeply to be analysed"))

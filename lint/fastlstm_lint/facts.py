@@ -5,16 +5,16 @@ A rule names the facts it wants; each fact carries the node, the values before a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from . import cst
 from .dims import Dim, Symbol
 from .layers import Recurrent
+from .records import record
 from .values import Instance, Module, Tensor, Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Where:
     """The place of a fact: the function it is in, and the loops around it, outermost first."""
 
@@ -32,7 +32,7 @@ class Where:
         return self.instance is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """Base of all facts."""
 
@@ -40,7 +40,7 @@ class Fact:
     where: Where
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Made(Fact):
     """A module was constructed. `nodes` are the argument expressions by parameter name."""
 
@@ -51,7 +51,7 @@ class Made(Fact):
     positional: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerCalled(Fact):
     """A recurrent layer or cell was called. `state` is the value given for h_0 or (h_0, c_0); None when not given."""
 
@@ -68,7 +68,7 @@ class LayerCalled(Fact):
     assumed: bool  # whether the number of the input's axes is taken from the layer, not from the program
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModuleCalled(Fact):
     """Another module of torch.nn was called."""
 
@@ -79,7 +79,7 @@ class ModuleCalled(Fact):
     others: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Viewed(Fact):
     """view, reshape, flatten or unflatten. `target` holds the sizes asked for, -1 worked out where possible.
 
@@ -95,7 +95,7 @@ class Viewed(Fact):
     moved: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Indexed(Fact):
     """A tensor was indexed. `items` has one entry per index written: an int, a slice, None, Ellipsis or a value."""
 
@@ -104,7 +104,7 @@ class Indexed(Fact):
     result: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Applied(Fact):
     """A function or method of the library was applied: `name` is its short name, `arguments` are bound by name."""
 
@@ -115,7 +115,7 @@ class Applied(Fact):
     result: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unpacked(Fact):
     """A value was unpacked into `targets` names; nested targets are tuples."""
 
@@ -124,7 +124,7 @@ class Unpacked(Fact):
     source: cst.BaseExpression | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named(Fact):
     """A size was given a name; `tensor` is what it was taken from, as in `batch = output.size(0)`."""
 
@@ -133,7 +133,7 @@ class Named(Fact):
     tensor: Tensor | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discarded(Fact):
     """An expression statement: the result of a call is thrown away."""
 
@@ -142,7 +142,7 @@ class Discarded(Fact):
     source: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Misused(Fact):
     """A packed sequence, or the tuple that a layer returns, was used as if it were a tensor."""
 
@@ -150,7 +150,7 @@ class Misused(Fact):
     use: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused(Fact):
     """torch refuses this for every size that its symbols may stand for.
 

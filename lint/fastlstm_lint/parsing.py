@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import warnings
 
@@ -10,8 +11,9 @@ from . import cst
 from .building import build
 from .source import Text, split_lines
 
-LARGEST = 1_000_000
-"""Characters of the largest program that is looked at; beyond is data. Python's tree of it takes 250 MB."""
+LARGEST = 400_000
+"""Characters of the largest program that is looked at, some 10,000 lines; its trees take 150 MB and half a second, and
+no more of it could be walked within `interpreter.budget`. What is larger is data, or generated."""
 
 TOP_LEVEL = re.compile(r"^(?=[A-Za-z_@#])", re.MULTILINE)
 """Where a statement at the top level may begin."""
@@ -62,10 +64,22 @@ def parse(source: str) -> cst.Module:
     `module.text.code` is the text that the tree is of.
     """
     if len(source) <= LARGEST:
-        return build(tree_of(source), Text(source))
+        return _built(source)
     starts = [match.start() for match in TOP_LEVEL.finditer(source, 0, LARGEST)]
     source = source[: starts[-1] if starts else 0]
     try:
-        return build(tree_of(source), Text(source))
+        return _built(source)
     except Unparsable:  # cut in the middle of a text
         raise Unparsable(f"is too long, and its first {LARGEST:,} characters are no program") from None
+
+
+def _built(source: str) -> cst.Module:
+    """The syntax tree of a text. Nothing is looked for that could be given up meanwhile: a tree has no circles, and
+    going through a growing one again and again takes as long as making it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return build(tree_of(source), Text(source))
+    finally:
+        if enabled:
+            gc.enable()

@@ -7,10 +7,11 @@ parts (direction, feature), and a reshape is a regrouping of parts. Meanings are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .dims import Dim, product
+from .records import equal_record, record
 
 NOTHING = ""
 """The meaning of what a reshape cut out across axes: its size may be that of the batch, its numbers are not."""
@@ -23,7 +24,7 @@ MOST_PARTS = 16
 """Parts of an axis: one with more is kept as a size without meaning."""
 
 
-@dataclass(frozen=True, slots=True)
+@equal_record
 class Part:
     """A stretch of an axis: its size, and its meaning, None where that is not known, or NOTHING."""
 
@@ -38,7 +39,7 @@ class Part:
         return self.meaning or None
 
 
-@dataclass(frozen=True, slots=True)
+@equal_record
 class Axis:
     """One axis of a tensor."""
 
@@ -78,7 +79,7 @@ class Value:
     """How many values it holds, itself included, each as often as it is reached; see `values.light`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Origin:
     """Where a tensor comes from: `role` is "output", "h_n", "c_n", "h", "c" of the recurrent module `layer`.
 
@@ -108,7 +109,7 @@ CONTIGUOUS = "contiguous"
 Strides = tuple[int, ...] | str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Tensor(Value):
     """A tensor of known rank. `origin` says which recurrent call made it; `traits` are words such as "random".
 

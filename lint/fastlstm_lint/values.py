@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .dims import Dim, Symbol
+from .records import equal_record, record
 from .tensors import Axis, Origin, Part, Tensor, Value
 from .unknowns import Inserted, Opaque, Rows, Same, Swapped
 
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Num(Value):
     """An integer, known or symbolic. `axis` is the axis it was read from, as in `x.size(0)`."""
 
@@ -54,14 +55,14 @@ class Num(Value):
     axis: Axis | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@equal_record
 class Const(Value):
     """A literal that is not an integer: bool, float, str, None, Ellipsis."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Flag(Value):
     """A truth value that is an argument of the program. `choose(2, 1)` is a symbol `count`, 2 where it is true."""
 
@@ -70,7 +71,7 @@ class Flag(Value):
     default: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Condition(Value):
     """A test whose outcome is not known. Where it holds, one of `large` is not at its smallest value.
 
@@ -82,7 +83,7 @@ class Condition(Value):
     ones_else: frozenset[Symbol] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Tup(Value):
     """A tuple or list of known length."""
 
@@ -97,7 +98,7 @@ class Tup(Value):
         object.__setattr__(self, "weight", weight)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Many(Value):
     """A sequence of unknown length, all of whose items are like `item`; `length` is symbolic or None."""
 
@@ -111,14 +112,14 @@ class Many(Value):
         object.__setattr__(self, "weight", weight)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class SizesOf(Value):
     """`x.shape` of a value of unknown rank."""
 
     base: Opaque
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Range(Value):
     """A slice or a `range`: start, stop, step as written."""
 
@@ -128,7 +129,7 @@ class Range(Value):
     is_slice: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Name(Value):
     """Something of a library, by its full dotted name: `torch.nn.LSTM`. `choices` holds several after a branch."""
 
@@ -139,7 +140,7 @@ class Name(Value):
         return self.choices[0] if len(self.choices) == 1 else None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Module(Value):
     """A module of torch.nn other than the recurrent ones: `kind` is its class, `config` its bound arguments."""
 
@@ -156,7 +157,7 @@ class Module(Value):
         self.config = dict(zip(self.config, given[at:], strict=True))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Packed(Value):
     """A PackedSequence: the padded tensor's parts, without a layout."""
 
@@ -173,7 +174,7 @@ class Packed(Value):
     short: bool = False  # whether a length is above the number of steps: a layer refuses it
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Function(Value):
     """A function or method of the linted program."""
 
@@ -189,7 +190,7 @@ MOST_BASES = 100
 """Classes above a class that are looked at."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Class(Value):
     """A class of the linted program."""
 
@@ -219,13 +220,18 @@ class Class(Value):
         """An attribute of the class or of its bases, nearest first."""
         return next((each.body[name] for each in self.line() if name in each.body), None)
 
+    def forget(self) -> None:
+        """Let go of what the class holds: its methods hold it."""
+        self.body.clear()
+        self._line.clear()
+
     def library_bases(self) -> list[str]:
         """The full names of the library classes it derives from."""
         bases = (base for each in self.line() for base in each.bases[:MOST_BASES] if isinstance(base, Name))
         return [name for base in bases for name in base.choices]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Instance(Value):
     """An object of a class of the linted program."""
 
@@ -234,7 +240,7 @@ class Instance(Value):
     unstable: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Method(Value):
     """A method of a library value, before it is called."""
 
@@ -242,7 +248,7 @@ class Method(Value):
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class Partial(Value):
     """functools.partial: a callable with some of its arguments given."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .. import cst
 from ..dims import Dim, Invented
 from ..values import NONE, Class, Const, Flag, Instance, Num, Opaque, SizesOf, Tup, Value, resolve
 from .objects import is_module_class, make_instance
-from .scope import Frame, Scope
+from .scope import Frame, Pending, Scope
 from .walk import Walk
 
 
@@ -101,13 +103,15 @@ def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
     found = []
     top = scope.top
     vm.budget.take(len(top.names) // 10)
-    for called in list(top.names):
-        value = top.own(called) if word in _stem(called) else None
+    for called, bound in list(top.names.items()):
+        named = isinstance(bound, (Class, Pending)) and word in _stem(called)
+        value = top.own(called) if named else None
         if isinstance(value, Class) and is_module_class(value):
             found.append(value)
     return found[0] if len(found) == 1 and _stem(found[0].name) == word else None
 
 
+@lru_cache(4096)
 def _stem(name: str) -> str:
     word = name.replace("_", "").lower()
     for ending in ("rnn", "lstm", "gru", "model", "network", "net"):

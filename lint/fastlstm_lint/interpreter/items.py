@@ -25,7 +25,7 @@ from ..values import (
     resolve,
 )
 from .imports import dotted
-from .join import join, join_all
+from .join import join_all
 from .walk import Walk
 
 
@@ -72,10 +72,7 @@ def pick(base: Value, item: Value) -> Value:
     if sequence is not None and at is not None and -len(sequence) <= at < len(sequence):
         return sequence[at]
     if sequence and at is None:
-        first = sequence[0]
-        for value in sequence[1:]:
-            first = join(first, value, "item")
-        return first
+        return join_all(sequence, "item")
     if isinstance(base, Many):
         return base.item
     if isinstance(base, Opaque) and at is not None:
@@ -136,16 +133,8 @@ def item_of(vm: Walk, iterable: Value, node: cst.BaseExpression) -> Value:
         return tell(vm, node, Refusal("parts", "iteration over a 0-d tensor"), [("it", node, iterable)])
     if isinstance(iterable, Tensor):
         return splitting.entry(iterable)
-    if isinstance(iterable, Tup) and iterable.items:
-        first = iterable.items[0]
-        for value in iterable.items[1:]:
-            first = join(first, value, "item")
-        return first
-    if isinstance(iterable, Module) and iterable.items:
-        first = iterable.items[0]
-        for value in iterable.items[1:]:
-            first = join(first, value, "item")
-        return first
+    if isinstance(iterable, (Tup, Module)) and iterable.items:
+        return join_all(iterable.items, "item")
     if isinstance(iterable, Many):
         return iterable.item
     if isinstance(iterable, Range):

@@ -94,6 +94,15 @@ class Machine(Walk):
         self.hear()
         self.enter()
 
+    def forget(self) -> None:
+        """Let go of all names: a scope holds functions that hold the scope, and finding such circles is dear."""
+        for scope in (self.scope, *self._scopes.values()):
+            scope.names.clear()
+        for cls in self.classes:
+            cls.forget()
+        self._scopes.clear()
+        self.frames.clear()
+
     def hear(self) -> None:
         """Enter the functions that ask for nothing, such as `main`: what they give to the file's classes counts."""
         for function in self.defined:

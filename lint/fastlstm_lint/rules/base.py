@@ -14,6 +14,7 @@ from typing import Any, Literal
 from .. import cst
 from ..facts import Fact
 from ..layers import Recurrent
+from ..records import record
 
 Proof = Literal["crash", "mixes", "differs", "warns", "slow"]
 """How a case is shown to be wrong by running it: it raises; a sample's output depends on another sample's input; it
@@ -36,7 +37,7 @@ def _indented(text: str) -> str:
     return indent(dedent(text).strip("\n"), " " * 8)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wrong:
     """A program with the mistake. The line that is reported ends with `# FLxxx`.
 
@@ -50,7 +51,7 @@ class Wrong:
     fixed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Right:
     """A program that must stay silent, and runs."""
 
@@ -58,7 +59,7 @@ class Right:
     input: str = "B=4 T=7 I=5"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """What a check found. `layer` is the layer it is about, if any; `edits` replace nodes by text; `made` are the
     statements that bind the names in the message."""
@@ -76,7 +77,7 @@ class Problem:
 Check = Callable[[Any], Iterator[Problem]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Rule:
     """One rule. `torch` says what torch does with the mistake: silent, crash or warns; slow for advice on speed.
 
