@@ -100,6 +100,20 @@ def linked(base: Opaque) -> Opaque:
     return base if base.links < LINKS else Opaque(base.name)
 
 
+class Foreign(Opaque):
+    """What another library than torch made, such as an array of NumPy: it has sizes, and is never a tensor."""
+
+    __slots__ = ()
+
+    def attribute(self, name: str) -> Opaque:
+        if name not in self._attributes:
+            self._attributes[name] = Foreign(f"{self.name}.{name}")
+        return self._attributes[name]
+
+    def as_tensor(self, rank: int, names: list[str | None] | None = None, sure: bool = True) -> Tensor | None:
+        return None
+
+
 class Rows(Opaque):
     """An unknown whose axes but the last are those of `base`: the output of Embedding or Linear on an unknown."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from .dims import Dim, Symbol
 from .records import equal_record, record
 from .tensors import Axis, Origin, Part, Tensor, Value
-from .unknowns import Inserted, Opaque, Rows, Same, Swapped
+from .unknowns import Foreign, Inserted, Opaque, Rows, Same, Swapped
 
 __all__ = [
     "NONE",
@@ -17,6 +17,7 @@ __all__ = [
     "Condition",
     "Const",
     "Flag",
+    "Foreign",
     "Function",
     "Inserted",
     "Instance",

@@ -430,3 +430,62 @@ kind(
             return torch.argmax(values.squeeze(), dim=-1), values.squeeze().argmax().item(), state
     """,
 )
+
+kind(
+    "arrays of NumPy are no tensors",
+    """
+    import numpy as np
+
+    rnn = nn.LSTM(5, 6)
+
+    def statistics(data, group):
+        N, C, T, V = data.shape
+        rows = data.transpose(0, 2, 3, 1).reshape(N * T * V, C)
+        weights = np.array(data)
+        width = weights.shape[1]
+        blocks = weights.reshape([-1, width // group, group])
+        largest = blocks.max(axis=-1)
+        count = np.zeros((N, T)).reshape(T, N)
+        return rows.min(axis=0), largest.shape[0], count
+
+    def largest(x):
+        rows, columns = x.shape
+        return x.max(axis=-1).shape[0], x.sum(axis=1).view(rows)
+    """,
+)
+
+kind(
+    "numbers that a comprehension makes",
+    """
+    class Cuts(nn.Module):
+        def __init__(self, width, rows):
+            super().__init__()
+            self.width = width
+            self.gru = nn.GRU(5, rows, batch_first=True)
+            self.head = nn.Linear(rows + width, 3)
+
+        def forward(self, x, extra):
+            cuts = [self.width * i for i in range(3)]
+            batch, steps, _ = extra.shape
+            part = extra[:, :, cuts[0] : cuts[1]]
+            out, _ = self.gru(x)
+            return self.head(torch.cat([out, part], dim=2))
+    """,
+)
+
+kind(
+    "a piece of music that is transposed",
+    """
+    import copy
+
+    rnn = nn.LSTM(5, 6)
+
+    def in_all_keys(sheet):
+        sheets = []
+        for amount in range(-6, 6):
+            other = copy.deepcopy(sheet)
+            other.transpose(amount)
+            sheets.append(other)
+        return sheets
+    """,
+)

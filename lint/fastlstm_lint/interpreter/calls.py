@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import cst, signatures
+from ..dims import words
 from ..layers import Recurrent
 from ..values import (
     NONE,
     Class,
+    Foreign,
     Function,
     Instance,
     Module,
@@ -106,8 +108,12 @@ def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) 
         return Partial(arguments.positional[0], tuple(arguments.positional[1:]), arguments.keywords)
     results = [signatures.call_function(vm, node, name, arguments) for name in names]
     if any(result is None for result in results):
-        return Opaque("?")
+        return Foreign("array") if names[0].partition(".")[0] in OTHER_LIBRARIES else Opaque("?")
     return join_all([result for result in results if result is not None], "module")
+
+
+OTHER_LIBRARIES = frozenset(words("numpy pandas scipy sklearn cv2 librosa PIL tensorflow jax"))
+"""Libraries whose arrays have sizes and methods called as those of tensors, which do other things."""
 
 
 def _is_super(node: cst.BaseExpression) -> bool:

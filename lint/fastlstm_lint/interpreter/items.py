@@ -74,10 +74,17 @@ def pick(base: Value, item: Value) -> Value:
     if sequence and at is None:
         return join_all(sequence, "item")
     if isinstance(base, Many):
-        return base.item
+        return _one_of(base.item)
     if isinstance(base, Opaque) and at is not None:
         return base.attribute(f"[{at}]")
     return Opaque("?")
+
+
+def _one_of(item: Value) -> Value:
+    """One of many: of numbers that a loop makes, two are not the same."""
+    if isinstance(item, Num) and item.dim.value is None:
+        return Num(Dim.of(Invented("item")))
+    return Opaque(item.name) if isinstance(item, Opaque) and item.is_counted and item.settled is None else item
 
 
 def _stretch(base: Value, item: Range) -> Value:

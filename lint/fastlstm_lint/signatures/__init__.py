@@ -12,7 +12,7 @@ from .. import cst
 from ..dims import words
 from ..facts import Misused
 from ..layers import Recurrent
-from ..values import Module, Opaque, Packed, Tensor, Tup, Value, resolve
+from ..values import Foreign, Module, Opaque, Packed, Tensor, Tup, Value, resolve
 from . import (
     broadcast,
     creation,
@@ -91,6 +91,8 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
         return tell(
             vm, node, Refusal("type", f"'{word}' object has no attribute '{name}'", sure=True), [("it", receiver, base)]
         )
+    if isinstance(base, Foreign):
+        return base.attribute(f"{name}()")
     if isinstance(base, (Tensor, Opaque)):
         signature = METHODS.get(name)
         if signature is not None:

@@ -106,6 +106,10 @@ def _register(table: dict[str, Signature], names: tuple[str, ...], variadic: boo
     return register
 
 
+RETURNS_PAIR = frozenset(("max", "min", "median", "mode", "sort", "kthvalue", "cummax", "cummin"))
+"""Functions that give values and their places along a dim."""
+
+
 def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | None = None) -> Value | None:
     """Bind arguments by name and call the handler; arguments it does not name (device, dtype) are dropped."""
     names = signature.parameters()
@@ -124,6 +128,10 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         bound[name] = value
         site.nodes[name] = node
     for name, value in arguments.keywords.items():
+        if name == "axis" and "dim" in names and "dim" not in arguments.keywords:
+            if site.name in RETURNS_PAIR:  # NumPy's, which gives the values alone
+                return None
+            name = "dim"
         if name in names:
             bound[name] = value
             site.nodes[name] = arguments.keyword_nodes.get(name, site.node)

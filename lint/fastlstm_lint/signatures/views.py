@@ -261,6 +261,10 @@ def unsqueeze(site: Site, input: Value, dim: Value) -> Value | None:
 @tensor_op("transpose", "swapaxes", "swapdims")
 def transpose(site: Site, input: Value, dim0: Value, dim1: Value) -> Value | None:
     source = resolve(input)
+    func = site.node.func
+    bound = isinstance(func, cst.Attribute) and site.nodes.get("input") is func.value
+    if site.positional > (2 if bound else 3):
+        return None  # NumPy's, which names the order of all axes
     if not isinstance(source, Tensor):
         i, j = int_of(dim0), int_of(dim1)
         return Swapped(source, i, j) if isinstance(source, Opaque) and i is not None and j is not None else None
