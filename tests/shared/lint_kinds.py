@@ -489,3 +489,59 @@ kind(
         return sheets
     """,
 )
+
+kind(
+    "a Sequential that is filled later",
+    """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layers, more = nn.Sequential(), nn.Sequential(nn.Identity())
+
+            def add(i):
+                layers.add_module(f"conv{i}", nn.Conv2d(1, 8, 3))
+
+            add(0)
+            more.add_module("pool", nn.AdaptiveAvgPool2d((1, None)))
+            self.layers, self.more = layers, more
+            self.rnn = nn.LSTM(8, 6)
+
+        def forward(self, x):
+            x = self.layers(x)
+            return self.rnn(x.squeeze(2).permute(2, 0, 1))[0], self.more(x).squeeze(2).permute(2, 0, 1)
+
+    Net()(torch.zeros(8, 1, 32, 80))
+    """,
+)
+
+kind(
+    "a shape put together from two",
+    """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(5, 6, batch_first=True)
+
+        def forward(self, videos, points):
+            points = points.view(videos.shape[:2] + points.shape[1:])
+            return points[:, 1:], points.transpose(0, 1)
+    """,
+)
+
+kind(
+    "as many steps as features, by chance",
+    """
+    class Tagger(nn.Module):
+        def __init__(self, steps):
+            super().__init__()
+            self.steps = steps
+            self.rnn = nn.LSTM(5, 128, bidirectional=True, batch_first=True)
+
+        def forward(self, x):
+            out, _ = self.rnn(x)
+            out = out.contiguous().view(-1, 256)
+            return out.contiguous().view(x.size(0), self.steps, -1)
+
+    Tagger(256)(torch.zeros(4, 256, 5))
+    """,
+)

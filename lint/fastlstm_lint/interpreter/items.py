@@ -64,6 +64,8 @@ def _is_whole(item: Value) -> bool:
 def pick(base: Value, item: Value) -> Value:
     """`base[item]` of a tuple, a list of modules, a shape or an unknown."""
     at = int_of(item)
+    if isinstance(base, SizesOf) and isinstance(item, Range):
+        return Many(Opaque("size"))
     if isinstance(base, SizesOf):
         return Num(size := base.base.size(at), Axis.of(size)) if at is not None else Opaque("size")
     if isinstance(item, Range):

@@ -11,7 +11,9 @@ from ..values import MOST_ITEMS, Many, Module, Opaque, Tup, Value, int_of, resol
 from .join import join, join_all
 from .walk import Walk
 
-CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "appendleft"})
+CHANGES = frozenset(
+    {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "appendleft", "add_module"}
+)
 """The methods of a list, and of nn.ModuleList, that change it."""
 
 
@@ -23,6 +25,8 @@ def changed(vm: Walk, base: Value, name: str, given: Sequence[Value]) -> Value |
     if name not in CHANGES or not isinstance(base, (Tup, Many, Module)) or (isinstance(base, Tup) and not base.is_list):
         return None
     if isinstance(base, Module):
+        if base.kind == "Sequential" and name in ("append", "add_module", "extend", "insert"):
+            return Module(base.kind, base.config, base.node)
         if name == "append" and base.items and given and not vm.frame.loops:
             return Module(base.kind, base.config, base.node, (*base.items, given[0]))
         return Module(base.kind, base.config, base.node) if base.kind == "ModuleList" else None

@@ -125,12 +125,16 @@ def _indexed(source: Tensor, items: tuple[Value, ...]) -> Value:
                 axes.append(Axis.of(unknown_size("mask")))
                 at += picked.rank
             else:
-                _check_entries(source, at, picked)
                 axes.append(source.axes[at])
                 at += 1
         else:
             return Opaque("?")
     axes.extend(source.axes[at:])
+    if picks and any(axis.size == 0 for axis in axes):
+        return Opaque("?")  # nothing is picked, and torch looks at no entry
+    for _, place, picked in picks:
+        if picked.dtype != BOOL:
+            _check_entries(source, place, picked)
     if picks:
         return _picked(source, axes, picks)
     rest = None if moved is None or strides is None else (*moved, *strides[at:])

@@ -127,6 +127,8 @@ def call(site: Site, module: Module, value: Value, arguments: Any) -> Value | No
 def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value | None:
     kind = module.kind
     if kind == "Sequential":
+        if not module.items:
+            return None  # filled somewhere by add_module
         for item in module.items:
             if not isinstance(item, (Module, Recurrent, Instance, Function)):
                 return None

@@ -34,6 +34,8 @@ def _reduce(site: Site, source: Tensor, dim: Value | None, keepdim: Value | None
         for number in numbers:
             if number is not None and source.sizes[number].value == 0:
                 raise Refusal("dim", f"{site.name}(): Expected reduction dim {number} to have non-zero size.")
+    if not source.rank and len(given) > 1:  # both 0 and -1 are the only place there is
+        raise Refusal("dim", "dim 0 appears multiple times in the list of dims")
     if any(number is None for number in numbers) or keep is None:
         return Tensor((), None, traits, dtype) if not source.rank else None
     for at, number in enumerate(numbers):

@@ -70,7 +70,11 @@ def moved_axes(
     that is unmistakable: it occurs once on each side, and is symbolic or belongs to a known batch or time axis. `hole`
     is the position of the -1, `ones` are sizes that the program has made sure are 1.
     """
-    if left_over(source, target) or any(size is not None and _is_square(size) for size in target):
+    if (
+        left_over(source, target)
+        or _coincides(source, target, hole)
+        or any(size is not None and _is_square(size) for size in target)
+    ):
         return ()
     ones = ones | _swallowed(source, target, hole)
     sizes = [size.at_one(ones) for size in source.sizes]
@@ -87,6 +91,15 @@ def moved_axes(
     if any(len(axis.parts) > 1 for axis in source.axes):
         found |= _parts_elsewhere(source, asked, ones, own)
     return tuple(sorted(found))
+
+
+def _coincides(source: Tensor, target: Target, hole: int | None) -> bool:
+    """Whether a number asked for is that of the features by chance, so that -1 comes out as another axis: 256 steps
+    of 256 features."""
+    if hole is None or not source.rank:
+        return False
+    last = source.sizes[-1].value
+    return last is not None and last > 1 and any(size == last for i, size in enumerate(target[:-1]) if i != hole)
 
 
 def _is_square(size: Dim) -> bool:
