@@ -288,13 +288,13 @@ def index_select(site: Site, input: Value, dim: Value, index: Value) -> Value | 
     if not isinstance(source, Tensor):
         return None
     at = axis_number(dim, source.rank)
+    if picked is not None and picked.rank > 1:
+        raise Refusal("dim", "index_select(): Index is supposed to be a vector", picked)
     if not source.rank:
         if picked is not None and picked.rank == 1 and differ(picked.sizes[0], 1):
             count = picked.sizes[0]
             raise Refusal("dim", f"index_select(): Index to scalar can have only 1 value, got {count} value(s)")
         return source
-    if picked is not None and picked.rank > 1:
-        raise Refusal("dim", "index_select(): Index is supposed to be a vector", picked)
     if picked is not None and picked.dtype not in (None, "int32", dtypes.LONG):
         raise Refusal("dtype", "index_select(): Expected dtype int32 or int64 for index", picked)
     if at is None:
