@@ -5,7 +5,7 @@
     o = sigmoid(W_o x + R_o h + b_o)
     h' = o * tanh(c')
 
-Greff et al. 2017, "LSTM: A Search Space Odyssey", variant CIFG of section III; theirs has peepholes as well, this
+Greff et al. 2017, "LSTM: A Search Space Odyssey", variant CIFG; theirs has peepholes as well, this
 one has none. Gates i g o; states h, c (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.CoupledLSTM, 64, 128)

@@ -6,7 +6,7 @@
     o = sigmoid(W_o x + U_o h + b_o)
     h' = o * tanh(c')
 
-Kratzert et al. 2019 (HESS 23, 5089), eq. 7 to 12. Gates f g o; states h, c (B, H); step input i: W_i x_s + b_i, (B, H).
+Kratzert et al. 2019 (HESS 23, 5089). Gates f g o; states h, c (B, H); step input i: W_i x_s + b_i, (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.EALSTM, 5, 64)
     gate = fastlstm.Linear(27, 64)

@@ -2,7 +2,7 @@
 
     h' = relu(W x + u * h + b)
 
-Li et al. 2018 (arXiv 1803.04831), eq. 2. u is `weight_hh_l0`, (H,). Gate h; state h (B, H).
+Li et al. 2018 (arXiv 1803.04831). u is `weight_hh_l0`, (H,). Gate h; state h (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.IndRNN, 64, 128)
     output, h_n = layer(x)

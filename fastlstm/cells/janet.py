@@ -3,7 +3,7 @@
     s = W_f x + U_f h + b_f
     h' = sigmoid(s) * h + (1 - sigmoid(s - beta)) * tanh(W_c x + U_c h + b_c),   beta = 1
 
-van der Westhuizen and Lasenby 2018 (arXiv 1804.04849), section 3, the form with beta. Their c and h are one.
+van der Westhuizen and Lasenby 2018 (arXiv 1804.04849), the form with beta. Their c and h are one.
 Gates f c; state h (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.JANET, 64, 128)

@@ -4,7 +4,7 @@
     n = tanh(LN(W x; alpha_3, beta_3) + sigmoid(r) * LN(U h; alpha_4, beta_4))
     h' = (1 - sigmoid(z)) * h + sigmoid(z) * n
 
-Ba et al. 2016 (arXiv 1607.06450), supplement eq. 26 to 29. z lets the candidate in, so it is 1 - z of torch's GRU. LN
+Ba et al. 2016 (arXiv 1607.06450), supplement. z lets the candidate in, so it is 1 - z of torch's GRU. LN
 of z and r takes mean and variance over their 2*H numbers, that of n over H. Build the layer with bias=False: the betas
 do the biases' work.
 

@@ -4,7 +4,7 @@
     c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
     h' = sigmoid(o) * tanh(LN(c'; alpha_3, beta_3))
 
-Ba et al. 2016 (arXiv 1607.06450), supplement eq. 20 to 22. LN of the products takes mean and variance over all 4*H
+Ba et al. 2016 (arXiv 1607.06450), supplement. LN of the products takes mean and variance over all 4*H
 numbers of a sample, that of c' over H. The state c' itself stays as it is; torch's fastrnns benchmark carries LN(c')
 instead. Biases of the layer would enter before LN: build it with bias=False, the betas do their work, as in fastrnns.
 

@@ -4,7 +4,7 @@
     n = tanh(W_n x + b_n + f * (U_n h + b_un))
     h' = (1 - f) * h + f * n
 
-Zhou et al. 2016 (arXiv 1603.09420), section 3, with the gate after the recurrent product, as cuDNN and torch have it in
+Zhou et al. 2016 (arXiv 1603.09420), with the gate after the recurrent product, as cuDNN and torch have it in
 the GRU; theirs is U_n (f * h), which a step writes as `u.n(f * state.h)`. Gates f n; state h (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.MGU, 64, 128)

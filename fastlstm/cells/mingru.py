@@ -3,7 +3,7 @@
     z = sigmoid(W_z x + b_z)
     h' = (1 - z) * h + z * (W_h x + b_h)
 
-Feng et al. 2024 (arXiv 2410.01201), section 3.1, without the positive candidate g of their version in logarithms. Gates
+Feng et al. 2024 (arXiv 2410.01201), without the positive candidate g of their version in logarithms. Gates
 z n; state h (B, H). There is no weight_hh.
 
     layer = fastlstm.Recurrent(fastlstm.cells.minGRU, 64, 128)

@@ -3,7 +3,7 @@
     f = sigmoid(W_f x + b_f)    i = sigmoid(W_i x + b_i)
     h' = f / (f + i) * h + i / (f + i) * (W_h x + b_h)
 
-Feng et al. 2024 (arXiv 2410.01201), section 3.2, with the gates normalised and without the positive candidate g of
+Feng et al. 2024 (arXiv 2410.01201), with the gates normalised and without the positive candidate g of
 their version in logarithms. Gates f i n; state h (B, H). There is no weight_hh.
 
     layer = fastlstm.Recurrent(fastlstm.cells.minLSTM, 64, 128)

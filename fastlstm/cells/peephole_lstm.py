@@ -6,8 +6,8 @@
     o = sigmoid(W_xo x + W_ho h + w_co * c' + b_o)
     h' = o * tanh(c')
 
-Gers and Schmidhuber 2000, "Recurrent nets that time and count"; the equations are Graves 2013 (arXiv 1308.0850), eq. 7
-to 11. Gates i f g o; states h, c (B, H); unit parameters p_i, p_f, p_o (H,), Graves' w_ci, w_cf, w_co.
+Gers and Schmidhuber 2000, "Recurrent nets that time and count"; the equations are those of Graves 2013
+(arXiv 1308.0850). Gates i f g o; states h, c (B, H); unit parameters p_i, p_f, p_o (H,), Graves' w_ci, w_cf, w_co.
 
     layer = fastlstm.Recurrent(fastlstm.cells.PeepholeLSTM, 64, 128)
     output, (h_n, c_n) = layer(x)

@@ -5,7 +5,7 @@
     n = tanh(W x + U (r * h) + b)
     h' = z * h + (1 - z) * n
 
-Cho et al. 2014 (arXiv 1406.1078), eq. 5 to 8. ONNX's linear_before_reset = 0 and Keras's reset_after=False;
+Cho et al. 2014 (arXiv 1406.1078). ONNX's linear_before_reset = 0 and Keras's reset_after=False;
 `fastlstm.GRU` has the reset after the product, as torch. Gates r z n; state h (B, H).
 
     layer = fastlstm.Recurrent(fastlstm.cells.ResetBeforeGRU, 64, 128)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 from .graph import FUNCTIONS
 from .symbols import Trace, Value
@@ -14,8 +14,13 @@ from .symbols import Trace, Value
 class Calculus:
     """`m`: the functions of a step. Arguments are traced values or numbers; every result is one value per unit."""
 
+    _trace: Trace
+
     def __init__(self, trace: Trace) -> None:
-        self._trace = trace
+        vars(self)["_trace"] = trace
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        self._trace.refuse(f"sets m.{name}; m.custom(value, derivative) makes a function of one's own")
 
     @classmethod
     def names(cls) -> str:
@@ -69,8 +74,8 @@ class Calculus:
             trace.refuse("normalises an empty tuple")
         weights, biases = (self._each(word, given, len(values), many) for word, given in
                            (("weight", weight), ("bias", bias)))  # fmt: skip
-        if isinstance(eps, bool) or not isinstance(eps, Real):
-            trace.refuse("eps of m.layer_norm is a number, as 1e-5")
+        if isinstance(eps, bool) or not isinstance(eps, Real) or not float(eps) >= 0:
+            trace.refuse("eps of m.layer_norm is a number from 0 on, as 1e-5")
         count = graph.constant(1.0 / len(values))
         centred, spread = self._centred(values, count)
         variance = graph.add("add", graph.add("mul", spread, count), graph.constant(float(eps)))

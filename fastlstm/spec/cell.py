@@ -16,6 +16,7 @@ from .trace import ASKED, Declaration, trace_step
 
 RECURRENT = ("dense", "heads", "diagonal", "none")
 INPUT = ("dense", "none")
+PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,8 @@ def _names(word: str, value: str | Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name.startswith("_"):
             raise CellError(f"{word} has the name {name!r}, expected one that can stand after a dot: {ASKED[1]}.i")
+        if word == "unit" and name in PARAMETERS:
+            raise CellError(f"unit has the name {name!r}, which is that of a parameter of every layer")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise CellError(f"{word} names {', '.join(repeated)} twice")

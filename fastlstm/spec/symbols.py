@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 from .graph import Graph
 
+WRITTEN = "what a step is given is only read: give what is computed a name of its own, and return the new states"
+
 
 class CellError(ValueError):
     """A step, or the declaration of its cell, that cannot be understood."""
@@ -26,13 +28,17 @@ class Trace:
     def __init__(self, name: str, code: CodeType, functions: str) -> None:
         self.name, self.code, self.functions = name, code, functions
         self.graph = Graph()
+        self.refusal: CellError | None = None
+        """The first error, also where the step caught it."""
 
     def refuse(self, problem: str) -> NoReturn:
         """CellError with the line of the step that is running."""
         line = self._line()
         where = "" if line is None else f"\n  {self.code.co_filename}:{line}"
         text = "" if line is None else linecache.getline(self.code.co_filename, line).strip()
-        raise CellError(f"step of {self.name}: {problem}{where}" + (f": {text}" if text else ""))
+        error = CellError(f"step of {self.name}: {problem}{where}" + (f": {text}" if text else ""))
+        self.refusal = self.refusal or error
+        raise error
 
     def _line(self) -> int | None:
         """The line of the step, where it runs now; of functions that it calls, the step's own line is given."""
@@ -60,7 +66,10 @@ class Trace:
                 f"computes with a {title}; numbers in a step are literals or Python floats. A learned number for each "
                 "unit is declared with unit=, what changes from step to step with step="
             )
-        return self.graph.constant(float(value))
+        try:
+            return self.graph.constant(float(value))
+        except OverflowError:
+            self.refuse(f"computes with a number of {len(str(value))} digits, which no float holds")
 
     def condition(self, value: Any) -> int:
         """The node of a comparison."""
@@ -78,10 +87,16 @@ class _Symbol:
     """A node of a trace, in the hands of the user's step."""
 
     __slots__ = ("_number", "_trace")
+    _number: int
+    _trace: Trace
     __array_ufunc__ = None  # so that a NumPy array leaves the operator to us, and the error is ours
 
     def __init__(self, trace: Trace, number: int) -> None:
-        self._trace, self._number = trace, number
+        object.__setattr__(self, "_trace", trace)
+        object.__setattr__(self, "_number", number)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        self._trace.refuse(f"sets .{name} of a traced value; {WRITTEN}")
 
     def __bool__(self) -> bool:
         self._trace.refuse(
@@ -198,10 +213,11 @@ class Product(Value):
     """`u.n`: the gate's recurrent product of the previous output. Called, the product of another value in its place."""
 
     __slots__ = ("_gate",)
+    _gate: str
 
     def __init__(self, trace: Trace, number: int, gate: str) -> None:
         super().__init__(trace, number)
-        self._gate = gate
+        object.__setattr__(self, "_gate", gate)
 
     def __call__(self, value: Any) -> Value:
         trace = self._trace
@@ -228,8 +244,18 @@ def _power(graph: Graph, base: int, exponent: int) -> int:
 class Names:
     """`gate`, `state` ...: the values that were declared, as attributes."""
 
+    _trace: Trace
+    _kind: str
+    _values: Mapping[str, Value]
+
     def __init__(self, trace: Trace, kind: str, values: Mapping[str, Value]) -> None:
-        self._trace, self._kind, self._values = trace, kind, values
+        vars(self).update(_trace=trace, _kind=kind, _values=values)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        self._trace.refuse(f"writes {self._kind}.{name}; {WRITTEN}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        self._trace.refuse(f"deletes {self._kind}.{name}; {WRITTEN}")
 
     def __getattr__(self, name: str) -> Value:
         if name.startswith("__"):

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 
 from .calculus import Calculus
@@ -38,6 +39,9 @@ def trace_step(declared: Declaration, function: Callable[..., Any]) -> tuple[Gra
     code = getattr(function, "__code__", None)
     if code is None:
         raise CellError(f"the step of {declared.name} is a {type(function).__name__}, expected a function")
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise CellError(f"step of {declared.name} yields or awaits, expected a function that returns the new states\n  "
+                        f"{code.co_filename}:{code.co_firstlineno}")  # fmt: skip
     trace = Trace(declared.name, code, Calculus.names())
     graph = trace.graph
     asked = _asked(declared.name, function)
@@ -58,8 +62,16 @@ def trace_step(declared: Declaration, function: Callable[..., Any]) -> tuple[Gra
 def _run(trace: Trace, function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
     """What the step returns. What Python itself objects to in it is told with the line and with what there is."""
     try:
-        return function(**offered)
-    except (TypeError, NameError) as error:
+        results = function(**offered)
+        if trace.refusal is not None:  # the step caught it
+            raise trace.refusal
+        return results
+    except RecursionError as error:
+        raise CellError(
+            f"step of {trace.name}: {error}; a step is run once, on symbols: what calls itself must end by a Python "
+            f"number\n  {trace.code.co_filename}:{trace.code.co_firstlineno}"
+        ) from None
+    except (TypeError, NameError, AttributeError, ArithmeticError) as error:
         frames = traceback.extract_tb(error.__traceback__)
         here = [frame for frame in frames if frame.filename == trace.code.co_filename]
         where = f"\n  {here[-1].filename}:{here[-1].lineno}: {here[-1].line}" if here else ""
@@ -94,6 +106,9 @@ def _results(trace: Trace, states: tuple[str, ...], results: Any) -> dict[str, i
     due = ", ".join(states)
     line = f"{trace.code.co_filename}:{trace.code.co_firstlineno}"
     given = tuple(results) if isinstance(results, tuple | list) else (results,)
+    if len(given) == 1 and not isinstance(given[0], Value | Condition | Names | Real | None):
+        kind = type(given[0]).__name__
+        raise CellError(f"step of {trace.name} returns a {kind}, expected the new {due} as a tuple\n  {line}")
     if results is None or len(given) != len(states):
         got = "nothing" if results is None else f"{len(given)} value{'s' * (len(given) > 1)}"
         raise CellError(
@@ -105,4 +120,7 @@ def _results(trace: Trace, states: tuple[str, ...], results: Any) -> dict[str, i
             raise CellError(
                 f"step of {trace.name} returns a comparison as {name}; use m.where(a > b, 1.0, 0.0)\n  {line}"
             )
+        if not isinstance(value, Value | Names | Real):
+            kind = type(value).__name__
+            raise CellError(f"step of {trace.name} returns a {kind} as {name}, expected a value\n  {line}")
     return {name: trace.number(value) for name, value in zip(states, given, strict=True)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -205,14 +204,6 @@ def test_a_layer_is_trained_saved_copied_and_pickled(tmp_path) -> None:  # type:
     due = layer.eval()(x)[0]
     for twin in (other.eval(), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         np.testing.assert_array_equal(twin(x)[0], due)
-
-
-def test_the_page_s_code_runs() -> None:
-    """The first example of docs/cells.md, as it stands."""
-    page = (Path(__file__).parents[2] / "docs" / "cells.md").read_text(encoding="utf-8")
-    found: dict[str, Any] = {}
-    exec(page.split("```python\n")[1].split("```")[0], found)
-    assert found["output"].shape == (7, 3, 12)
 
 
 def test_the_sizes_are_attributes_as_torchs() -> None:

@@ -139,7 +139,110 @@ def nested(m, gate, state):
     return inner(gate.i), state.c
 
 
+def yields(m, gate, state):
+    yield gate.i
+    yield state.c
+
+
+async def awaits(m, gate, state):
+    return gate.i, state.c
+
+
+def calls_itself(m, gate, state):
+    return calls_itself(m, gate, state)
+
+
+def has_no_end(m, gate, state):
+    def again(v):
+        return again(m.tanh(v))
+
+    return again(gate.i), state.c
+
+
+def in_place(m, gate, state):
+    state.c += gate.i
+    return m.tanh(state.c), state.c
+
+
+def sets(m, gate, state):
+    gate.i.scale = 2.0
+    return gate.i, state.c
+
+
+def deletes(m, gate, state):
+    del state.c
+    return gate.i, state.h
+
+
+def replaces(m, gate, state):
+    m.tanh = abs
+    return m.tanh(gate.i), state.c
+
+
+def huge(m, gate, state):
+    return gate.i * 10**400, state.c
+
+
+def divides_by_nothing(m, gate, state):
+    return gate.i * (1 / 0), state.c
+
+
+def swallows(m, gate, state):
+    try:
+        if gate.i > 0:
+            return gate.i, state.c
+    except Exception:
+        pass
+    return gate.f, state.c
+
+
+def as_dict(m, gate, state):
+    return {"h": gate.i, "c": state.c}
+
+
+def a_generator(m, gate, state):
+    return (v for v in (gate.i, state.c))
+
+
+def nested_state(m, gate, state):
+    return gate.i, (state.c,)
+
+
+def negative_eps(m, gate, state):
+    return m.layer_norm(gate.i, eps=-1.0), state.c
+
+
+def unpacks(m, gate, state):
+    i, f = gate
+    return i * f, state.c
+
+
+def closed_over(m, gate, state):
+    return later(gate.i), state.c
+
+
+def later(v):
+    return v * WEIGHTS
+
+
 WRONG = {
+    yields: ["yields or awaits", "returns the new states"],
+    awaits: ["yields or awaits"],
+    calls_itself: ["recursion", "must end"],
+    has_no_end: ["recursion", "must end"],
+    in_place: ["writes state.c", "only read"],
+    sets: ["sets .scale of a traced value", "gate.i.scale = 2.0"],
+    deletes: ["deletes state.c", "only read"],
+    replaces: ["sets m.tanh", "m.custom"],
+    huge: ["401 digits", "gate.i * 10**400"],
+    divides_by_nothing: ["division by zero", "gate.i * (1 / 0)"],
+    swallows: ["branches", "if gate.i > 0"],
+    as_dict: ["returns a dict", "h, c as a tuple"],
+    a_generator: ["returns a generator", "h, c as a tuple"],
+    nested_state: ["returns a tuple as c"],
+    negative_eps: ["eps of m.layer_norm is a number from 0 on"],
+    unpacks: ["`gate` itself", "i, f = gate"],
+    closed_over: ["ndarray", "unit=", "later(gate.i)"],
     unknown_gate: ["gate.q", "gate.i, gate.f", "m.tanh(gate.q)"],
     near_state: ["state.cc", "state.h, state.c", "did you mean state.c?"],
     undeclared_unit: ["unit.p", "none is declared"],
@@ -216,6 +319,7 @@ def test_a_step_asks_for_what_there_is(step: Callable[..., object], message: str
         ({"input": "sparse"}, "'dense' or 'none'"),
         ({"gates": ["a.b"]}, "'a.b'"),
         ({"gates": "lambda"}, "'lambda'"),
+        ({"unit": "p weight_hh"}, "'weight_hh', which is that of a parameter"),
     ],
 )
 def test_a_wrong_declaration_is_told(declared: dict, message: str) -> None:
