@@ -49,6 +49,7 @@ class Cache:
         self.folder = None if folder is None else folder / "lint"
         self._trusted = below or folder or Path()
         self._open: Folder | None = None
+        self._made: dict[tuple[str, str], tuple[list[Finding], Sources, dict[str, str]]] = {}
 
     def key(self, data: bytes, kind: str, chosen: Iterable[str], bases: Iterable[str] = ()) -> str:
         """`chosen`: the settings that decide which codes are on; `bases`: where the file finds what it imports."""
@@ -56,7 +57,12 @@ class Cache:
         return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape") + b"\0" + data).hexdigest()
 
     def get(self, key: str, path: str, imports: Imports) -> tuple[list[Finding], Sources] | None:
-        """Findings and source texts of an earlier run, as if found in `path`, if what it imports is still the same."""
+        """Findings and source texts of an earlier run, as if found in `path`, if what it imports is still the same.
+
+        What was found in this run counts as well, whether or not there is a folder.
+        """
+        if (made := self._made.get((key, path))) is not None and imports.still_hold(made[2]):
+            return made[0], made[1]
         try:
             if (home := self._home(make=False)) is None:
                 return None
@@ -75,6 +81,7 @@ class Cache:
         self, key: str, path: str, findings: list[Finding], sources: Sources, needs: dict[str, str] | None = None
     ) -> None:
         """Keep what was found; `needs` is the state of the other files it depends on."""
+        self._made[key, path] = findings, sources, needs or {}
         if self.folder is None:
             return
         content = {

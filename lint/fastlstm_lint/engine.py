@@ -33,31 +33,40 @@ def check_source(
     Nothing of the program is executed; with `imports`, the files that it imports are read. Text that cannot be parsed
     gives one FL901, and a failure of the linter itself one FL902: this function does not raise.
     """
-    settings = settings or Settings()
     data = source.encode("utf-8", "replace")
-    if not relevant(data, imports) or noqa.whole_file_off(source):
+    recurrent = relevant(data)
+    if not recurrent and not relevant(data, imports):
+        return []
+    return inspect(parsing.Source(source), path, settings or Settings(), imports, recurrent)
+
+
+def inspect(
+    source: parsing.Source, path: str, settings: Settings, imports: Imports | None = None, recurrent: bool = True
+) -> list[Finding]:
+    """The findings in a program that is worth it; `recurrent` says that it has a recurrent layer of its own."""
+    if noqa.whole_file_off(source.code):
         return []
     enabled = settings.enabled_for(path)
     found = deep.call(partial(_inspect, source, path, enabled, imports))
     whole = not any(each.code in ("FL901", "FL902") for each in found)
-    if not relevant(data):
-        found = [finding for finding in found if finding.code != "FL901"]  # no recurrent file: another tool's business
-    comments = noqa.read(source)
+    if not recurrent:
+        found = [finding for finding in found if finding.code != "FL901"]  # another tool's business
+    comments = noqa.read(source.code)
     kept = noqa.apply(found, comments)
     if "FL900" in enabled and whole:  # of what was not analysed, nobody knows what a comment suppresses
         kept += noqa.unused(comments, enabled, path)
     return sorted((each for each in kept if each.code in enabled), key=lambda finding: finding.sort_key)
 
 
-def _inspect(source: str, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
+def _inspect(source: parsing.Source, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
     found: list[Finding] = []
     try:
-        module = parsing.parse(source)
-        if len(module.text.code) < len(source):
+        module = source.module
+        if len(module.text.code) < len(source.code):
             rows = module.text.code.count("\n")
             found.append(own("FL901", path, f"only the first {rows:,} lines are analysed: it is too long", rows + 1))
         found += collect(module, path, enabled, imports)
-        if "reveal_shape" in source:
+        if "reveal_shape" in source.code:
             from .shapes.reveal import reveal
 
             found += reveal(module, path, None if imports is None else imports.home)

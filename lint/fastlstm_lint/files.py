@@ -139,13 +139,14 @@ class GitIgnored:
 
 def decode(data: bytes) -> str:
     """The text of a Python file, by its coding line or byte-order mark; raises SyntaxError or UnicodeDecodeError."""
-    return data.decode(_encoding(data))
+    return data.decode(encoding(data))
 
 
 def write(path: Path, text: str) -> None:
     """Replace a file's text; its encoding, byte-order mark and line ends stay as they are."""
-    path.write_bytes(text.encode(_encoding(disk.read(path))))
+    path.write_bytes(text.encode(encoding(disk.read(path))))
 
 
-def _encoding(data: bytes) -> str:
+def encoding(data: bytes) -> str:
+    """The encoding of a program's text, as its first lines say."""
     return tokenize.detect_encoding(BytesIO(data).readline)[0]

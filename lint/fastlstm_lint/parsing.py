@@ -6,6 +6,7 @@ import ast
 import gc
 import re
 import warnings
+from functools import cached_property
 
 from . import cst
 from .building import build
@@ -56,6 +57,28 @@ def _unparsable(error: SyntaxError, source: str) -> Unparsable:
     hint = ", or is this Python 2?" if PYTHON_2.search(line) else ""
     message = error.msg if len(error.msg) <= LONGEST else error.msg[: LONGEST - 3] + "..."
     return Unparsable(f"cannot be parsed: {message}{hint}", row, column)
+
+
+class Source:
+    """A program's text and its tree, which is made once, when somebody first asks for it."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    @property
+    def module(self) -> cst.Module:
+        """The syntax tree; raises Unparsable, each time."""
+        found = self._parsed
+        if isinstance(found, Unparsable):
+            raise found
+        return found
+
+    @cached_property
+    def _parsed(self) -> cst.Module | Unparsable:
+        try:
+            return parse(self.code)
+        except Unparsable as error:
+            return error
 
 
 def parse(source: str) -> cst.Module:

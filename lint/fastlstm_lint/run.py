@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from . import disk
 from .cache import Cache
 from .config import Settings
-from .engine import check_source, own, relevant
+from .engine import check_source, inspect, own, relevant
 from .files import decode
 from .finding import Finding
 from .fixes import apply_fixes
+from .parsing import Source
 from .sources import Imports, SourceTree
 
 Sources = dict[str, str]
@@ -56,15 +58,21 @@ def unreadable(path: str, error: OSError) -> Result:
     return Result([own("FL901", path, f"cannot be read: {error.strerror}")])
 
 
-def check_text(text: str, path: str, settings: Settings, imports: Imports | None = None) -> Result:
+def check_text(
+    text: str, path: str, settings: Settings, imports: Imports | None = None, recurrent: bool | None = None
+) -> Result:
     """The findings in the text of a program or, by the path's ending, a notebook.
 
-    `imports` finds the files it imports; made from the path and the settings if not given.
+    `imports` finds the files it imports; made from the path and the settings if not given. `recurrent` says that the
+    text is known to be worth looking at, and whether that is because of a recurrent layer of its own.
     """
     imports = imports or Imports(SourceTree(settings.places), path)
     if path.endswith(".ipynb"):
         return _check_notebook(text, path, settings, imports)
-    findings = check_source(text, path, settings, imports)
+    if recurrent is None:
+        findings = check_source(text, path, settings, imports)
+    else:
+        findings = inspect(Source(text), path, settings, imports, recurrent)
     return Result(findings, {path: text} if findings else {})
 
 
@@ -88,19 +96,35 @@ def _check_notebook(text: str, path: str, settings: Settings, imports: Imports) 
     return Result(findings, keys)
 
 
-def check_bytes(data: bytes, path: str, settings: Settings, imports: Imports | None = None) -> Result:
-    """The findings in a file's content. What cannot be decoded is a finding of its own."""
+def check_bytes(
+    data: bytes, path: str, settings: Settings, imports: Imports | None = None, recurrent: bool | None = None
+) -> Result:
+    """The findings in a file's content, as `check_text`. What cannot be decoded is a finding of its own."""
     imports = imports or Imports(SourceTree(settings.places), path)
-    if not relevant(data, imports):
-        return Result()
+    if recurrent is None:
+        recurrent = relevant(data)
+        if not recurrent and not relevant(data, imports):
+            return Result()
     try:
         text = decode(data) if not path.endswith(".ipynb") else data.decode("utf-8-sig")
     except Exception as error:  # a codec may raise anything
-        if not relevant(data):
+        if not recurrent:
             return Result()
         findings = [own("FL901", path, f"cannot be decoded: {error}")]
         return Result([each for each in findings if each.code in settings.enabled_for(path)], {})
-    return check_text(text, path, settings, imports)
+    return check_text(text, path, settings, imports, recurrent)
+
+
+def check_once(data: bytes, path: str, settings: Settings, cache: Cache) -> Result:
+    """The findings in a file's content; what this run has found in the same content is not looked for again."""
+    imports = Imports(SourceTree(settings.places), path)
+    key = cache.key(data, Path(path).suffix, settings.chosen_for(path), imports.bases())
+    stored = cache.get(key, path, imports)
+    if stored is not None:
+        return Result(*stored)
+    result = check_bytes(data, path, settings, imports)
+    cache.put(key, path, result.findings, result.sources, imports.needs())
+    return result
 
 
 def check_files(
@@ -117,7 +141,8 @@ def check_files(
     cache = cache or Cache(None)
     tree = SourceTree(settings.places)
     results: dict[str, Result] = {}
-    todo: list[tuple[str, str]] = []
+    todo: list[File] = []
+    keys: dict[str, str] = {}
     files = 0
     for file in paths:
         path = str(file)
@@ -128,15 +153,16 @@ def check_files(
             results[path] = unreadable(path, error)
             continue
         imports = Imports(tree, file)
-        if not relevant(data, imports):
+        recurrent = relevant(data)
+        if not recurrent and not relevant(data, imports):
             continue
         key = cache.key(data, file.suffix, settings.chosen_for(path), imports.bases())
         stored = cache.get(key, path, imports)
         results[path] = Result() if stored is None else Result(*stored)
         if stored is None:
-            todo.append((path, key))
-    checked = _check_each([path for path, _ in todo], settings, jobs, tree)
-    keys = dict(todo)
+            todo.append(File(path, data, recurrent))
+            keys[path] = key
+    checked = _check_each(todo, settings, jobs, tree)
     for path, result in checked if watch is None else watch(checked, len(todo)):
         results[path] = result
         cache.put(keys[path], path, result.findings, result.sources, result.needs)
@@ -150,17 +176,25 @@ def check_files(
     return whole
 
 
-def _check_each(paths: list[str], settings: Settings, jobs: int, tree: SourceTree) -> Iterator[tuple[str, Result]]:
-    if jobs < 2 or len(paths) < WORTH_A_PROCESS:
+class File(NamedTuple):
+    """A file that has been read and found worth checking; `recurrent` as in `check_text`."""
+
+    path: str
+    data: bytes
+    recurrent: bool
+
+
+def _check_each(files: list[File], settings: Settings, jobs: int, tree: SourceTree) -> Iterator[tuple[str, Result]]:
+    if jobs < 2 or len(files) < WORTH_A_PROCESS:
         with rare_collections():
-            for path in paths:
-                yield _check_path(path, settings, tree)
+            for file in files:
+                yield _check_file(file, settings, tree)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(min(jobs, len(paths) // 4), initializer=_begin, initargs=(settings.places,)) as pool:
-        futures = {pool.submit(_check_path, path, settings): path for path in paths}
+    with ProcessPoolExecutor(min(jobs, len(files) // 4), initializer=_begin, initargs=(settings.places,)) as pool:
+        futures = {pool.submit(_check_file, file, settings): file for file in files}
         lost = []
         for future in as_completed(futures):
             try:
@@ -170,20 +204,21 @@ def _check_each(paths: list[str], settings: Settings, jobs: int, tree: SourceTre
     yield from _check_alone(lost, settings)
 
 
-def _check_alone(paths: list[str], settings: Settings) -> Iterator[tuple[str, Result]]:
+def _check_alone(files: list[File], settings: Settings) -> Iterator[tuple[str, Result]]:
     """Each file in a process that has no other: the one that ends its process is named."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    todo = list(reversed(paths))
+    todo = list(reversed(files))
     while todo:
         with ProcessPoolExecutor(1, initializer=_begin, initargs=(settings.places,)) as pool:
             while todo:
-                path = todo.pop()
+                file = todo.pop()
                 try:
-                    yield pool.submit(_check_path, path, settings).result()
+                    yield pool.submit(_check_file, file, settings).result()
                 except BrokenProcessPool:
-                    yield path, Result([own("FL902", path, "ended the process that analysed it, please report")])
+                    message = "ended the process that analysed it, please report"
+                    yield file.path, Result([own("FL902", file.path, message)])
                     break
 
 
@@ -212,31 +247,30 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _check_path(path: str, settings: Settings, tree: SourceTree | None = None) -> tuple[str, Result]:
+def _check_file(file: File, settings: Settings, tree: SourceTree | None = None) -> tuple[str, Result]:
     """One file, in whatever process; nothing that its content does is raised."""
+    path = file.path
     imports = Imports(tree or _tree, path)
     try:
-        result = check_bytes(disk.read(path, LARGEST), path, settings, imports)
+        result = check_bytes(file.data, path, settings, imports, file.recurrent)
         result.needs = imports.needs()
         return path, result
-    except OSError as error:
-        return path, unreadable(path, error)
     except Exception as error:
         return path, Result([own("FL902", path, f"internal error, please report: {type(error).__name__}: {error}")])
 
 
-def fix_text(text: str, path: str, settings: Settings, unsafe: bool) -> tuple[str, list[Finding]]:
+def fix_text(text: str, path: str, unsafe: bool, check: Callable[[str], list[Finding]]) -> tuple[str, list[Finding]]:
     """The text with all its fixes applied, round after round, and the findings that were fixed.
 
-    A round after which the text cannot be parsed any more is taken back.
+    `check` gives the findings in a text. A round after which the text cannot be parsed any more is taken back.
     """
     fixed: list[Finding] = []
-    findings = check_text(text, path, settings).findings
+    findings = check(text)
     for _ in range(PASSES):
         after, done = _fix_once(text, path, findings, unsafe)
         if not done or after == text:
             break
-        left = check_text(after, path, settings).findings
+        left = check(after)
         if _failures(left) > _failures(findings):
             break
         text, findings = after, left

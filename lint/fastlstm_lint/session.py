@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +16,9 @@ import click
 from . import baseline, disk, files, noqa
 from .cache import FOLDER, Cache
 from .config import ConfigError, Settings, find_config, load_settings, override
+from .finding import Finding
 from .report import FORMATS, statistics
-from .run import Result, available_cores, check_bytes, check_files, fix_text
+from .run import Result, available_cores, check_files, check_once, fix_text
 from .source import split_lines
 from .visible import visible, visible_lines
 
@@ -113,11 +115,10 @@ class Session:
 
     def _check(self) -> Result:
         if self.from_stdin:
-            return check_bytes(self.stdin, self.name, self.settings)
-        return check_files(
-            self._files(), self.settings, self._cache(), self.options.jobs or available_cores(), progress
-        )
+            return check_once(self.stdin, self.name, self.settings, self._cache)
+        return check_files(self._files(), self.settings, self._cache, self.options.jobs or available_cores(), progress)
 
+    @cached_property
     def _cache(self) -> Cache:
         if self.options.no_cache:
             return Cache(None)
@@ -151,12 +152,17 @@ class Session:
         for path in paths:
             data = self.stdin if self.from_stdin else disk.read(path)
             try:
-                before = data.decode("utf-8-sig") if path.endswith(".ipynb") else files.decode(data)
+                coding = "utf-8-sig" if path.endswith(".ipynb") else files.encoding(data)
+                before = data.decode(coding)
             except Exception:  # a codec may raise anything
                 continue
-            after, fixed = fix_text(before, path, self.settings, unsafe)
+            after, fixed = fix_text(before, path, unsafe, partial(self._found, path, coding))
             if after != before and (self.from_stdin or self._may_write(path)):
                 yield path, before, after, len(fixed)
+
+    def _found(self, path: str, coding: str, text: str) -> list[Finding]:
+        """The findings in a text that the file at a path might hold."""
+        return check_once(text.encode(coding), path, self.settings, self._cache).findings
 
     def _worth_fixing(self, unsafe: bool) -> list[str]:
         found = self._check().findings

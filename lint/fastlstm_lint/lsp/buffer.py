@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import cst, parsing
+from .. import cst, deep, parsing
 from ..config import ConfigError, Settings, find_config, load_settings
-from ..engine import check_source, relevant
+from ..engine import inspect, relevant
 from ..files import discover
 from ..finding import Finding, Place
 from ..positions import Positions
@@ -23,6 +23,7 @@ class Buffer:
 
     def __init__(self, source: str, version: int | None, path: Path | None, before: Buffer | None = None) -> None:
         self.source, self.version, self.path = source, version, path
+        self.parsed = parsing.Source(source)
         self._before = None if before is None else before.latest
 
     @property
@@ -35,7 +36,7 @@ class Buffer:
     def good(self) -> Buffer | None:
         """This version, or the last one before it that could be parsed."""
         try:
-            parsing.tree_of(self.source)
+            deep.call(lambda: self.parsed.module)
         except parsing.Unparsable:
             return None if self._before is None else self._before.good
         self._before = None
@@ -57,6 +58,10 @@ class Buffer:
         first = next((i for i in range(shortest) if old[i] != new[i]), shortest)
         tail = next((i for i in range(shortest - first) if old[-1 - i] != new[-1 - i]), shortest - first)
         return first, len(old) - tail, len(new) - len(old)
+
+    @cached_property
+    def _data(self) -> bytes:
+        return self.source.encode("utf-8", "replace")
 
     @cached_property
     def settings(self) -> Settings:
@@ -83,7 +88,10 @@ class Buffer:
             settings = Settings()
         if self.path is not None and not list(discover([str(self.path)], settings, force_exclude=True)):
             return []
-        return check_source(self.source, str(self.path or "untitled.py"), settings, self.imports)
+        recurrent = relevant(self._data)
+        if not recurrent and not relevant(self._data, self.imports):
+            return []
+        return inspect(self.parsed, str(self.path or "untitled.py"), settings, self.imports, recurrent)
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -99,11 +107,11 @@ class Buffer:
     @cached_property
     def program(self) -> Program | None:
         """The program with its shapes; None where it has no tensors or cannot be parsed."""
-        data = self.source.encode("utf-8", "replace")
+        data = self._data
         if not relevant(data, self.imports) and b"torch" not in data and b"fastlstm" not in data:
             return None
         try:
-            return read_program(self.source, None if self.imports is None else self.imports.home)
+            return read_program(self.parsed, None if self.imports is None else self.imports.home)
         except Unreadable:
             return None
 

@@ -80,10 +80,10 @@ class Program:
         return sorted(found.values(), key=lambda row: row.row)
 
 
-def read_program(source: str, home: SourceFile | None = None) -> Program:
+def read_program(source: str | parsing.Source, home: SourceFile | None = None) -> Program:
     """Walk a program; raises Unreadable. Nothing of it is executed."""
     try:
-        return deep.call(lambda: _read(source, home))
+        return deep.call(lambda: _read(parsing.Source(source) if isinstance(source, str) else source, home))
     except parsing.Unparsable as error:
         raise Unreadable(f"line {error.row}: {error.message}") from error
     except (Unplaced, UnicodeError) as error:
@@ -94,8 +94,8 @@ def read_program(source: str, home: SourceFile | None = None) -> Program:
         raise Unreadable(f"internal error, please report: {type(error).__name__}: {error}") from error
 
 
-def _read(source: str, home: SourceFile | None) -> Program:
-    module = parsing.parse(source)
+def _read(source: parsing.Source, home: SourceFile | None) -> Program:
+    module = source.module
     recorder = Recorder(module, home)
     recorder.walk()
     placed, comments = statements(module, module.text.code)
