@@ -30,6 +30,7 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
     Exit code: 0 done, 1 a comment is wrong or a file cannot be read, 2 misuse.
     """
     from fastlstm_lint.shapes.lines import Unreadable
+    from fastlstm_lint.visible import visible, visible_lines
 
     if write and check:
         raise click.UsageError("--write and --check are separate runs")
@@ -39,7 +40,7 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
         try:
             document = _read(text, name)
         except (Unreadable, OSError, SyntaxError, UnicodeDecodeError, LookupError) as error:
-            click.echo(f"{name}: {getattr(error, 'strerror', None) or error}", err=True)
+            click.echo(visible(f"{name}: {getattr(error, 'strerror', None) or error}"), err=True)
             failed = True
             continue
         if check:
@@ -47,10 +48,11 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
         elif write and isinstance(text, Path):
             _write(document, text)
         elif write:
-            click.echo(document.written(), nl=False)
+            after = document.written()
+            click.echo(visible_lines(after) if sys.stdout.isatty() else after, nl=False)
         else:
             if len(found) > 1:
-                click.secho(f"# === {name}", bold=True)
+                click.secho(visible(f"# === {name}"), bold=True)
             click.echo(document.shown(lambda comment: click.style(comment, fg="cyan")), nl=False)
     sys.exit(1 if failed else 0)
 
@@ -59,17 +61,18 @@ def _texts(files: tuple[Path, ...], stdin_filename: str) -> Iterator[tuple[str, 
     """Each file by its name: its path, or what standard input holds."""
     from fastlstm_lint.config import ConfigError, find_config, load_settings
     from fastlstm_lint.files import discover
+    from fastlstm_lint.visible import visible
 
     try:
         settings = load_settings(find_config(Path.cwd()))
     except ConfigError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(visible(str(error))) from error
     for file in files:
         if str(file) == STDIN:
             yield stdin_filename, sys.stdin.buffer.read()
             continue
         if not file.exists():
-            raise click.UsageError(f"no such file or folder: {file}")
+            raise click.UsageError(visible(f"no such file or folder: {file}"))
         named = not file.is_dir()
         for path in discover([str(file)], settings):
             if named or _worth_reading(path):
@@ -96,16 +99,19 @@ def _read(text: Path | bytes, name: str) -> Document:
 
 
 def _check(document: Document, name: str) -> bool:
+    from fastlstm_lint.visible import visible
+
     wrong = document.contradictions()
     for place, message in wrong:
-        click.echo(f"{name}:{place}: {message}")
+        click.echo(visible(f"{name}:{place}: {message}"))
     return bool(wrong)
 
 
 def _write(document: Document, path: Path) -> None:
     from fastlstm_lint.files import write
+    from fastlstm_lint.visible import visible
 
     after = document.written()
     if after != document.text:
         write(path, after)
-        click.echo(f"{path}: written", err=True)
+        click.echo(visible(f"{path}: written"), err=True)

@@ -23,6 +23,8 @@ from fastlstm_lint.interpreter import budget
 from fastlstm_lint.report import FORMATS
 from fastlstm_lint.visible import visible
 
+from fastlstm.cli import main
+
 spec = importlib.util.spec_from_file_location("lint_hostile", Path(__file__).with_name("hostile.py"))
 assert spec is not None
 assert spec.loader is not None
@@ -207,6 +209,22 @@ def test_no_format_prints_what_a_terminal_or_a_log_would_take_for_more_than_text
     assert not [
         line for line in lines if line.lstrip().startswith("::") and not line.startswith("::error title=fastlstm")
     ]
+
+
+@pytest.mark.parametrize(("options", "ending"), [([], ""), (["--check"], ""), ([], "x = (")])
+def test_shapes_prints_nothing_that_a_terminal_would_take_for_more_than_text(
+    tmp_path: Path, options: list[str], ending: str
+) -> None:
+    nasty = "".join(each for each in NASTY if each not in "\r\udcff")
+    (tmp_path / f"a{nasty}").mkdir()
+    text = MODEL + f"x = torch.zeros(2, 3)  # x: (7, 3)\rz = '{nasty}'  # {nasty}\r\n{ending}"
+    for name in ("m.py", f"{nasty}.py"):
+        (tmp_path / f"a{nasty}" / name).write_text(text, newline="")
+    result = CliRunner().invoke(main, ["shapes", *options, str(tmp_path / f"a{nasty}")])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    printed = result.stdout + result.stderr
+    assert "\\x1b" in printed
+    assert not [each for each in NASTY if each in printed]
 
 
 def test_carets_stand_under_what_is_meant_although_an_escape_is_longer() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..visible import visible_lines
 from .grammar import split
 from .lines import Program, Row
 
@@ -19,8 +20,12 @@ TAB = 8
 def with_comments(
     lines: list[str], program: Program, *, aligned: bool, style: Callable[[str], str] = str, above: int = 0
 ) -> list[str]:
-    """The lines, ends included, with their comments. `above` rows of the program come before the first line."""
+    """The lines, ends included, with their comments. `above` rows of the program come before the first line.
+
+    Aligned lines are for reading: what a terminal would take for a command is shown as an escape in them.
+    """
     lines = list(lines)
+    shown: Callable[[str], str] = visible_lines if aligned else str
     told: dict[int, tuple[str, str]] = {}
     for row in program.rows():
         at = row.row - above - 1
@@ -35,8 +40,13 @@ def with_comments(
     columns = _columns(lines, told) if aligned else {}
     for at, (base, comment) in told.items():
         blanks = " " * (columns[at] - _width(base)) if at in columns else ""
-        lines[at] = f"{base}{blanks}{GAP}{style(comment)}{_end(lines[at])}"
-    return lines
+        lines[at] = f"{shown(base)}{blanks}{GAP}{style(shown(comment))}{_end(lines[at])}"
+    if not aligned:
+        return lines
+    return [
+        (line.rstrip("\r\n") if at in told else shown(line.rstrip("\r\n"))) + ("\n" if _end(line) else "")
+        for at, line in enumerate(lines)
+    ]
 
 
 def _without_ours(line: str, row: Row) -> tuple[str, dict[str, str]]:
