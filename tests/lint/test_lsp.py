@@ -59,6 +59,9 @@ class Editor:
     async def stop(self) -> None:
         await self.client.shutdown_async(None)
         self.client.exit(None)
+        server = self.client._server
+        assert server is not None
+        assert await asyncio.wait_for(server.wait(), LIMIT) == 0
         await self.client.stop()
 
     async def open(self, text: str) -> list[types.Diagnostic]:
@@ -340,6 +343,26 @@ def test_a_large_text_is_answered_while_it_is_edited(session: Session) -> None:
         editor.change(source + "\n")
         assert await editor.hover("out, _") == "out: (B batch, T time, 6 feature)"
         assert await editor.diagnostics() == []
+
+    session(talk)
+
+
+BOMB = HEADER + "layer = nn.LSTM(5, 6)\nx = torch.zeros(7, 3, 5)\n" + "y, (h, c) = layer(x)\nh[-1]\n" * 4_000
+"""A text that takes seconds, as those of `hostile.py`."""
+
+
+def test_what_is_typed_while_a_bomb_is_looked_at_is_answered_and_the_server_ends(session: Session) -> None:
+    async def talk(editor: Editor) -> None:
+        opened = asyncio.create_task(editor.open(BOMB))
+        await asyncio.sleep(0.5)
+        assert not opened.done()
+        opened.cancel()
+        editor.change(UNSAFE)
+        assert codes(await editor.diagnostics()) == ["FL205"]  # and nothing is published of the bomb any more
+        assert await editor.hover("h_n.view") is not None
+        editor.change(BOMB)
+        await asyncio.sleep(1)
+        assert editor.published.empty()  # the bomb is being looked at: the server ends all the same
 
     session(talk)
 
