@@ -446,7 +446,8 @@ kind(
         blocks = weights.reshape([-1, width // group, group])
         largest = blocks.max(axis=-1)
         count = np.zeros((N, T)).reshape(T, N)
-        return rows.min(axis=0), largest.shape[0], count
+        mean = data.mean(axis=2, keepdims=True).mean(axis=3, keepdims=True)
+        return rows.min(axis=0), largest.shape[0], count, mean
 
     def largest(x):
         rows, columns = x.shape
@@ -543,5 +544,32 @@ kind(
             return out.contiguous().view(x.size(0), self.steps, -1)
 
     Tagger(256)(torch.zeros(4, 256, 5))
+    """,
+)
+
+
+kind(
+    "a list of states that stands in for a pair",
+    """
+    class Stack(nn.Module):
+        def __init__(self, layers):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.LSTMCell(5, 6) for _ in range(layers)])
+
+        def start(self, batch):
+            hiddens = []
+            for layer in self.layers:
+                hiddens.append((torch.zeros(1, batch, 6), torch.zeros(1, batch, 6)))
+            return hiddens
+
+        def forward(self, x, hiddens=None):
+            if hiddens is None:
+                hiddens = self.start(x.shape[1])
+            if type(hiddens) != list:
+                pairs = []
+                for i in range(hiddens[0].size(0)):
+                    pairs.append((hiddens[0].narrow(0, i, 1), hiddens[1].narrow(0, i, 1)))
+                hiddens = pairs
+            return hiddens
     """,
 )

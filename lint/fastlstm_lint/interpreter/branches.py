@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import cst
 from ..dims import Dim
 from ..tensors import GUESSED
-from ..values import NONE, Num, Opaque, Tensor, Value, dim_of
+from ..values import NONE, Many, Num, Opaque, Tensor, Tup, Value, dim_of
 from .join import join
 from .scope import Frame, Snapshot
 from .truth import by_flag, tested_for_none
@@ -84,6 +84,8 @@ def _merge_names(
 
 def _as_made(value: Value) -> Value:
     """What stands in for what is not given: zeros say what they replace, a value made otherwise may only be like it."""
+    if isinstance(value, Many) or (isinstance(value, Tup) and value.is_list):
+        return Opaque("list")  # a pair of states may be given instead
     if not isinstance(value, Tensor) or "created" in value.traits:
         return value
     return value.replaced(value.axes, value.origin, value.traits | {GUESSED})

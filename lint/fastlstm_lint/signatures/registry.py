@@ -132,6 +132,8 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
             if site.name in RETURNS_PAIR:  # NumPy's, which gives the values alone
                 return None
             name = "dim"
+        if name == "keepdims" and "keepdim" in names:
+            name = "keepdim"
         if name in names:
             bound[name] = value
             site.nodes[name] = arguments.keyword_nodes.get(name, site.node)
