@@ -21,6 +21,7 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--select", multiple=True, callback=_split, help="Codes or prefixes to look for, instead of the default.")
 @click.option("--extend-select", multiple=True, callback=_split, help="Codes or prefixes to add.")
 @click.option("--ignore", multiple=True, callback=_split, help="Codes or prefixes to leave out.")
+@click.option("--migrate", is_flag=True, help="Look for torch's layers that fastlstm has as well, and nothing else.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that change no result.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply those that change what the program computes as well.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
@@ -37,11 +38,15 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--no-cache", is_flag=True, help="Check every file again.")
 @click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where findings are kept.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-def lint(paths: tuple[str, ...], **options: object) -> None:
+def lint(paths: tuple[str, ...], migrate: bool, **options: object) -> None:
     """Find wrong axes in recurrent PyTorch and fastlstm code, without running it.
 
     PATHS are files, notebooks or folders; - is standard input. Exit code: 0 clean, 1 findings, 2 misuse.
     """
+    if migrate and (options["select"] or options["extend_select"]):
+        raise click.UsageError("--migrate selects what is looked for: not with --select or --extend-select")
+    if migrate:
+        options["select"] = ("FL805",)
     from .config import ConfigError
     from .session import Options, Session
     from .visible import visible

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import deep, noqa, parsing
 from .config import OWN_CODES, Settings
 from .finding import Edit, Finding, Fix, Place
+from .importing import insertion, is_imported
 from .sources import Imports, mentions_recurrent
 
 if TYPE_CHECKING:
@@ -160,15 +161,23 @@ def place(
         lines = [(name, span[0].row) for name, node in problem.made if (span := positions.find(node)) is not None]
         if lines:
             message += ". " + ", ".join(f"{name} is of line {row}" for name, row in lines)
-        fix = None
-        places = [positions.find(node) for node, _ in problem.edits]
-        if places and None not in places:
-            edits = tuple(
-                Edit(*each, text) for each, (_, text) in zip(places, problem.edits, strict=True) if each is not None
-            )
-            fix = Fix(problem.fix, problem.safe, edits)
+        fix = _fix(problem, positions)
         findings.append(Finding(rule.code, rule.name, message, path, *at, fix, made))
     return findings
+
+
+def _fix(problem: Problem, positions: Positions) -> Fix | None:
+    """The problem's edits as changes of the text; None where there are none, or one has no place."""
+    edits = [(positions.find(node), text) for node, text in problem.edits]
+    changes = [Edit(*place, text) for place, text in edits if place is not None]
+    if not edits or len(changes) < len(edits):
+        return None
+    if problem.imports and not is_imported(positions.tree, problem.imports):
+        added = insertion(positions.tree, problem.imports)
+        if added is None:
+            return None
+        changes.append(added)
+    return Fix(problem.fix, problem.safe, tuple(changes))
 
 
 def _made(node: cst.CSTNode, positions: Positions, imports: Imports | None) -> tuple[str, int | None]:

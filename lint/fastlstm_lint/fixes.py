@@ -23,7 +23,7 @@ def apply_fixes(source: str, findings: Sequence[Finding], unsafe: bool) -> tuple
         spans = [(text.index(edit.start), text.index(edit.end), edit) for edit in finding.fix.edits]
         if any(start < stop_ and start_ < stop for start, stop, _ in spans for start_, stop_, _ in chosen):
             continue
-        chosen += spans
+        chosen += [span for span in spans if span not in chosen]  # several may need one import
         done.append(finding)
     for start, stop, edit in sorted(chosen, key=lambda item: item[:2], reverse=True):
         source = source[:start] + edit.content + source[stop:]

@@ -46,8 +46,6 @@ class Recurrent(Value):
     def label(self) -> str:
         """As the program calls it: `nn.LSTM`, `nn.GRUCell`."""
         prefix = "nn." if self.library == "torch.nn" else f"{self.library}."
-        if prefix == "nn." and self.kind == "Recurrent":  # our modules are torch's to the linter
-            prefix = "fastlstm.torch."
         return prefix + "/".join(self.kinds) + ("Cell" if self.is_cell else "")
 
     @property

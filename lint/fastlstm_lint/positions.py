@@ -22,6 +22,13 @@ class Positions:
     def __init__(self, module: cst.Module) -> None:
         self._module, self._text = module, module.text
 
+    @property
+    def tree(self) -> ast.Module:
+        """Python's own tree of the module."""
+        tree = self._module.at
+        assert isinstance(tree, ast.Module)
+        return tree
+
     def span(self, node: cst.CSTNode) -> Span:
         """Start and end of a node; line 1 for one that is not part of the module."""
         return self.find(node) or (Place(1, 1), Place(1, 1))

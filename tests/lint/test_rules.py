@@ -83,6 +83,10 @@ def test_a_wrong_program_is_wrong_when_it_runs(rule: Rule, case: Wrong) -> None:
         model, better = programs.build(source), programs.build(programs.text_of(case.fixed))
         assert not programs.differs(model, better, x)
         assert programs.calls_of_torch(model, x) > programs.calls_of_torch(better, x)
+    elif case.proof == "same":
+        fixed = fixed_text(source, rule.code)
+        assert fixed is not None
+        assert not programs.differs(programs.build(source), programs.build(fixed), x)
     else:
         right = programs.text_of(case.fixed) if case.fixed is not None else fixed_text(source, rule.code)
         assert right is not None, "a case with the proof 'differs' needs a fix or a fixed program"

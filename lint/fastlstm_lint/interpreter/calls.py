@@ -100,7 +100,7 @@ def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Valu
 
 
 def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) -> Value:
-    names = [canonical(choice) for choice in callee.choices]
+    names = [choice if choice in signatures.CONSTRUCTORS else canonical(choice) for choice in callee.choices]
     if names[0].startswith("builtins."):
         value = call_builtin(vm, node, names[0].removeprefix("builtins."), arguments.positional, arguments.nodes)
         return Opaque("?") if value is None else value

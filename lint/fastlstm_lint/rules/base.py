@@ -16,9 +16,10 @@ from ..facts import Fact
 from ..layers import Recurrent
 from ..records import record
 
-Proof = Literal["crash", "mixes", "differs", "warns", "slow"]
+Proof = Literal["crash", "mixes", "differs", "warns", "slow", "same"]
 """How a case is shown to be wrong by running it: it raises; a sample's output depends on another sample's input; it
-computes something else than the right program; torch warns; it computes the same with more calls of its layers."""
+computes something else than the right program; torch warns; it computes the same with more calls of its layers. The
+same: nothing is wrong, and what the fix makes of it computes the same numbers."""
 
 HEADER = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 """What every case and example begins with, unless it has imports of its own."""
@@ -72,6 +73,7 @@ class Problem:
     safe: bool = False
     either: bool = False  # whether the edits are right for every value of the constructor's flags
     made: tuple[tuple[str, cst.CSTNode], ...] = ()
+    imports: str = ""  # the module that the edits need
 
 
 Check = Callable[[Any], Iterator[Problem]]

@@ -64,6 +64,7 @@ def _make(library: str, kind: str) -> Signature:
 
 for _kind in RECURRENT:
     CONSTRUCTORS[f"torch.nn.{_kind}"] = _make("torch.nn", _kind)
+    CONSTRUCTORS[f"fastlstm.torch.{_kind}"] = _make("fastlstm.torch", _kind)
     FUNCTIONS[f"fastlstm.{_kind}"] = _make("fastlstm", _kind)
 
 
