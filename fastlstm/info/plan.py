@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from fastlstm.contract import Layer
-from fastlstm.engine.heads import reason_against
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import BRIEF_FLOPS, Plan, Sizes, flops
 from fastlstm.engine.weights import Weights
+from fastlstm.kernels.cards import reason_against
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.machine import host
 from fastlstm.spec import Stack
@@ -29,7 +29,7 @@ def plan_lines(
 ) -> Iterator[tuple[str, list[str]]]:
     """(title, lines) on how a call of these sizes is run: nothing is compiled or run for it."""
     if isinstance(config, Stack):
-        reason = reason_against(config)
+        reason = reason_against(config.cell)
         yield "cell", list(_cell(config, reason))
         if reason is not None:
             return

@@ -91,6 +91,8 @@ def _units(job, b, samples, first, last):
         job.section,
         last - first,
         job.H - first,
+        job.p,
+        job.p_stage,
     )
     for i in range(samples):
         for unit in range(first, last):
