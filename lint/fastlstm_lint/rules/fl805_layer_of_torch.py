@@ -33,7 +33,7 @@ replaces them. Without a change of the classes, `fastlstm.torch.accelerate(model
             "same",
         ),
         Wrong(
-            "from __future__ import annotations\n\nimport torch\nfrom torch import nn\n"
+            "import torch\nfrom torch import nn\n"
             + "from torch.nn import RNN as Plain\n"
             + model("self.rnn = Plain(5, 6, nonlinearity='relu')  # FL805", "return self.rnn(x)[0]"),
             "same",
