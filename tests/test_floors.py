@@ -77,7 +77,7 @@ LINT = Tower(
         rooms("signatures"),
         rooms("interpreter"),
         rooms("rules"),
-        rooms("noqa parsing positions config causes"),
+        rooms("noqa parsing positions importing config causes"),
         rooms("files notebooks fixes pages baseline"),
         rooms("outline"),
         rooms("sources"),
