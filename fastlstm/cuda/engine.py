@@ -85,13 +85,19 @@ class Engine:
         batch_sizes: np.ndarray | None = None,
         reset: Any = None,
         masks: Sequence[Any] | None = None,
+        step: Mapping[str, Any] | None = None,
+        all_states: bool = False,
+        threads: int | None = None,
     ) -> tuple[Any, tuple[Any, ...], Saved | None]:
         """Output, final states, and what `backward` needs (None unless `train`).
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing, on the
         host; states: (L*D, B, H), for an LSTM two; None for zeros. reset: (T, B) bool. masks: L-1 arrays like the
         layers' outputs. `version` changes when a parameter does.
+        Step inputs and the states of every step are refused before; threads are the host's.
         """
+        assert not step, "no cell on a GPU has step inputs"
+        assert not all_states, "the kernels for GPUs keep no states of every step"
         with worded(), streams.meeting() as joined:
             output, final, saved = self._forward(parameters, version, x, states, train, batch_sizes, reset, masks)
             if saved is not None:
@@ -105,6 +111,7 @@ class Engine:
         saved: Saved,
         grad_output: Any,
         grad_states: tuple[Any, ...] | None,
+        grad_all_states: tuple[Any, ...] | None = None,
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
         assert saved.layers, "backward consumes what forward saved"

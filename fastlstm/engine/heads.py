@@ -53,8 +53,9 @@ class HeadsEngine:
         masks: Sequence[np.ndarray] | None = None,
         step: Arrays | None = None,
         all_states: bool = False,
+        threads: int | None = None,
     ) -> tuple[Any, ...]:
-        """As `Reference.forward`."""
+        """Output, final states, what `backward` needs, and with `all_states` those of every step, as one engine's."""
         D, L, step, masks = self.config.directions, self.config.num_layers, step or {}, masks or ()
         weights = self._of_heads(parameters, version)
         saved = HeadsSaved([], masks, step)
@@ -65,6 +66,7 @@ class HeadsEngine:
                 engine.forward(
                     weights[layer][head], version, self._input(x, head), self._states(states, layer, head), train=train,
                     batch_sizes=batch_sizes, reset=reset, step=self._steps(step, head), all_states=whole,
+                    threads=threads,
                 )
                 for head, engine in enumerate(engines)
             ]  # fmt: skip
@@ -88,7 +90,7 @@ class HeadsEngine:
         grad_states: tuple[np.ndarray | None, ...],
         grad_all_states: tuple[np.ndarray | None, ...] | None = None,
     ) -> tuple[Any, ...]:
-        """As `Reference.backward`. Consumes `saved`."""
+        """Gradients of x, of the initial states, of the parameters and of the step inputs. Consumes `saved`."""
         weights, D = self._of_heads(parameters, version), self.config.directions
         grads = {name: np.empty_like(value) for name, value in parameters.items()}
         d_step = {name: np.zeros_like(value) for name, value in saved.step.items()}

@@ -8,20 +8,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy import ndarray
 
+from .. import engine as cpu
 from ..contract import Layer
-from ..engine import Engine
 from ..engine.heads import engine_of
 from ..kernels.cards import reason_against
 from ..reference import Reference
-from ..spec import Stack
+from ..spec import Engine, Stack
 from .arrays import check_bool, require, require_mask
 
 
 class Place(Protocol):
     """What the call of a layer needs of one."""
 
-    def engine(self, config: Layer, dtype: np.dtype) -> Any:
-        """The kernels for a layer."""
+    def engine(self, config: Layer, dtype: np.dtype) -> Engine:
+        """What computes a layer."""
 
     def array(self, name: str, value: Any, dtype: Any) -> Any:
         """`value` as an array for the engine, C-contiguous. TypeError or ValueError, naming it, where it is none."""
@@ -42,10 +42,10 @@ class Place(Protocol):
 class Host:
     """NumPy arrays."""
 
-    def engine(self, config: Layer, dtype: np.dtype) -> Any:
+    def engine(self, config: Layer, dtype: np.dtype) -> Engine:
         if isinstance(config, Stack):
             return engine_of(config, dtype) if reason_against(config.cell) is None else Reference(config, dtype)
-        return Engine(config, dtype)
+        return cpu.Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> ndarray:
         return require(name, value, dtype)
@@ -69,10 +69,10 @@ class Device:
     CudaError where no GPU serves.
     """
 
-    def engine(self, config: Layer, dtype: np.dtype) -> Any:
-        from ..cuda.engine import Engine
+    def engine(self, config: Layer, dtype: np.dtype) -> Engine:
+        from ..cuda import engine as gpu
 
-        return Engine(config, dtype)
+        return gpu.Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> Any:
         from ..cuda.arrays import as_device

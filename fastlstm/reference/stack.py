@@ -60,6 +60,7 @@ class Reference:
         masks: Sequence[ndarray] | None = None,
         step: Mapping[str, ndarray] | None = None,
         all_states: bool = False,
+        threads: int | None = None,
     ) -> tuple[Any, ...]:
         """Output, final states, and what `backward` needs (None unless `train`); with `all_states` one result more, the
         last layer's states after every step, each laid out as the output, which is the first of them.
@@ -69,7 +70,8 @@ class Reference:
         reset: (T, B) bool, no state passes between steps t - 1 and t where `reset[t, b]`, in either direction.
         masks: one array for each layer but the last, in the layout of the output, that multiplies its output.
         step: a user's cell's step inputs, laid out as x, with H or 1 features; or (B, H) or (B, 1), for all steps.
-        The output has the layout of x. `version` changes with the parameters; nothing is cached here, so it is unread.
+        The output has the layout of x. `version` changes with the parameters; nothing is cached here, so it is unread,
+        as `threads` is: there is one.
         """
         T: int | None = None
         if batch_sizes is None:

@@ -6,13 +6,15 @@
 * `keep.py`: which values a training step stores for its backward pass, and which are computed again;
 * `cell.py`: the noun `Cell` and the decorator `cell`;
 * `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states;
+* `engine.py`: the calls that whatever computes a stack answers;
 * `checked.py`: a stack from the arguments of a constructor, or what is wrong with them.
 
 Standard library only.
 """
 
 from .cell import Cell, cell
+from .engine import Engine
 from .stack import Stack
 from .symbols import CellError
 
-__all__ = ["Cell", "CellError", "Stack", "cell"]
+__all__ = ["Cell", "CellError", "Engine", "Stack", "cell"]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fastlstm.engine.pool import get_num_threads
 from fastlstm.layers.places import PLACES
 from fastlstm.spec import Stack
 from fastlstm.torch.memory import Snapshot
@@ -111,6 +112,7 @@ class _Call:
             tuple(map(array, states)) or None,
             train=train,
             step={name: array(value) for name, value in zip(self.step_names, steps, strict=True)},
+            threads=min(torch.get_num_threads(), get_num_threads()),
             **self.options,
         )
         others = every[0][1:] if every else ()

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 import fastlstm
 import fastlstm.torch
 from fastlstm import cells
+from fastlstm.engine import Engine
 
 T, B, I, H = 5, 3, 4, 6
 
@@ -199,3 +200,23 @@ def test_a_wrong_call_is_told(wrong, error, message) -> None:
     module, _ = pair()
     with pytest.raises(error, match=message):
         wrong(module, draw(T, B, I), {"dt": draw(T, B, H), "drive": draw(B, H)})
+
+
+def test_no_more_threads_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int | None] = []
+    forward = Engine.forward
+
+    def watched(*arguments, threads=None, **options):
+        taken.append(threads)
+        return forward(*arguments, threads=threads, **options)
+
+    monkeypatch.setattr(Engine, "forward", watched)
+    module, _ = pair()
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            module(draw(T, B, I), step={"dt": draw(T, B, 1), "drive": draw(T, B, 1)})
+    finally:
+        torch.set_num_threads(before)
+    assert taken == [1, min(2, fastlstm.get_num_threads())]
