@@ -41,6 +41,8 @@ class _Layer(Accelerated, torch.nn.RNNBase):
 
     def _computed(self, input: Any, hx: Any, reset: Tensor | None, tracing: bool, all_states: bool) -> Any:
         if all_states is not False:
+            if isinstance(all_states, Tensor) and torch.jit.is_tracing():  # the older ONNX exporter makes one of a bool
+                all_states = bool(all_states)
             errors.flag("all_states", all_states)
             if all_states and self.mode != "LSTM" and not is_symbolic(input, hx):
                 output, h_n = self._computed(input, hx, reset, tracing, False)
@@ -109,7 +111,10 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         def outer(value: Tensor) -> Any:
             if unbatched:
                 return value.squeeze(0 if config.batch_first else 1)
-            return value if packed is None else packed._replace(data=value)
+            if packed is None:
+                return value
+            # Not by _replace, of which torch.compile makes an empty tuple.
+            return PackedSequence(value, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
 
         if unbatched:
             final = tuple([one.squeeze(1) for one in final])

@@ -6,13 +6,16 @@ import os
 import platform
 from importlib.metadata import version
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import fastlstm
 from fastlstm import info
 from fastlstm.cli import main
 from fastlstm.info import backend, installed
 from fastlstm.kernels import machine
+from fastlstm.spec import Stack
 
 SHOW_MODULES = """
 import sys
@@ -148,9 +151,16 @@ def test_a_cell_of_one_s_own_is_planned_or_the_reason_said() -> None:
     assert "4 heads, one after another" in shown
     assert "of 2 units" in shown
     assert "because: 2352 flop: less than a second thread costs" in shown
-    shown = plan("Recurrent(GRUD, 5, 8)", "--input", "7,3,5")
-    assert "no kernels: the step multiplies by W_hh inside" in shown
+    stack = Stack(squared.name, 5, 8, cell=squared)
+    shown = "\n".join(line for _, lines in info.plan_lines(stack, 7, 3, 2, np.dtype("f4"), False) for line in lines)
+    assert "no kernels: the rows of W_hh of a are multiplied with two values in one step" in shown
     assert "split" not in shown
+
+
+@fastlstm.cell(gates="a", states="h")
+def squared(m, x, u):
+    """The product of a product."""
+    return m.tanh(x.a + u.a(m.tanh(u.a)))
 
 
 @pytest.mark.parametrize(

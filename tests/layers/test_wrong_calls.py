@@ -269,7 +269,7 @@ WRONG_BACKWARD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no gradient": (lambda: one.backward(None), ValueError,
         "are None, expected one at least"),
     "no gradient of either state": (lambda: one.backward(None, (None, None)), ValueError,
-        "are both None"),
+        "of all states are None"),
     "batch and time exchanged": (lambda: one.backward(f(B, T, H)), ValueError,
         "grad_output has shape (4, 5, 6), expected (5, 4, 6), the shape of the output: batch and time are "
         "exchanged"),

@@ -42,7 +42,7 @@ def by_torch(module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple
 def eager(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
     weights = list(module.parameters())
     runner = run.Runner(config, x.dtype)
-    return Recurrence.apply(runner, None, None, (), len(states), x, *states, *weights)  # type: ignore[no-any-return]
+    return Recurrence.apply(runner, None, None, (), False, len(states), x, *states, *weights)  # type: ignore[no-any-return]
 
 
 def registered(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
@@ -51,7 +51,7 @@ def registered(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[
 
 
 def stepwise(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
-    output, final = composed(config, x, states, list(module.parameters()))
+    output, final, _ = composed(config, x, states, list(module.parameters()))
     return (output, *final)
 
 
