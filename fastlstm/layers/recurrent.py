@@ -174,7 +174,8 @@ class RecurrentLayer(Module):
         """
         tape = self._checked_tape(tape)
         every = self._checked_all_states(grad_all_states, tape)
-        if all(grad is None for grad in (grad_output, *(grad_states or ()), *(every or ()))):
+        # No generator, which `all` would close: an interrupt that comes just then would be printed and forgotten.
+        if not [grad for grad in (grad_output, *(grad_states or ()), *(every or ())) if grad is not None]:
             raise ValueError("the gradients of the output and of all states are None, expected one at least")
         if grad_output is not None:
             grad_output = self._checked_grad_output("grad_output", grad_output, tape)
