@@ -33,6 +33,9 @@ OBJECTS = 100_000
 LARGEST = 32_000_000
 """Bytes of the largest file that is read; the pictures in a notebook count."""
 
+HELD = 64_000_000
+"""Bytes of all files together that are kept between reading and checking; what is beyond them is read again."""
+
 PASSES = 10
 """Rounds of fixes for one file: a fix may make room for another, and none was seen to need more than three."""
 
@@ -142,6 +145,7 @@ def check_files(
     tree = SourceTree(settings.places)
     results: dict[str, Result] = {}
     todo: list[File] = []
+    held = 0
     keys: dict[str, str] = {}
     files = 0
     for file in paths:
@@ -160,7 +164,8 @@ def check_files(
         stored = cache.get(key, path, imports)
         results[path] = Result() if stored is None else Result(*stored)
         if stored is None:
-            todo.append(File(path, data, recurrent))
+            held += len(data)
+            todo.append(File(path, data if held <= HELD else None, recurrent))
             keys[path] = key
     checked = _check_each(todo, settings, jobs, tree)
     for path, result in checked if watch is None else watch(checked, len(todo)):
@@ -180,7 +185,7 @@ class File(NamedTuple):
     """A file that has been read and found worth checking; `recurrent` as in `check_text`."""
 
     path: str
-    data: bytes
+    data: bytes | None  # None: to be read again
     recurrent: bool
 
 
@@ -252,9 +257,12 @@ def _check_file(file: File, settings: Settings, tree: SourceTree | None = None) 
     path = file.path
     imports = Imports(tree or _tree, path)
     try:
-        result = check_bytes(file.data, path, settings, imports, file.recurrent)
+        data = disk.read(path, LARGEST) if file.data is None else file.data
+        result = check_bytes(data, path, settings, imports, file.recurrent)
         result.needs = imports.needs()
         return path, result
+    except OSError as error:
+        return path, unreadable(path, error)
     except Exception as error:
         return path, Result([own("FL902", path, f"internal error, please report: {type(error).__name__}: {error}")])
 

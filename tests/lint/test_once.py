@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fastlstm_lint import disk, parsing
+from fastlstm_lint import run as linting
 from fastlstm_lint.cli import lint
 from fastlstm_lint.finding import Place
 from fastlstm_lint.interpreter.machine import Machine
@@ -60,6 +61,16 @@ def test_a_file_is_read_parsed_and_walked_once(tmp_path: Path, counted: Counter[
     (tmp_path / "m.py").write_text(text)
     assert "FL201" in run(tmp_path, "--no-cache")
     assert counted == {"reads": 1, "parses": 1, "trees": 1, "walks": 1}
+
+
+def test_files_that_are_too_many_to_be_held_are_read_again(
+    tmp_path: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linting, "HELD", len(PROGRAM) + 100)
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_text(PROGRAM.replace("Model", f"Model{name[0]}"))
+    assert run(tmp_path, "--no-cache").count("FL201") == 3
+    assert counted == {"reads": 5, "parses": 3, "trees": 3, "walks": 3}
 
 
 @pytest.mark.parametrize("cached", [True, False])
