@@ -101,6 +101,11 @@ KEPT = {
     "hooks": (others.Custom, lambda m: m.cell.register_forward_hook(print), "a LSTMStep inside has hooks"),
     "forward replaced": (others.Tirex, lambda m: setattr(m, "forward", print), "forward was replaced in the instance"),
     "a subclass": (type("Mine", (others.Tirex,), {}), lambda m: None, "Mine is a subclass of sLSTMCell"),
+    "untried": (
+        others.Tirex,
+        lambda m: m.bfloat16(),
+        "its step could not be tried: its parameters are on another device",
+    ),
     "accelerated": (others.Tirex, fastlstm.torch.accelerate, "accelerated already"),
 }
 

@@ -42,7 +42,9 @@ class Adopted(Accelerated):
 
     @classmethod
     def trial(cls, module: Any) -> tuple[Tensors, Tensors]:
-        """Values of theirs and of ours for the same small input, ours by the reference, which compiles nothing."""
+        """Values of theirs and of ours for the same small input, ours by the reference, which compiles nothing; none
+        where the parameters are not on the CPU or of a dtype that the kernels lack.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -56,6 +58,8 @@ class Adopted(Accelerated):
                 due, found = cls.trial(module)
         except Exception as error:
             return f"its step could not be tried: {type(error).__name__}: {error}".split("\n")[0]
+        if not due:
+            return "its step could not be tried: its parameters are on another device, or of a dtype without kernels"
         same = all(
             torch.allclose(a.double(), b.double(), rtol=cls.tolerance, atol=cls.tolerance, equal_nan=True)
             for a, b in zip(due, found, strict=True)
