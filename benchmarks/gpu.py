@@ -4,7 +4,8 @@ For each B and H: microseconds per time step of the forward pass and of forward 
 to ours (above 1 is faster than cuDNN), the largest difference of the outputs, and our forward's share of the limit.
 The limit of a step is the barrier of its blocks, measured here, plus whichever is slower of the product's loads from
 shared memory (128 B per clock and multiprocessor) and its instructions (128 lanes of them). `planned` is the time that
-the launch was chosen by.
+the launch was chosen by. Each B and H has a process of its own: all compile beside each other, then they are timed one
+after the other, with nothing else running.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from itertools import product
+from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
@@ -21,7 +24,7 @@ import numpy as np
 from fastlstm.contract import Layer
 from fastlstm.cuda import why_not
 
-ROUNDS, WARMUP = 7, 3
+ROUNDS, WARMUP, MEETINGS = 7, 3, 1000
 HEAD = "   B     H | forward us/step   cuDNN  ratio   limit  share planned | training us/step   cuDNN  ratio | error"
 LINE = (
     "{B:>4}{H:>6} | {forward:>15.2f}{cudnn_forward:>8.2f}{forward_ratio:>7.2f}{limit:>8.2f}{share:>7.0%}{planned:>8.2f}"
@@ -42,19 +45,40 @@ def main() -> None:
     if reason:
         print(f"skipped: {reason}")
         return
+    sizes = list(product(options.batch, options.hidden))
+    beside = get_context("spawn")
+    shared = beside.Barrier(len(sizes)), beside.Lock()
     rows = []
     print(HEAD)
-    for B, H in product(options.batch, options.hidden):
-        row = measure(options.kind, options.steps, B, H)
-        rows.append(row)
-        print(LINE.format(**row), flush=True)
+    with ProcessPoolExecutor(len(sizes), beside, _together, shared) as pool:
+        for row in [pool.submit(measure, options.kind, options.steps, B, H) for B, H in sizes]:
+            rows.append(row.result())
+            print(LINE.format(**rows[-1]), flush=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"device": _device(), "kind": options.kind, "T": options.steps, "rows": rows}, file, indent=1)
 
 
+def _together(compiled: Any, alone: Any) -> None:
+    """What the processes share: a barrier for when all have compiled, and a lock for the one that measures."""
+    _shared.update(compiled=compiled, alone=alone)
+
+
+_shared: dict[str, Any] = {}
+
+
 def measure(kind: str, T: int, B: int, H: int) -> dict[str, Any]:
-    """Times in microseconds per step, I = H, weights and input of unit scale."""
+    """Times in microseconds per step, I = H, weights and input of unit scale. For a process of `main`'s."""
+    try:
+        finish = prepare(kind, T, B, H)
+    finally:
+        _shared["compiled"].wait()
+    with _shared["alone"]:
+        return finish()
+
+
+def prepare(kind: str, T: int, B: int, H: int) -> Callable[[], dict[str, Any]]:
+    """Compiles and runs everything once, and returns what measures it."""
     import torch
 
     from fastlstm.cuda.engine import Engine
@@ -85,21 +109,25 @@ def measure(kind: str, T: int, B: int, H: int) -> dict[str, Any]:
         module(x)[0].backward(grad)
 
     error = (torch.as_tensor(ours(), device="cuda") - theirs()).abs().max().item()
+    ours_training()
+    theirs_training()
     launch = engine.launch("forward", B)
-    times = _by_turns({
-        "forward": ours, "cudnn_forward": theirs, "training": ours_training, "cudnn_training": theirs_training,
-    })  # fmt: skip
-    per_step = {name: time / T for name, time in times.items()}
-    least = limit(launch, H)
-    ratios = {f"{name}_ratio": per_step[f"cudnn_{name}"] / per_step[name] for name in ("forward", "training")}
-    found = {"limit": least, "share": least / per_step["forward"], "planned": barrier(launch) + _us(launch.clocks)}
-    return {"B": B, "H": H, "error": error, "launch": launch.reason} | found | per_step | ratios
+    meet = meeting(launch)
+    meet()
 
+    def finish() -> dict[str, Any]:
+        times = _by_turns({
+            "forward": ours, "cudnn_forward": theirs, "training": ours_training, "cudnn_training": theirs_training,
+        })  # fmt: skip
+        per_step = {name: time / T for name, time in times.items()}
+        ratios = {f"{name}_ratio": per_step[f"cudnn_{name}"] / per_step[name] for name in ("forward", "training")}
+        barrier = _by_turns({"meet": meet})["meet"] / MEETINGS
+        least = barrier + _us(-(-launch.share // launch.tile.samples) * launch.tile.product_clocks(H, 4))
+        found = {"barrier": barrier, "limit": least, "share": least / per_step["forward"],
+                 "planned": barrier + _us(launch.clocks)}  # fmt: skip
+        return {"B": B, "H": H, "error": error, "launch": launch.reason} | found | per_step | ratios
 
-def limit(launch: Any, H: int) -> float:
-    """Microseconds that no kernel cut like this one can be below, per step."""
-    passes = -(-launch.share // launch.tile.samples)
-    return barrier(launch) + _us(passes * launch.tile.product_clocks(H, 4))
+    return finish
 
 
 def _us(clocks: float) -> float:
@@ -108,8 +136,8 @@ def _us(clocks: float) -> float:
     return clocks / (cuda_module().get_current_device().CLOCK_RATE / 1000)
 
 
-def barrier(launch: Any, times: int = 1000) -> float:
-    """Microseconds of one barrier among the launch's blocks."""
+def meeting(launch: Any) -> Callable[[], None]:
+    """Runs MEETINGS barriers among the launch's blocks."""
     from fastlstm.cuda.block import wait
     from fastlstm.cuda.shim import cuda_module
     from fastlstm.cuda.streams import configured
@@ -125,9 +153,9 @@ def barrier(launch: Any, times: int = 1000) -> float:
 
     def run() -> None:
         arrived = cuda.to_device(np.zeros(launch.groups, np.int32))
-        configured(meet, launch.blocks * launch.groups, launch.tile.threads)(arrived, launch.blocks, times)
+        configured(meet, launch.blocks * launch.groups, launch.tile.threads)(arrived, launch.blocks, MEETINGS)
 
-    return _by_turns({"meet": run})["meet"] / times
+    return run
 
 
 def _by_turns(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from numba import types
 
+from fastlstm.cuda.order import arrivals, arrive
 from fastlstm.cuda.shim import SIMULATED, cuda_module
 from fastlstm.cuda.tile import QUAD, Tile
 
@@ -42,16 +43,13 @@ def cut(reset, counts, s, b, T, backwards):
 def wait(arrived, group, target):
     """Returns when the blocks of a group have arrived `target` times together; what they wrote before can be read.
 
-    The fences stand where those of cooperative groups do: the block's barrier makes one thread's fence good for all.
     A group is most often a part of the grid, and its counter is touched by its members alone.
     """
     cuda.syncthreads()
     if cuda.threadIdx.x == 0:
-        cuda.threadfence()
-        cuda.atomic.add(arrived, group, 1)
-        while cuda.atomic.add(arrived, group, 0) < target:
+        arrive(arrived, group)
+        while arrivals(arrived, group) < target:
             pass
-        cuda.threadfence()
     cuda.syncthreads()
 
 

@@ -41,9 +41,10 @@ def library() -> Library:
     return Own() if module is None else Torch(module) if module.__name__ == "torch" else CuPy(module)
 
 
-def _shared(owner: Any) -> Any:
-    """Numba's array on the memory of a library's, which says on which stream it is written."""
-    described = owner.__cuda_array_interface__ | {"stream": streams.place()[1]}
+def _shared(owner: Any, address: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """Numba's array on the memory of a library's new one, which says on which stream it is written."""
+    described = {"shape": shape, "strides": None, "typestr": dtype.str, "data": (address, False), "version": 3,
+                 "stream": streams.place()[1]}  # fmt: skip
     return cuda.from_cuda_array_interface(described, owner=owner, sync=False)
 
 
@@ -56,7 +57,8 @@ class Torch:
         self._torch = torch
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        return _shared(self._torch.empty(shape, dtype=getattr(self._torch, dtype.name), device="cuda"))
+        made = self._torch.empty(shape, dtype=getattr(self._torch, dtype.name), device="cuda")
+        return _shared(made, made.data_ptr(), shape, dtype)
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         left, right, result = (self._torch.as_tensor(array, device="cuda") for array in (a, b, out))
@@ -76,7 +78,8 @@ class CuPy:
         self._cupy = cupy
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        return _shared(self._cupy.empty(shape, dtype))
+        made = self._cupy.empty(shape, dtype)
+        return _shared(made, made.data.ptr, shape, dtype)
 
     def multiply(self, a: Any, b: Any, out: Any, *, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         # Where an array names a stream CuPy waits for it, on the host; these are on the current one.

@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 
 class CudaError(RuntimeError):
     """What CUDA refused, and why: no package, no driver, an old driver, no device, no memory."""
@@ -120,6 +122,9 @@ def worded() -> Iterator[None]:
         raise
     except Exception as error:
         kind = type(error)
+        if kind is AttributeError and "module 'numpy'" in str(error):
+            reason = f"numba-cuda does not know NumPy {np.__version__}, install an older one ({error})"
+            raise CudaError(reason) from error
         if kind.__name__ not in _FOREIGN and not issubclass(kind, (OSError, MemoryError)):
             raise
         raise CudaError(_meaning(f"{kind.__name__}: {error}")) from error

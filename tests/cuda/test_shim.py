@@ -44,6 +44,14 @@ def test_errors_of_the_program_pass_as_they_are() -> None:
         raise CudaError("as it was")
 
 
+def test_a_numpy_that_the_compiler_does_not_know() -> None:
+    """numba-cuda 0.30.4 asks NumPy 2.5 for row_stack, which it has no more, at the first kernel."""
+    with pytest.raises(CudaError, match=r"numba-cuda does not know NumPy .*row_stack"), worded():
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+    with pytest.raises(AttributeError), worded():
+        raise AttributeError("'Weights' has no attribute 'row_stack'")
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> None:
         raise ModuleNotFoundError(name=name)
@@ -70,6 +78,7 @@ class Fake:
         pass
 
 
+@pytest.mark.skipif(shim.SIMULATED, reason="the simulator always serves")
 @pytest.mark.parametrize(
     ("error", "gpus", "available", "reason"),
     [
@@ -99,7 +108,7 @@ from fastlstm.cuda import CudaError, Engine, why_not
 try:
     Engine(Layer("LSTM", 3, 4), "float32")
 except CudaError as error:
-    assert str(error) == why_not()
+    assert str(error).split(" (")[0] == why_not().split(" (")[0]  # the driver's own words, in brackets, change
     print("refused:", error)
 """
 

@@ -283,13 +283,30 @@ def test_streams_of_cupy_live_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_of_a_library_says_its_stream(gpu: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner = SimpleNamespace(__cuda_array_interface__={"shape": (2,), "stream": None})
+    owner = object()
     monkeypatch.setattr(
         numba.cuda, "from_cuda_array_interface", lambda *found, **options: (*found, options), raising=False
     )
-    described, options = matrix._shared(owner)
-    assert described == {"shape": (2,), "stream": SIDE}
+    described, options = matrix._shared(owner, 4096, (2,), np.dtype("float32"))
+    assert described["shape"] == (2,)
+    assert described["typestr"] == "<f4"
+    assert described["data"] == (4096, False)
+    assert described["stream"] == SIDE
     assert options == {"owner": owner, "sync": False}
+
+
+def test_a_meeting_asks_once_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(streams, "_asked", lambda: asked.append(1) or (0, 100 + len(asked)))
+    with streams.meeting():
+        assert streams.place() == streams.place() == (0, 101)
+        with streams.meeting():
+            assert streams.place() == (0, 101)
+        assert streams.place() == (0, 101)
+    assert streams.place() == (0, 102), "after it the stream may be another"
+    with pytest.raises(ZeroDivisionError), streams.meeting():
+        raise ZeroDivisionError
+    assert streams.place() == (0, 104), "also after one that failed"
 
 
 def test_a_launch_is_configured_once_for_each_place(monkeypatch: pytest.MonkeyPatch, gpu: Machine) -> None:

@@ -35,7 +35,8 @@ from fastlstm.torch.runner import Runner
 pytestmark = pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous:UserWarning")
 
 DEVICE = "cpu" if SIMULATED else "cuda"
-TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-4}, torch.float64: {"rtol": 1e-9, "atol": 1e-11}}
+# Of the largest element: sums over all tokens differ by their order.
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-11}
 # A step of the simulator takes 50 ms; its kernels are tested in tests/cuda.
 T, B, I, H = (2, 2, 2, 3) if SIMULATED else (37, 9, 20, 65)
 
@@ -118,7 +119,8 @@ def assert_close(mine: list[Any], due: list[Any]) -> None:
     for one, other in zip(mine, due, strict=True):
         assert (one is None) == (other is None)
         if other is not None:
-            torch.testing.assert_close(one, other, **TOLERANCE[other.dtype])
+            largest = max(1.0, other.detach().abs().max().item())
+            torch.testing.assert_close(one, other, rtol=0, atol=TOLERANCE[other.dtype] * largest)
 
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -289,7 +291,8 @@ def half(module: Any) -> Any:
 
 
 def transformed(module: Any) -> Any:
-    return torch.func.grad(lambda x: module(x)[0].sum())(batch())
+    with torch.backends.cudnn.flags(enabled=False):  # cuDNN wants memory, which a transform's tensors have not
+        return torch.func.grad(lambda x: module(x)[0].sum())(batch())
 
 
 REASONS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -318,7 +321,7 @@ def test_a_failing_engine_leaves_the_call_to_torch(monkeypatch: pytest.MonkeyPat
         mine = flat(ours(batch()))
     assert_close(mine, flat(theirs(batch())))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", RuntimeWarning)
         ours(batch())  # told once
 
 
@@ -477,8 +480,8 @@ def test_kernels_that_compute_something_else_do_not_win(monkeypatch: pytest.Monk
     forward = Engine.forward
 
     def wrong(self: Engine, *arguments: Any, **options: Any) -> Any:
-        output, final, saved = forward(self, *arguments, **options)
-        return output, tuple(output[0].reshape(*state.shape) for state in final), saved
+        parameters, version, x, *rest = arguments
+        return forward(self, parameters, version, x + x, *rest, **options)
 
     monkeypatch.setattr(Engine, "forward", wrong)
     with pytest.warns(RuntimeWarning, match="the kernels' results differ from torch's"), torch.no_grad():
@@ -492,7 +495,7 @@ def test_never(engine_calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None
     ours, theirs = twins("LSTM")
     ours.cuda_kernels = "never"
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", RuntimeWarning)
         assert_close(results(ours, batch()), results(theirs, batch()))
     with pytest.warns(RuntimeWarning, match="cuda_kernels is 'never'"):
         ours(batch(), reset=torch.zeros(T, B, dtype=torch.bool, device=DEVICE))
