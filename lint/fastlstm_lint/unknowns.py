@@ -53,8 +53,12 @@ class Opaque(Value):
 
     def attribute(self, name: str) -> Opaque:
         if name not in self._attributes:
-            self._attributes[name] = Opaque(f"{self.name}.{name}")
+            self._attributes[name] = Opaque(f"{self.name}{'' if name.startswith('[') else '.'}{name}")
         return self._attributes[name]
+
+    def forget(self, name: str) -> None:
+        """The program stores something else under this name."""
+        self._attributes.pop(name, None)
 
     def size(self, index: int, name: str | None = None) -> Dim:
         """The size of axis `index`; `name` is how the program calls it, if this is its first mention."""

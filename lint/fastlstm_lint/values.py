@@ -36,6 +36,7 @@ __all__ = [
     "Same",
     "SizesOf",
     "Swapped",
+    "Table",
     "Tensor",
     "Tup",
     "Value",
@@ -110,6 +111,19 @@ class Many(Value):
     def __post_init__(self) -> None:
         (item,), weight = light((self.item,))
         object.__setattr__(self, "item", item)
+        object.__setattr__(self, "weight", weight)
+
+
+@record
+class Table(Value):
+    """A dict whose keys are known strings."""
+
+    items: dict[str, Value]
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        items, weight = light(tuple(self.items.values()))
+        object.__setattr__(self, "items", dict(zip(self.items, items, strict=True)))
         object.__setattr__(self, "weight", weight)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from .. import cst
 from ..dims import Dim, Invented
-from ..values import NONE, Class, Const, Flag, Instance, Num, Opaque, SizesOf, Tup, Value, resolve
+from ..values import NONE, Class, Const, Flag, Instance, Num, Opaque, SizesOf, Table, Tup, Value, resolve
 from .objects import is_module_class, make_instance
 from .scope import Frame, Pending, Scope
 from .walk import Walk
@@ -41,7 +41,11 @@ def read_arguments(vm: Walk, node: cst.Call) -> Arguments:
             else:
                 found.complete = False
         elif argument.star == "**":
-            found.complete = False
+            spread = resolve(value)
+            if isinstance(spread, Table):
+                found.keywords |= spread.items
+            else:
+                found.complete = False
         elif argument.keyword is not None:
             found.keywords[argument.keyword.value] = value
             found.keyword_nodes[argument.keyword.value] = argument.value
@@ -92,17 +96,24 @@ def bind_parameters(
         scope.names[params.star_kwarg.name.value] = Opaque("kwargs")
 
 
+ANY_MODEL = ("model", "net", "network")
+"""What a program calls its only model."""
+
+
 def _namesake(vm: Walk, name: str, scope: Scope) -> Class | None:
     """The only module class of the file that a parameter is named after: `encoder` for `Encoder` or `EncoderRNN`.
 
-    With an `AttentionEncoder` beside it, it may be either.
+    With an `AttentionEncoder` beside it, it may be either. A `model` is the file's only class of modules.
     """
     word = name.replace("_", "").lower()
-    if len(vm.frames) > 2 or len(word) < 4:
-        return None
-    found = []
     top = scope.top
+    if len(vm.frames) > 2 or (len(word) < 4 and word not in ANY_MODEL):
+        return None
     vm.budget.take(len(top.names) // 10)
+    if word in ANY_MODEL:
+        models = [each for each in top.names.values() if isinstance(each, Class) and is_module_class(each)]
+        return models[0] if len(models) == 1 and top is vm.scope else None
+    found = []
     for called, bound in list(top.names.items()):
         named = isinstance(bound, (Class, Pending)) and word in _stem(called)
         value = top.own(called) if named else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from .. import cst
 from ..signatures import broadcast, index, splitting
 from ..signatures.refusal import Refusal, tell
-from ..values import Instance, Many, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
+from ..values import Class, Instance, Many, Num, Opaque, SizesOf, Tensor, Tup, Value, resolve
 from .items import index_item
 from .lists import replaced
+from .tables import stored
 from .walk import Walk
 
 
@@ -31,6 +32,8 @@ def bind(vm: Walk, target: cst.CSTNode, value: Value) -> None:
         base = vm.evaluate(target.value)
         if isinstance(base, Instance):
             base.attributes[target.attr.value] = _named(value, target.attr.value)
+        elif isinstance(base, Class):
+            base.body[target.attr.value] = Opaque(target.attr.value)  # for all its objects, from some time on
     elif isinstance(target, cst.StarredElement):
         assign(vm, target.value, Opaque("rest"))
     elif isinstance(target, cst.Subscript):
@@ -62,7 +65,8 @@ def _store(vm: Walk, target: cst.Subscript, value: Value) -> None:
         return
     only = target.slice[0].slice if len(target.slice) == 1 else None
     if isinstance(only, cst.Index):
-        result = replaced(base, vm.evaluate(only.value), value)
+        key = vm.evaluate(only.value)
+        result = stored(base, resolve(key), value) or replaced(base, key, value)
     else:
         result = Opaque("list") if isinstance(base, Tup) and base.is_list else None
     if result is not None:

@@ -17,10 +17,12 @@ from ..values import (
     Name,
     Opaque,
     Partial,
+    Table,
     Tup,
     Value,
     resolve,
 )
+from . import tables
 from .arguments import Arguments, bind_parameters, is_called_right, read_arguments
 from .assign import rebind
 from .attributes import attribute
@@ -61,6 +63,12 @@ def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
     result = signatures.call_method(vm, node, base, name, arguments)
     if result is not None:
         return result
+    if isinstance(base, (Table, Opaque)):
+        found, is_changed = tables.method(base, name, arguments.positional)
+        if is_changed and isinstance(base, Table) and isinstance(node.func, cst.Attribute):
+            rebind(vm, node.func.value, Opaque("mapping"))
+        if found is not None:
+            return found
     if (result := changed(vm, base, name, arguments.positional)) is not None:
         if isinstance(node.func, cst.Attribute):
             rebind(vm, node.func.value, result)
@@ -101,6 +109,8 @@ def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Valu
 
 def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) -> Value:
     names = [choice if choice in signatures.CONSTRUCTORS else canonical(choice) for choice in callee.choices]
+    if names == ["builtins.dict"] and not arguments.positional and arguments.keywords and arguments.complete:
+        return tables.table(arguments.keywords, node.text.code)
     if names[0].startswith("builtins."):
         value = call_builtin(vm, node, names[0].removeprefix("builtins."), arguments.positional, arguments.nodes)
         return Opaque("?") if value is None else value

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from .. import cst
+from ..dims import words
 from ..values import Class, Function, Opaque, Value
 from .scope import Frame, Scope
 from .walk import Walk
+
+TRANSPARENT = frozenset(
+    words(
+        "no_grad enable_grad inference_mode autocast override overload abstractmethod typechecked beartype jaxtyped "
+        "script script_method export compile custom_fwd"
+    )
+)
+"""Decorators whose function gives what it gave without them."""
 
 
 def define_function(vm: Walk, statement: cst.FunctionDef) -> None:
@@ -21,7 +30,7 @@ def define_function(vm: Walk, statement: cst.FunctionDef) -> None:
         )
         if word in ("property", "cached_property", "staticmethod", "classmethod"):
             function.decorator = "property" if word == "cached_property" else word
-        elif word not in ("no_grad", "override", "abstractmethod", "typechecked", "script_method") and word:
+        elif word and word not in TRANSPARENT:
             value = Opaque(name)
             break
     frame.scope.names[name] = value

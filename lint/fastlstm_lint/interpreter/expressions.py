@@ -23,6 +23,7 @@ from .attributes import attribute
 from .items import evaluate_subscript, length_of
 from .operators import evaluate_binary, evaluate_boolean, evaluate_comparison, evaluate_conditional, evaluate_unary
 from .scope import Frame, Scope
+from .tables import mapping
 from .walk import Walk
 
 BUILTINS = frozenset(
@@ -68,10 +69,10 @@ def _sequence(vm: Walk, node: cst.Tuple | cst.List) -> Value:
     return Tup(tuple(items), isinstance(node, cst.List))
 
 
-def _mapping(vm: Walk, node: cst.Dict | cst.Set) -> Value:
+def _set(vm: Walk, node: cst.Set) -> Value:
     for element in node.elements:
         vm.evaluate(element.value)
-    return Opaque("mapping")
+    return Opaque("set")
 
 
 def _attribute(vm: Walk, node: cst.Attribute) -> Value:
@@ -136,8 +137,8 @@ HANDLERS: dict[type, Callable[[Any, Any], Value]] = {
     cst.FormattedString: _text,
     cst.Tuple: _sequence,
     cst.List: _sequence,
-    cst.Set: _mapping,
-    cst.Dict: _mapping,
+    cst.Set: _set,
+    cst.Dict: mapping,
     cst.Attribute: _attribute,
     cst.Call: _call,
     cst.Subscript: evaluate_subscript,

@@ -26,6 +26,7 @@ from ..values import (
 )
 from .imports import dotted
 from .join import join_all
+from .tables import entry
 from .walk import Walk
 
 
@@ -39,6 +40,8 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
         if len(items) != 1 or isinstance(items[0], Range) or (int_of(items[0]) or 0) < 0:
             vm.emit(Misused(node, vm.where(), value=base, use="an index"))
         return Opaque("?")
+    if len(items) == 1 and (found := entry(base, items[0])) is not None:
+        return found
     if len(items) == 1:
         _check_place(vm, node, base, items[0])
         return pick(base, items[0])

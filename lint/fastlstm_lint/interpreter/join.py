@@ -21,6 +21,7 @@ from ..values import (
     Num,
     Opaque,
     Packed,
+    Table,
     Tensor,
     Tup,
     Value,
@@ -50,7 +51,7 @@ def join(a: Value, b: Value, name: str, pairs: Pairs | None = None) -> Value:
             # A list that a loop fills: empty or begun before it.
             return Many(join_all([one.item, *other.items], name))
     if type(a) is type(b):
-        if isinstance(a, (Tup, Module, Many, Instance)):
+        if isinstance(a, (Tup, Module, Many, Instance, Table)):
             pairs = {} if pairs is None else pairs
             if (found := pairs.get((id(a), id(b)))) is not None or len(pairs) > PAIRS:
                 return found or Opaque(name)
@@ -83,6 +84,8 @@ def _same_type(a: Value, b: Value, name: str, pairs: Pairs | None) -> Value | No
     if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items):
         items = tuple(join(x, y, f"{name}[{i}]", pairs) for i, (x, y) in enumerate(zip(a.items, b.items, strict=True)))
         return Tup(items, a.is_list and b.is_list)
+    if isinstance(a, Table) and isinstance(b, Table) and a.items.keys() == b.items.keys():
+        return Table({key: join(value, b.items[key], key, pairs) for key, value in a.items.items()})
     if isinstance(a, Name) and isinstance(b, Name):
         return Name(tuple(dict.fromkeys(a.choices + b.choices)))
     if isinstance(a, Recurrent) and isinstance(b, Recurrent):

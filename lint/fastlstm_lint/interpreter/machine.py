@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from .. import cst
 from ..dims import words
 from ..facts import Fact, Refused, Where
-from ..values import Class, Const, Function, Instance, Name, Opaque, Tensor, Value
+from ..values import Class, Const, Flag, Function, Instance, Name, Opaque, Tensor, Value
 from . import arguments, assign, calls, expressions, items, objects, statements
 from .budget import Budget
 from .imports import FileScope
@@ -73,9 +73,10 @@ class Machine(Walk):
         self.called: set[cst.CSTNode] = set()
         self.receivers: dict[cst.Call, Value] = {}
         self.ranks: dict[cst.CSTNode, set[int]] = {}
-        self.flags: dict[str, cst.CSTNode] = {}
-        self.decided: set[cst.CSTNode] = set()
-        self._given = ""  # what is supposed of a flag while a class is entered once more
+        self.flags: dict[str, tuple[cst.CSTNode, str]] = {}
+        self.decided: set[tuple[cst.CSTNode, str]] = set()
+        self._supposed: dict[str, Const] = {}  # what is supposed of a flag while a class is entered once more
+        self._given = ""  # the same in words
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
         self.steps = 0
         self.again = False
@@ -113,7 +114,7 @@ class Machine(Walk):
         """Enter what may be called from outside, with unknown arguments."""
         for cls in self.classes:
             self.flags.clear()
-            self._enter_class(cls, {})
+            self._enter_class(cls)
             if self.watch is None and self.flags:
                 self._try_flags(cls)
         for function in self.defined:
@@ -125,20 +126,24 @@ class Machine(Walk):
         self.run(self.module.body)
 
     def _try_flags(self, cls: Class) -> None:
-        """Enter a class once for each value of a flag that decides on the directions of its layers."""
-        open_flags = [name for name, layer in self.flags.items() if layer not in self.decided]
+        """Enter a class once for each value of a flag that decides on the directions or the layout of its layers."""
+        open_flags = [name for name, choice in self.flags.items() if choice not in self.decided]
         for name in open_flags[:MOST_FLAGS]:
             for value in (True, False):
-                self._given = f"{name} is {value}"
-                self._enter_class(cls, {name: Const(value)})
-                self._given = ""
+                test, compares = name if value else name.replace(" == ", " != "), " == " in name
+                self._supposed, self._given = {name: Const(value)}, test if compares else f"{name} is {value}"
+                self._enter_class(cls)
+                self._supposed, self._given = {}, ""
 
-    def _enter_class(self, cls: Class, keywords: dict[str, Value]) -> None:
+    def _enter_class(self, cls: Class) -> None:
         self.frames = self.frames[:1]
         methods = [value for value in cls.body.values() if isinstance(value, Function)]
+        inherited = cls.find("forward")
+        if methods and "forward" not in cls.body and isinstance(inherited, Function):
+            methods.append(inherited)  # with what this class makes of the methods that it calls
         if all(method.node in self.called and method.name != "forward" for method in methods):
             return
-        instance = objects.make_instance(self, cls, [], keywords, entry=True)
+        instance = objects.make_instance(self, cls, [], {}, entry=True)
         if not isinstance(instance, Instance):
             return
         for method in sorted(methods, key=lambda method: method.name != "forward"):
@@ -154,6 +159,8 @@ class Machine(Walk):
         if handler is None or not self.budget.take():
             return Opaque("?")
         value = handler(self, node)
+        if self._supposed and isinstance(value, (Opaque, Flag)) and value.name in self._supposed:
+            return self._supposed[value.name]
         return Opaque("?") if value.__class__ is Tensor and len(value.axes) > MOST_AXES else value
 
     def run(self, body: Sequence[cst.CSTNode]) -> None:

@@ -50,11 +50,42 @@ def make_instance(
         bound = bind_method(init, instance)
         if isinstance(bound, Function):
             vm.call(bound, positional, keywords, complete=complete, entry=entry)
+    elif is_record(cls):
+        _fill(instance, positional, keywords, complete and not entry)
     for name in reassigned(cls):
         value = instance.attributes.get(name)
         if value is not None and not isinstance(value, (Recurrent, Module, Instance)):
             del instance.attributes[name]
     return instance
+
+
+RECORDS = frozenset(("dataclass", "dataclasses", "define", "frozen", "mutable", "attrs", "s"))
+"""Last words of the decorators that write an `__init__` from the annotated names of a class: dataclasses, attrs."""
+
+
+def is_record(cls: Class) -> bool:
+    """Whether a class takes its annotated names as arguments."""
+    for decorator in cls.node.decorators:
+        node = decorator.decorator
+        node = node.func if isinstance(node, cst.Call) else node
+        if getattr(getattr(node, "attr", node), "value", None) in RECORDS:
+            return True
+    return False
+
+
+def _fill(instance: Instance, positional: Sequence[Value], keywords: dict[str, Value], complete: bool) -> None:
+    """Give a record's fields what it is made with; those that are left out keep the default of the class."""
+    names: dict[str, None] = {}
+    for cls in reversed(instance.cls.line()):
+        for statement in cls.node.body.body:
+            if isinstance(statement, cst.AnnAssign) and isinstance(statement.target, cst.Name):
+                names[statement.target.value] = None
+    given = {**dict(zip(names, positional, strict=False)), **keywords}
+    for name in names:
+        if name in given:
+            instance.attributes[name] = given[name]
+        elif not complete:
+            instance.attributes[name] = Opaque(name)
 
 
 def reassigned(cls: Class) -> frozenset[str]:

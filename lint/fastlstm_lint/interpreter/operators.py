@@ -7,7 +7,7 @@ from ..dims import Dim, Symbol
 from ..signatures import broadcast
 from ..values import MOST_ITEMS, Condition, Const, Num, Opaque, Tensor, Tup, Value, dim_of, int_of, resolve
 from .join import join
-from .truth import by_flag, compare, is_none, large_if_true, tested_for_none, truth
+from .truth import by_flag, compare, flag_of, is_none, large_if_true, tested_for_none, truth
 from .walk import Walk
 
 
@@ -72,7 +72,7 @@ def evaluate_unary(vm: Walk, node: cst.UnaryOperation) -> Value:
 
 
 def evaluate_comparison(vm: Walk, node: cst.Comparison) -> Value:
-    left = resolve(vm.evaluate(node.left))
+    left = first = resolve(vm.evaluate(node.left))
     answers = []
     result: Value = Condition()
     single = len(node.comparisons) == 1
@@ -88,7 +88,18 @@ def evaluate_comparison(vm: Walk, node: cst.Comparison) -> Value:
         return Const(True)
     if any(answer is False for answer in answers):
         return Const(False)
+    if single and isinstance(node.comparisons[0].operator, cst.Equal):
+        return _choice(first, right) or result
     return result
+
+
+def _choice(left: Value, right: Value) -> Opaque | None:
+    """`kind == "bi"` of an unknown: the same unknown truth wherever it is asked."""
+    if not isinstance(left, Opaque) or not isinstance(right, Const) or not isinstance(right.value, str):
+        return None
+    asked = left.attribute(f"== {right.value!r}")
+    asked.name = f"{left.name} == {right.value!r}"
+    return asked
 
 
 def _large(node: cst.Comparison, left: Value) -> frozenset[Symbol]:
@@ -138,6 +149,8 @@ def evaluate_conditional(vm: Walk, node: cst.IfExp) -> Value:
     body, orelse = vm.evaluate(node.body), vm.evaluate(node.orelse)
     if (chosen := by_flag(test, body, orelse)) is not None:
         return chosen
+    if body == Const(True) and orelse == Const(False):
+        return flag_of(test) or Opaque("?")
     filled = tested_for_none(node.test)
     if filled is not None:
         given, other = (orelse, body) if filled[1] else (body, orelse)

@@ -199,7 +199,9 @@ def check(fact: Viewed) -> Iterator[Problem]:
     receiver = code_of(fact.receiver)
     asked = ", ".join("?" if size is None else str(size) for size in fact.target)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
-    if len(fact.target) == source.rank >= 2 and fact.target[:2] == source.sizes[1::-1]:
+    if fact.method == "rearrange":
+        pass  # the letters of its pattern stand in the wrong order
+    elif len(fact.target) == source.rank >= 2 and fact.target[:2] == source.sizes[1::-1]:
         edits = ((fact.node, f"{receiver}.transpose(0, 1)"),)
     elif source.rank == 2 and len(fact.target) == 3 and fact.moved == (0,) and fact.target[1] == source.sizes[0]:
         first, second, third = (code_of(each) for each in _arguments(fact))

@@ -92,7 +92,7 @@ and nothing else; its summary of the whole sequence stands at step 0. Use the fi
 def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     origin = source.origin
-    if origin is None or origin.role != "output" or source.traits & {"padded"} or fact.where.given:
+    if origin is None or origin.role != "output" or source.traits & {"padded"}:
         return
     halves = source.rank == 3 and source.axes[2].means(DIRECTION, FEATURE)
     if not (halves or origin.mixed) or several(origin.layer.directions, fact.where) is not True:

@@ -54,8 +54,18 @@ return output + state  # FL711
             ),
             "crash",
         ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6)",
+                "return torch.einsum('tbh,tbh->tb', (self.lstm(x), x))  # FL711",
+            ),
+            "crash",
+        ),
     ),
     valid=(
+        Right(
+            model("self.lstm = nn.LSTM(5, 6)", "y, _ = self.lstm(x)\nreturn torch.einsum('tbh,tbh->tb', (y, y))"),
+        ),
         Right(
             model(
                 "self.lstm = nn.LSTM(5, 6)",

@@ -15,10 +15,10 @@ class Caller(Protocol):
     ranks: dict[cst.CSTNode, set[int]]
     """The ranks of what layers were given, by the call, where the program itself says them."""
 
-    flags: dict[str, cst.CSTNode]
+    flags: dict[str, tuple[cst.CSTNode, str]]
     """The parameters of constructors that decide whether a layer has one direction or two, with that layer's call."""
 
-    decided: set[cst.CSTNode]
+    decided: set[tuple[cst.CSTNode, str]]
     """The layers' calls for which the program itself decides, somewhere."""
 
     other_floats: bool

@@ -16,6 +16,10 @@ def einsum(site: Site, equation: Value, operands: Value) -> Value | None:
     if not isinstance(equation, Const) or not isinstance(equation.value, str) or not isinstance(operands, Tup):
         return None
     tensors = [resolve(item) for item in operands.items]
+    for at, each in enumerate(tensors):
+        if isinstance(each, Tup):
+            word = "list" if each.is_list else "tuple"
+            raise Refusal("type", f"expected Tensor as element {at} in argument 1, but got {word}", each, sure=True)
     left, arrow, right = equation.value.replace(" ", "").partition("->")
     terms = left.split(",")
     for at, letter in enumerate(equation.value):

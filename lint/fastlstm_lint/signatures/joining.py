@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import cst
 from ..dims import Dim
 from ..tensors import CONTIGUOUS, GUESSED
-from ..values import Axis, Many, Tensor, Tup, Value, resolve
+from ..values import Axis, Many, Origin, Tensor, Tup, Value, resolve
 from . import dtypes
 from .refusal import Refusal, differ, dimension, text
 from .registry import Site, axis_number, function, unknown_size
@@ -103,7 +105,22 @@ def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     words = meanings.pop() if len(meanings) == 1 else (None,)
     axes[at] = Axis.of(total, words[0] if len(words) == 1 else None)
     arguments = {"tensors": given} if dim is None else {"tensors": given, "dim": dim}
-    return site.applied(arguments, _merged(found, tuple(axes)))
+    joined = _merged(found, tuple(axes))
+    if at == first.rank - 1 and (origin := _beside(kept)) is not None:
+        joined = replace(joined, origin=origin)
+    return site.applied(arguments, joined)
+
+
+def _beside(found: list[Tensor]) -> Origin | None:
+    """The origin of outputs put side by side, one for each direction: they are read as one layer's output is."""
+    origins = [item.origin for item in found]
+    first = origins[0]
+    for origin in origins:
+        if origin is None or first is None or origin.role != "output" or origin.layer.directions != 1:
+            return None
+        if origin.layer.batch_first is not first.layer.batch_first:
+            return None
+    return None if first is None else first.through()
 
 
 def _repeated(site: Site, given: Many, item: Tensor, dim: Value | None) -> Value | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastlstm.contract import BATCH
-
 from ..dims import Dim, words
 from ..facts import Made, ModuleCalled
 from ..layers import Recurrent
@@ -166,6 +164,9 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
             reduction,
             losses.OLD.isdisjoint(module.config),
         )
+    if kind == "Conv1d" and isinstance(value, Opaque):
+        settled = value.as_tensor(3, sure=False)
+        value = value if settled is None else settled
     if not isinstance(value, Tensor):
         return images(value, size_of(module, "out_channels")) if kind == "Conv2d" else value if kind in NORMS else None
     if kind == "Flatten":
@@ -218,9 +219,7 @@ def images(value: Value, channels: Dim | None) -> Value | None:
         value = value if settled is None else settled
     if not isinstance(value, Tensor) or value.rank != 4:
         return None
-    batch = value.axes[0]
-    if (symbol := batch.size.symbol) is not None and symbol.meaning is None:
-        symbol.meaning = BATCH
+    batch = neural.samples(value.axes[0])
     second = value.axes[1] if channels is None else Axis.of(channels)
     return Tensor((batch, second, Axis.of(unknown_size("height")), Axis.of(unknown_size("width"))))
 

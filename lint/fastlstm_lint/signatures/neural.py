@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastlstm.contract import FEATURE
+from fastlstm.contract import BATCH, FEATURE
 
 from ..dims import Dim, product, words
 from ..tensors import CONTIGUOUS, GUESSED
@@ -182,8 +182,18 @@ def conv(module: Module, value: Tensor) -> Value | None:
         length = value.sizes[-1]
     else:
         length = _windows(module, value.sizes[-1], kernel, 1)
-    lead = value.axes[:1] if value.rank == 3 else ()
+    lead = (samples(value.axes[0]),) if value.rank == 3 else ()
     return Tensor((*lead, Axis.of(out), Axis.of(length)), None, value.traits & {GUESSED}, value.dtype, CONTIGUOUS)
+
+
+def samples(axis: Axis) -> Axis:
+    """The first axis of what a convolution takes: the batch, where nothing else is known of it."""
+    if len(axis.parts) > 1 or axis.parts[0].meaning is not None or axis.parts[0].known is not None:
+        return axis
+    if (symbol := axis.size.symbol) is None:
+        return Axis.of(axis.size, BATCH)
+    symbol.meaning = BATCH
+    return axis
 
 
 def _windows(module: Module, length: Dim, kernel: int | None, stride: int | None) -> Dim:

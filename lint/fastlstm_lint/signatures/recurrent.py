@@ -118,16 +118,24 @@ def _is_gap(site: Site, bound: dict[str, Value]) -> bool:
 
 
 def _batch_first(site: Site, value: Value | None) -> bool | None:
-    return None if value is None and not site.complete else flag_value(value, False)
+    known = None if value is None and not site.complete else flag_value(value, False)
+    _note_flag(site, "batch_first", value, known)
+    return known
+
+
+def _note_flag(site: Site, name: str, value: Value | None, known: bool | None) -> None:
+    """Remember that the flag which an argument is open, or that a call of the layer's class has decided it."""
+    if known is not None:
+        site.vm.decided.add((site.node, name))
+    elif isinstance(value, (Flag, Opaque)) and value.name != "?" and site.vm.where().function == "__init__":
+        site.vm.flags[value.name] = site.node, name
 
 
 def _directions(site: Site, value: Value | None) -> Dim:
     known = None if value is None and not site.complete else flag_value(value, False)
+    _note_flag(site, "bidirectional", value, known)
     if known is not None:
-        site.vm.decided.add(site.node)
         return Dim.of(2 if known else 1)
-    if isinstance(value, (Flag, Opaque)) and site.vm.where().function == "__init__":
-        site.vm.flags[value.name] = site.node
     if isinstance(value, Flag):
         return value.count
     return value.attribute("directions").number if isinstance(value, Opaque) else unknown_size("directions")

@@ -165,9 +165,9 @@ def _strides(site: Site, source: Tensor, sizes: Sequence[int | None]) -> tuple[S
 def _receiver(site: Site) -> cst.BaseExpression:
     """The expression of what is reshaped, as a method's receiver or as a function's first argument."""
     func = site.node.func
-    if isinstance(func, cst.Attribute) and "input" not in site.nodes:
+    if isinstance(func, cst.Attribute) and site.nodes.keys().isdisjoint({"input", "tensor"}):
         return func.value
-    return site.nodes.get("input") or site.node
+    return site.nodes.get("input") or site.nodes.get("tensor") or site.node
 
 
 @tensor_op("flatten")
