@@ -58,7 +58,7 @@ FASTLSTM = Tower(
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("cli", "demo", "prove"), frozenset({"fastlstm_lint"})),
+    outside=dict.fromkeys(("cli", "demo", "explain", "prove"), frozenset({"fastlstm_lint"})),
 )
 
 LINT = Tower(

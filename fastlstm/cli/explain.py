@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import click
 
-from fastlstm import explain as text
+from fastlstm.explain import LayerSyntaxError, UnknownQuestion, answer
+from fastlstm.explain.words import LANGS, Lang, language
 
 
 @click.command()
-@click.argument("layer")
-@click.option("--input", "shape", metavar="SIZES", help="Shape of the input, such as 1,3,5. Letters stand in without.")
-def explain(layer: str, shape: str | None) -> None:
-    """Show every shape of LAYER, a constructor call such as 'LSTM(5, 6, num_layers=2)'.
+@click.argument("question", nargs=-1, required=True)
+@click.option("--input", "shape", metavar="SIZES", help="Shape of a layer's input: 1,3,5 or 1x3x5. Letters without.")
+@click.option("--lang", type=click.Choice(LANGS), help="English or Chinese; by default what the question is in.")
+def explain(question: tuple[str, ...], shape: str | None, lang: Lang | None) -> None:
+    """Answer a QUESTION about recurrent layers.
 
-    LAYER may also be a rule of the linter, such as FL205, or an error message of torch in quotes.
+    \b
+      fastlstm explain 'nn.LSTM(5, 6, num_layers=2)' --input 1,3,5
+      fastlstm explain h_n          also: what is in h_n, output, c_n, batch_first, packed
+      fastlstm explain FL205        a rule of the linter, by code or name
+      fastlstm explain 'RuntimeError: Expected hidden[0] size (2, 4, 6), got [4, 2, 6]'
+      fastlstm explain 'torch.Size([3, 4, 5])'
 
-    Input, states, output and parameters with their letters and axis meanings, the parameter count, and where h_n
-    sits in output. The call is read, not run.
+    Of a layer: input, states, output and parameters with their letters and axis meanings, the parameter count, and
+    where h_n sits in output. Code is read, not run.
     """
-    from fastlstm_lint.explain import explain as explain_finding
-
-    told = explain_finding(layer)
-    if told is not None:
-        click.echo(told)
-        return
+    asked = " ".join(question)
+    chosen = lang or language(asked)
     try:
-        config = text.parse(layer)
-        T, B, batched = None, None, True
-        if shape is not None:
-            T, B = text.parse_input(shape, config)
-            batched = B is not None
-    except text.LayerSyntaxError as error:
+        click.echo(answer(asked, chosen, shape))
+    except (LayerSyntaxError, UnknownQuestion) as error:
         raise click.UsageError(str(error)) from None
-    click.echo(text.explain(config, T, B, batched=batched))

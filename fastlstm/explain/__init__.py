@@ -1,9 +1,17 @@
-"""The shapes of a layer as text: `fastlstm explain 'LSTM(5, 6, 2)' --input 1,3,5`.
+"""Recurrent layers explained: `fastlstm explain 'LSTM(5, 6, 2)' --input 1,3,5`, `fastlstm explain h_n`.
 
-Everything shown is read from `fastlstm.contract`; nothing here knows a shape rule of its own.
+* `parse.py`, `named.py`, `shape_text.py`: constructor calls and shapes, read as people write them, nothing run;
+* `draw.py`: tables and drawings as text;
+* `topics.py`, `told.py`: values and options by name;
+* `words.py`: the words of axes in English and Chinese;
+* `ask.py`: which of these, or of the linter's explanations, answers a question.
+
+Every shape shown is read from `fastlstm.contract`; nothing here knows a shape rule of its own.
 """
 
+from fastlstm.explain.ask import UnknownQuestion, answer
 from fastlstm.explain.draw import explain
-from fastlstm.explain.parse import LayerSyntaxError, parse, parse_input
+from fastlstm.explain.parse import LayerSyntaxError, parse
+from fastlstm.explain.shape_text import parse_input
 
-__all__ = ["LayerSyntaxError", "explain", "parse", "parse_input"]
+__all__ = ["LayerSyntaxError", "UnknownQuestion", "answer", "explain", "parse", "parse_input"]

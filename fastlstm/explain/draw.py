@@ -1,4 +1,4 @@
-"""Tables and drawings of one layer's shapes."""
+"""Tables and drawings of one layer's shapes, as text."""
 
 from __future__ import annotations
 
@@ -6,21 +6,62 @@ from collections.abc import Iterable, Iterator
 from math import prod
 
 from fastlstm.contract import FEATURE, Axis, Cell, Layer, Shape, letters, sizes
+from fastlstm.explain.words import Lang, meaning, padded, width
 from fastlstm.spec import Stack
 
 Row = tuple[str, ...]
 
+WORDS = {
+    "en": {
+        "parameters": "{count:,} parameters",
+        "sits": "Where {state}_n sits in output:",
+        "nowhere": "in no slice of output",
+        "layer": "layer {0}",
+        "forward": " forward",
+        "backward": " backward",
+        "step": "step",
+        "rows": "rows: {gates}, {each} each",
+        "each": "one for each unit",
+        "projects": "projects h",
+        "batch_first": "batch_first turns input and output only: states stay (L*D, B, ...), and output[-1] is the last "
+        "sample,\nnot the last step.",
+        "time_first": "Axis 0 of the input is time, axis 1 the batch; batch_first=True exchanges them.",
+        "backward_half": "The backward half of the last step has seen one element only: for a summary of the sequence "
+        "take {state}_n,\nnot {last}.",
+    },
+    "zh": {
+        "parameters": "{count:,} 个参数",
+        "sits": "{state}_n 在 output 的什么位置：",
+        "nowhere": "output 里没有",
+        "layer": "第 {0} 层",
+        "forward": " 正向",
+        "backward": " 反向",
+        "step": "步",
+        "rows": "行：{gates}，各 {each}",
+        "each": "每个隐藏单元一个",
+        "projects": "投影 h",
+        "batch_first": "batch_first 只改变输入和输出：状态仍是 (L*D, B, ...)，output[-1] 是最后一个样本，\n"
+        "不是最后一个时间步。",
+        "time_first": "输入的第 0 轴是时间步，第 1 轴是批；batch_first=True 把两者对调。",
+        "backward_half": "最后一个时间步的反向那一半只看过一个元素：要概括整个序列，取 {state}_n，\n不要取 {last}。",
+    },
+}
+"""What stands in the tables beside names, letters and numbers."""
 
-def explain(config: Layer | Cell, T: int | None = None, B: int | None = None, *, batched: bool = True) -> str:
+
+def explain(
+    config: Layer | Cell, T: int | None = None, B: int | None = None, *, batched: bool = True, lang: Lang = "en"
+) -> str:
     """Shapes, parameters and, for a layer, where h_n sits in output. Sizes left out are shown as their letters."""
     time = "T" if T is None else T
     batch = ("B" if B is None else B) if batched else None
-    parts = [_title(config), _table(_values(config, time, batch)), _table(_parameters(config))]
+    words = WORDS[lang]
+    parts = [_title(config, lang), table(_values(config, time, batch, lang)), table(_parameters(config, lang))]
     if isinstance(config, Layer):
         parts += [
-            f"Where {config.state_names[0]}_n sits in output:",
-            _table(_where(config, batched)),
-            *_notes(config, batched),
+            words["sits"].format(state=config.state_names[0]),
+            table(_where(config, batched, lang)),
+            *_notes(config, batched, lang),
         ]
     return "\n\n".join(parts)
 
@@ -35,32 +76,45 @@ def _place(layer: Layer, direction: int, batched: bool) -> str:
     # The forward direction ends at the last step, the backward direction at the first.
     index = ["0" if direction else "-1"]
     if layer.bidirectional:
-        width = layer.output_size
-        index += [":"] * batched + [f"{width}:" if direction else f":{width}"]
+        features = layer.output_size
+        index += [":"] * batched + [f"{features}:" if direction else f":{features}"]
     if batched and layer.batch_first:
         index[:2] = [":", index[0]]
     return f"output[{', '.join(index)}]"
 
 
-def _title(config: Layer | Cell) -> str:
+def title(config: Layer | Cell) -> str:
+    """The constructor call, with what is not as it is by default."""
     options = [f"{config.input_size}, {config.hidden_size}"]
     if isinstance(config, Stack):
         options = [config.cell.name, *options]
     if isinstance(config, Layer):
         options += [f"num_layers={config.num_layers}"] if config.num_layers != 1 else []
         options += [f"{flag}=True" for flag in ("batch_first", "bidirectional") if getattr(config, flag)]
-        options += [f"proj_size={config.proj_size}"] if config.proj_size else []
+        options += [f"proj_size={config.proj_size}"] if config.projected else []
         options += [f"num_heads={config.num_heads}"] if isinstance(config, Stack) and config.num_heads != 1 else []
     options += [] if config.bias else ["bias=False"]
-    count = sum(prod(sizes(shape)) for shape in config.parameters().values())
     name = config.kind if isinstance(config, Layer) else f"{config.kind}Cell"
     name = "Recurrent" if isinstance(config, Stack) else name
-    return f"{name}({', '.join(options)}): {count:,} parameters"
+    return f"{name}({', '.join(options)})"
 
 
-def _values(config: Layer | Cell, T: object, B: object) -> Iterator[Row]:
+def _title(config: Layer | Cell, lang: Lang) -> str:
+    counts = [_count(shape) for shape in config.parameters().values()]
+    if None in counts:  # some size is a name
+        return title(config)
+    return f"{title(config)}: {WORDS[lang]['parameters'].format(count=sum(filter(None, counts)))}"
+
+
+def _count(shape: Shape) -> int | None:
+    numbers = sizes(shape)
+    return prod(numbers) if all(isinstance(size, int) for size in numbers) else None
+
+
+def _values(config: Layer | Cell, T: object, B: object, lang: Lang) -> Iterator[Row]:
     def row(name: str, shape: Shape) -> Row:
-        return name, letters(shape), _tuple(sizes(shape)), ", ".join(" x ".join(axis.meaning) for axis in shape)
+        comma = ", " if lang == "en" else "，"
+        return name, letters(shape), bare(sizes(shape)), comma.join(meaning(axis.meaning, lang) for axis in shape)
 
     if isinstance(config, Cell):
         yield row("input", config.input(B))
@@ -77,53 +131,54 @@ def _values(config: Layer | Cell, T: object, B: object) -> Iterator[Row]:
     yield from (row(f"{name}_n", shape) for name, shape in config.states(B).items())
 
 
-def _parameters(config: Layer | Cell) -> Iterator[Row]:
-    gates = f"rows: {' '.join(config.gates)}, {config.hidden_size} each" if len(config.gates) > 1 else ""
+def _parameters(config: Layer | Cell, lang: Lang) -> Iterator[Row]:
+    words = WORDS[lang]
+    gates = words["rows"].format(gates=" ".join(config.gates), each=config.hidden_size) if len(config.gates) > 1 else ""
     for name, shape in config.parameters().items():
         rows = {axis.meaning[0] for axis in shape}
-        stacked = gates if "gate" in rows else "one for each unit" if rows == {"unit"} else "projects h"
-        yield name, letters(shape), _tuple(sizes(shape)), f"{prod(sizes(shape)):,}", stacked
+        stacked = gates if "gate" in rows else words["each"] if rows == {"unit"} else words["projects"]
+        count = _count(shape)
+        yield name, letters(shape), bare(sizes(shape)), "" if count is None else f"{count:,}", stacked
 
 
-def _where(layer: Layer, batched: bool) -> Iterator[Row]:
+def _where(layer: Layer, batched: bool, lang: Lang) -> Iterator[Row]:
     """The stack as it is usually drawn: last layer on top, time to the right."""
-    state = layer.state_names[0]
+    state, words = layer.state_names[0], WORDS[lang]
     for k, place in reversed(list(enumerate(places(layer, batched)))):
         level, direction = divmod(k, layer.directions)
-        where = place or "in no slice of output"
-        label = f"layer {level}" + (("", " backward")[direction] if layer.bidirectional else "")
-        if layer.bidirectional and not direction:
-            label += " forward"
-        if direction:
-            yield label, f"{state}_n[{k}] <-- ... <-- step T-1", where
-        else:
-            yield label, f"step 0 --> ... --> {state}_n[{k}]", where
+        label = words["layer"].format(level)
+        if layer.bidirectional:
+            label += words["backward" if direction else "forward"]
+        way = (
+            f"{state}_n[{k}] <-- ... <-- {words['step']} T-1"
+            if direction
+            else f"{words['step']} 0 --> ... --> {state}_n[{k}]"
+        )
+        yield label, way, place or words["nowhere"]
 
 
-def _notes(layer: Layer, batched: bool) -> Iterator[str]:
+def _notes(layer: Layer, batched: bool, lang: Lang) -> Iterator[str]:
+    words = WORDS[lang]
     if layer.batch_first and batched:
-        yield (
-            "batch_first turns input and output only: states stay (L*D, B, ...), and output[-1] is the last sample,\n"
-            "not the last step."
-        )
+        yield words["batch_first"]
     elif batched:
-        yield "Axis 0 of the input is time, axis 1 the batch; batch_first=True exchanges them."
+        yield words["time_first"]
     if layer.bidirectional:
-        yield (
-            "The backward half of the last step has seen one element only: for a summary of the sequence take "
-            f"{layer.state_names[0]}_n,\nnot {'output[:, -1]' if layer.batch_first and batched else 'output[-1]'}."
-        )
+        last = "output[:, -1]" if layer.batch_first and batched else "output[-1]"
+        yield words["backward_half"].format(state=layer.state_names[0], last=last)
 
 
-def _tuple(shape: Iterable[object]) -> str:
+def bare(shape: Iterable[object]) -> str:
+    """Sizes as Python prints a tuple of them, names without quotes."""
     inner = [str(size) for size in shape]
     return f"({inner[0]},)" if len(inner) == 1 else f"({', '.join(inner)})"
 
 
-def _table(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[Row]) -> str:
     """Columns padded to their widest entry, two spaces in and two between."""
     lines = list(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  " + "  ".join(padded(cell, columns) for cell, columns in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     )

@@ -1,12 +1,17 @@
-"""A constructor call written as text, such as `nn.LSTM(5, 6, num_layers=2)`, read without running anything."""
+"""A constructor call written as text, such as `self.lstm = nn.LSTM(5, 6, num_layers=2)`, read without running it."""
 
 from __future__ import annotations
 
 import ast
+import re
+import warnings
+from dataclasses import dataclass
+from textwrap import dedent
 from typing import Any
 
 from fastlstm import cells
 from fastlstm.contract import Cell, Layer
+from fastlstm.explain.named import Named
 from fastlstm.spec.checked import stack
 
 # Positional order of torch's constructors.
@@ -31,15 +36,51 @@ KEYWORDS = {"Recurrent": {"num_heads", "unit"}}
 SHAPELESS = ANYWHERE | {"dropout", "unit"}
 """Options whose values are not even read."""
 
+SIZES = {"input_size", "hidden_size", "proj_size"}
+"""Options that may be given by a name of the program's: they are shown by that name."""
+
+DRAWN_LAYERS = 2
+"""Layers that are shown where the program gives their number by a name."""
+
 MOST_LAYERS = 1000
+
+LONGEST = 20_000
+"""Characters of a text that is read at all: a constructor has some hundred."""
+
+CALLED = re.compile(rf"\b(?:{'|'.join(PARAMETERS)})\s*\(")
+"""What makes a text look like a constructor call."""
+
+PROMPT = re.compile(r"^(?:>>> |\.\.\. |In \[\d+\]: |\(\w+\): )", re.MULTILINE)
+"""What stands before code in a session, and before a layer where torch prints a model."""
 
 
 class LayerSyntaxError(ValueError):
     """The text is not a constructor call this library can explain; the message says what is wrong with it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A constructor call as read: the configuration, and what had to be supposed to show it."""
+
+    config: Layer | Cell
+    supposed: tuple[tuple[str, int], ...] = ()
+
+
 def parse(text: str) -> Layer | Cell:
     """The configuration that a constructor call names. Arguments must be literals: nothing is evaluated."""
+    found = read(text)
+    named = [name for name, _ in found.supposed]
+    named += [str(size) for key in sorted(SIZES) if isinstance(size := getattr(found.config, key, 0), Named)]
+    if named:
+        raise LayerSyntaxError(f"{named[0]!r} is not a literal; put the number there")
+    return found.config
+
+
+def read(text: str) -> Read:
+    """The first constructor call in a piece of program, an assignment or a printed model for example.
+
+    Sizes may be names, which stand for themselves (`Named`).
+    """
     name, given = _call(text)
     known = [*PARAMETERS[name], *sorted(KEYWORDS.get(name, ()))]
     unknown = [key for key in given if key not in known and key not in ANYWHERE]
@@ -50,13 +91,19 @@ def parse(text: str) -> Layer | Cell:
             raise LayerSyntaxError(f"{name} needs {required}: for example {name}(5, 6)")
     options = {key: value for key, value in given.items() if key not in SHAPELESS}
     if name == "Recurrent":
-        return _own(options)
+        return Read(_own(options))
+    supposed: tuple[tuple[str, int], ...] = ()
+    if isinstance(options.get("num_layers"), Named):
+        supposed = ((str(options["num_layers"]), DRAWN_LAYERS),)
+        options["num_layers"] = DRAWN_LAYERS
     for key, value in options.items():
-        _check(name, key, value)
+        if not (isinstance(value, Named) and key in SIZES):
+            _check(name, key, value)
     kind = name.removesuffix("Cell")
-    if options.get("proj_size", 0) >= options["hidden_size"]:
+    projection, hidden = options.get("proj_size", 0), options["hidden_size"]
+    if isinstance(projection, int) and isinstance(hidden, int) and projection >= hidden:
         raise LayerSyntaxError("proj_size must be smaller than hidden_size")
-    return Cell(kind, **options) if name.endswith("Cell") else Layer(kind, **options)
+    return Read(Cell(kind, **options) if name.endswith("Cell") else Layer(kind, **options), supposed)
 
 
 def _own(options: dict[str, Any]) -> Layer:
@@ -66,47 +113,22 @@ def _own(options: dict[str, Any]) -> Layer:
     cell = options.pop("cell")
     if cell not in cells.SHELF:
         raise LayerSyntaxError(f"{cell!r} is no cell of fastlstm.cells, which has {', '.join(cells.SHELF)}")
+    for key, value in options.items():
+        if isinstance(value, Named):
+            raise LayerSyntaxError(f"{key}={value} is not a literal; put the number there")
     try:
         return stack(getattr(cells, cell), **options)
     except (TypeError, ValueError) as error:
         raise LayerSyntaxError(str(error)) from None
 
 
-def parse_input(text: str, config: Layer | Cell) -> tuple[int | None, int | None]:
-    """(T, B) of an input shape written as `1,3,5`. T is None for a cell, B is None without a batch axis."""
-    try:
-        shape = tuple(int(size) for size in text.strip("() ").rstrip(",").split(","))
-    except ValueError:
-        raise LayerSyntaxError(f"an input shape is whole numbers with commas, such as 1,3,5; got {text!r}") from None
-    if any(size < 0 for size in shape):
-        raise LayerSyntaxError(f"a size is negative in {text!r}")
-    most = 2 if isinstance(config, Cell) else 3
-    if len(shape) not in (most, most - 1):
-        raise LayerSyntaxError(
-            f"a {'cell' if most == 2 else 'layer'} takes {most} axes, or {most - 1} without a batch; got {len(shape)}"
-        )
-    if shape[-1] != config.input_size:
-        raise LayerSyntaxError(
-            f"the last axis is the feature axis: it must be input_size={config.input_size}, got {shape[-1]}"
-        )
-    rest = list(shape[:-1])
-    if isinstance(config, Cell):
-        return None, rest[0] if rest else None
-    if len(rest) == 1:
-        return rest[0], None
-    T, B = reversed(rest) if config.batch_first else rest
-    return T, B
-
-
 def _call(text: str) -> tuple[str, dict[str, Any]]:
     """Class name (the last part of a dotted one) and arguments by name."""
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise LayerSyntaxError(f"not a constructor call: {text!r} ({error.msg})") from None
-    if not isinstance(node, ast.Call):
+    calls = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call)]
+    if not calls:
         raise LayerSyntaxError(f"not a constructor call: {text!r}; write for example 'LSTM(5, 6, 2)'")
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "?")
+    node = next((each for each in calls if _name(each) in PARAMETERS), calls[0])
+    name = _name(node)
     if name not in PARAMETERS:
         raise LayerSyntaxError(f"{name!r} is none of {', '.join(PARAMETERS)}")
     if len(node.args) > len(PARAMETERS[name]):
@@ -121,18 +143,47 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
     return name, given
 
 
+def _name(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "?")
+
+
+def _tree(text: str) -> ast.Module:
+    if len(text) > LONGEST:
+        raise LayerSyntaxError(f"not a constructor call: {len(text):,} characters; paste the call alone")
+    code = dedent(PROMPT.sub("", dedent(text).strip()))
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of escapes and comparisons that Python thinks odd
+            return ast.parse(code)
+    except SyntaxError as error:
+        raise LayerSyntaxError(f"not a constructor call: {text!r} ({error.msg})") from None
+    except (ValueError, RecursionError, MemoryError):
+        raise LayerSyntaxError("not a constructor call: it cannot be parsed") from None
+
+
 def _value(key: str, node: ast.expr) -> Any:
-    """A literal; of a cell the last part of its name."""
+    """A literal; of a cell the last part of its name; of a size or a number of layers also a name."""
     if key == "cell" and isinstance(node, ast.Name | ast.Attribute):
         return node.id if isinstance(node, ast.Name) else node.attr
-    return _literal(node)
-
-
-def _literal(node: ast.expr) -> Any:
+    if (key in SIZES or key == "num_layers") and _is_named(node):
+        return Named(ast.unparse(node).replace(" * ", "*"))
     try:
         return ast.literal_eval(node)
-    except ValueError:
-        raise LayerSyntaxError(f"{ast.unparse(node)!r} is not a literal; put the number there") from None
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        put = "True or False" if key in ("bias", "batch_first", "bidirectional") else "the number"
+        raise LayerSyntaxError(f"{key}={ast.unparse(node)} is not a literal; put {put} there") from None
+
+
+def _is_named(node: ast.expr) -> bool:
+    """Whether a size is written with names, dots and arithmetic alone, and with one name at least."""
+    if isinstance(node, ast.Name):
+        return True
+    if isinstance(node, ast.Attribute):
+        return _is_named(node.value)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.FloorDiv):
+        sides = (node.left, node.right)
+        plain = [isinstance(side, ast.Constant) and type(side.value) is int for side in sides]
+        return not all(plain) and all(known or _is_named(side) for known, side in zip(plain, sides, strict=True))
+    return False
 
 
 def _check(name: str, key: str, value: Any) -> None:

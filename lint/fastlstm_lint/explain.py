@@ -4,51 +4,77 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from .causes import CAUSES, Cause
+from .causes import CAUSES, find
 
 CODE = re.compile(r"FL\d{3}", re.IGNORECASE)
 
+HEADS = {"en": ("Cause:   ", "Change:  ", "Rule:    ", ": "), "zh": ("原因：", "改法：", "规则：", "：")}
+"""What stands before each line of an explanation, by language."""
 
-def explain(text: str) -> str | None:
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an error message means, in one language, and the codes of the rules that find its cause."""
+
+    cause: str
+    change: str
+    rules: tuple[str, ...]
+
+    def lines(self, lang: str = "en") -> Iterator[str]:
+        """As text: the cause, the change, and each rule with its summary."""
+        from .rules import by_code
+
+        cause, change, rule, colon = HEADS[lang]
+        rules = by_code()
+        yield f"{cause}{self.cause}"
+        yield f"{change}{self.change}"
+        for code in self.rules:
+            if code in rules:
+                yield f"{rule}{code} {rules[code].name}{colon}{rules[code].summary}"
+
+
+def explain(text: str, lang: str = "en") -> str | None:
     """The page of the rule that `text` names, or what the torch error in it means; None for anything else."""
-    if CODE.fullmatch(text.strip()):
-        return explain_code(text.strip().upper())
-    return explain_error(text)
+    return explain_code(text) or explain_error(text, lang)
 
 
-def explain_code(code: str) -> str | None:
-    """The page of a rule, as text; None for an unknown code."""
+def explain_code(text: str) -> str | None:
+    """The page of a rule, by its code or its name (`state-batch-first`, also with blanks); None if there is none."""
     from .config import OWN_CODES
-    from .pages import rule_page
-    from .rules import by_code
+    from .rules import rule_codes, rule_names
 
+    asked = text.strip()
+    named = dict(zip(rule_names(), rule_codes(), strict=True)) | {name: code for code, (name, _) in OWN_CODES.items()}
+    code = asked.upper() if CODE.fullmatch(asked) else named.get(re.sub(r"[\s_]+", "-", asked.lower()))
     if code in OWN_CODES:
         name, summary = OWN_CODES[code]
         return f"{code} {name}\n\n{summary[0].upper()}{summary[1:]}."
-    rule = by_code().get(code)
-    return None if rule is None else rule_page(rule).rstrip("\n")
-
-
-def explain_error(text: str) -> str | None:
-    """What a torch error message means for recurrent code; None when it is not one that is known."""
-    # A message pasted from a terminal is broken at any blank.
-    joined = " ".join(text.split())
-    for cause in CAUSES:
-        match = cause.pattern.search(joined)
-        if match is not None:
-            return "\n".join(_told(cause, match.groupdict()))
-    return None
-
-
-def _told(cause: Cause, groups: dict[str, str]) -> Iterator[str]:
+    if code not in rule_codes():
+        return None
+    from .pages import rule_page
     from .rules import by_code
 
-    rules = by_code()
-    yield f"Cause:   {_filled(cause.cause, groups)}"
-    yield f"Change:  {_filled(cause.change, groups)}"
-    yield from (f"Rule:    {code} {rules[code].name}: {rules[code].summary}" for code in cause.rules if code in rules)
+    return rule_page(by_code()[code]).rstrip("\n")
+
+
+def explain_error(text: str, lang: str = "en") -> str | None:
+    """What a torch error message means for recurrent code; None when it is not one that is known."""
+    told = understand(text, lang)
+    return None if told is None else "\n".join(told.lines(lang))
+
+
+def understand(text: str, lang: str = "en") -> Told | None:
+    """The cause and change that a torch error message, or a traceback that ends with one, stands for."""
+    found = find(text, CAUSES)
+    if found is None:
+        return None
+    cause, groups = found
+    words, change = cause.texts[lang]
+    return Told(_filled(words, groups), _filled(change, groups), cause.rules)
 
 
 def _filled(text: str, groups: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: groups[match[1]], text)
+    """`text` with the numbers of the message in it; braces that name no group stand for themselves."""
+    return re.sub(r"\{(\w+)\}", lambda match: groups.get(match[1], match[0]), text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,10 @@ from fastlstm.cli import main
 from fastlstm.contract import Cell, Layer
 from fastlstm.explain import LayerSyntaxError, explain, parse, parse_input
 from fastlstm.explain.draw import places
+from fastlstm.explain.shape_text import read_shape
+from fastlstm.explain.told import EXAMPLE, shape_of
+from fastlstm.explain.topics import TOPICS
+from fastlstm.explain.words import width
 
 T, B, I, H = 4, 3, 5, 6
 
@@ -95,6 +100,11 @@ def test_h_n_sits_where_it_says(
         ("GRUCell(5, 6, False)", Cell("GRU", 5, 6, False)),
         ("RNNCell(5, 6, True, 'relu')", Cell("RNN", 5, 6, nonlinearity="relu")),
         ("  LSTM(5,\n 6)  ", Layer("LSTM", 5, 6)),
+        ("self.lstm = nn.LSTM(5, 6, batch_first=True).to(device)  # ours", Layer("LSTM", 5, 6, batch_first=True)),
+        ("        self.rnn: nn.Module = torch.nn.GRU(input_size=5,\n            hidden_size=6),", Layer("GRU", 5, 6)),
+        (">>> rnn = nn.LSTM(10, 20, 2)", Layer("LSTM", 10, 20, 2)),
+        ("  (lstm): LSTM(5, 6, num_layers=2, batch_first=True)", Layer("LSTM", 5, 6, 2, batch_first=True)),
+        ("nn.Sequential(nn.Linear(3, 5), nn.GRU(5, 6))", Layer("GRU", 5, 6)),
     ],
 )
 def test_constructor_calls_are_read(text: str, config: Layer | Cell) -> None:
@@ -104,13 +114,16 @@ def test_constructor_calls_are_read(text: str, config: Layer | Cell) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("LSTM", "not a constructor call"),
         ("LSTM(5, 6", "not a constructor call"),
-        ("", "not a constructor call"),
         ("Conv1d(5, 6)", "'Conv1d' is none of LSTM, GRU"),
         ("f()(5, 6)", "'?' is none of"),
         ("LSTM(5)", "LSTM needs hidden_size"),
-        ("LSTM(n, 6)", "'n' is not a literal"),
+        ("LSTM(n(), 6)", "input_size=n() is not a literal; put the number there"),
+        ("LSTM(5, 6, batch_first=first)", "batch_first=first is not a literal; put True or False there"),
+        ("LSTM(5, 6 / 2)", "hidden_size=6 / 2 is not a literal"),
+        ("LSTM(" + "(" * 3000 + ")" * 3000 + ")", "not a constructor call"),
+        ("LSTM(5, 6)" + " " * 20_000 + "# comment", "paste the call alone"),
+        ("LSTM(5\0, 6)", "not a constructor call"),
         ("LSTM(__import__('os').getpid(), 6)", "is not a literal"),
         ("LSTM(5, 6, 2, 0.5)", "bias must be True or False, got 0.5; position 4 of LSTM is bias"),
         ("LSTM(5, 6, layers=2)", "LSTM has no option 'layers'"),
@@ -150,6 +163,26 @@ def test_other_text_is_refused_with_the_reason(text: str, message: str) -> None:
 )
 def test_input_shapes_are_read(layer: Layer | Cell, shape: str, expected: tuple[int | None, int | None]) -> None:
     assert parse_input(shape, layer) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["3,4,5", "3x4x5", "(3, 4, 5)", "torch.Size([3, 4, 5])", "[3,4,5]", "3 4 5", "3×4×5", " 3, 4, 5, ", "3 X 4 X 5",
+     "x.shape = (3, 4, 5)", "（3，4，5）".translate({0xFF08: "(", 0xFF09: ")"}), "output: torch.Size([3, 4, 5])"],
+)  # fmt: skip
+def test_a_shape_is_read_as_people_write_it(text: str) -> None:
+    assert read_shape(text) == (3, 4, 5)
+    code, shown = run("LSTM(5, 6)", "--input", text)
+    assert code == 0
+    assert "(3, 4, 5)  time, batch, feature" in shown
+    code, shown = run(text)
+    assert code == 0
+    assert "T=3, B=4 by default; B=3, T=4 with batch_first=True" in shown
+
+
+@pytest.mark.parametrize("text", ["", "x", "3.5x4", "a,5", "1" * 400, "(" * 10_000, "3x" * 50_000, "LSTM(5, 6)"])
+def test_other_text_is_no_shape(text: str) -> None:
+    assert read_shape(text) is None
 
 
 @pytest.mark.parametrize(
@@ -224,3 +257,138 @@ def test_a_wrong_call_of_recurrent_is_told(call: str, told: str) -> None:
     code, text = run(call)
     assert code == 2
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("h_n", "It has no time axis"),
+        ("what is in h_n", "It has no time axis"),
+        ("What is in h_n?", "It has no time axis"),
+        ("hidden state", "It has no time axis"),
+        ("output", "output is h of the top layer"),
+        ("c_n", "Only an LSTM has one"),
+        ("cell state", "Only an LSTM has one"),
+        ("h_0", "Left out they are zeros"),
+        ("c_0", "Left out they are zeros"),
+        ("initial hidden state", "Left out they are zeros"),
+        ("batch_first", "exchanges the first two axes"),
+        ("which axis is the batch", "exchanges the first two axes"),
+        ("seq_len", "exchanges the first two axes"),
+        ("output[-1]", "output[:, -1]"),
+        ("h_n.view(B, -1)", "samples mix"),
+        ("last time step", "output[:, -1]"),
+        ("packed", "leaves the padding out"),
+        ("pack_padded_sequence", "leaves the padding out"),
+        ("bidirectional", "forward, backward, forward, backward"),
+        ("hidden_size", "all steps share one set of weights"),
+        ("input_size", "neither the length of the sequence"),
+        ("num_layers", "each takes the output of the one below"),
+        ("proj_size", "c keeps H"),
+        ("dropout", "with one layer it does nothing at all"),
+        ("weight_ih_l0", "LSTM i f g o"),
+        ("LSTMCell", "h, h'"),
+        ("nn.LSTM", "input_size, hidden_size"),
+        ("LSTM 5 6 2", "648"),
+        ("h_n 是什么", "它没有时间轴"),
+        ("隐藏状态的形状", "它没有时间轴"),
+        ("细胞状态", "只有 LSTM 有"),
+        ("怎么取最后一个时间步", "output[:, -1]"),
+        ("批大小在哪个维度", "只对调输入和输出的前两个轴"),
+        ("双向 LSTM 的输出", "正向在前"),
+        ("变长序列怎么打包", "只保留填充批里真实的时间步"),
+    ],
+)
+def test_what_learners_ask_by_name(question: str, said: str) -> None:
+    code, text = run(question)
+    assert code == 0, text
+    assert said in " ".join(text.split()) or said in text.replace("\n", "")
+
+
+def test_quotes_are_not_needed() -> None:
+    assert run("what", "is", "in", "h_n") == run("what is in h_n")
+
+
+def test_two_values_of_one_question_are_both_told() -> None:
+    code, text = run("difference between output and h_n")
+    assert code == 0
+    assert "output is h of the top layer" in text
+    assert "h_n is h after the last step" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "near"),
+    [
+        ("ouput", "output"),
+        ("batchfirts", "batch_first"),
+        ("LTSM", "LSTM"),
+        ("state-batch-frist", "state-batch-first"),
+        ("FL999", "FL"),
+    ],
+)
+def test_an_unknown_question_gets_what_comes_near_and_what_can_be_asked(question: str, near: str) -> None:
+    code, text = run(question)
+    assert code == 2
+    assert "Did you mean" in text
+    assert near in text.partition("Did you mean")[2]
+    assert "paste an error message of torch" in text
+
+
+@pytest.mark.parametrize("question", ["", "   ", "xyzzy", "\0", "🎉" * 100_000, "天气怎么样"])
+def test_an_unknown_question_is_misuse_and_no_failure(question: str) -> None:
+    code, text = run(question)
+    assert code == 2
+    assert "Error:" in text
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_every_topic_is_told_in_both_languages_and_fits_a_terminal(topic: Any, lang: Any) -> None:
+    code, text = run(topic.name, "--lang", lang)
+    assert code == 0
+    assert all(width(line) <= 112 for line in text.splitlines())
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in text) == (lang == "zh")
+
+
+@pytest.mark.parametrize("value", ["input", "output", "h_n", "c_n", "h_0", "c_0"])
+def test_the_shapes_beside_a_topic_are_torchs(value: str) -> None:
+    module = torch.nn.LSTM(5, 6, 2, batch_first=True, bidirectional=True)
+    x = torch.zeros(3, 7, 5)
+    output, (h_n, c_n) = module(x)
+    found = {"input": x, "output": output, "h_n": h_n, "c_n": c_n, "h_0": h_n, "c_0": c_n}[value]
+    assert tuple(axis.size for axis in shape_of(value, EXAMPLE, 7, 3)) == tuple(found.shape)
+    code, text = run(value)
+    assert code == 0
+    assert re.search(rf"^  {value} +{re.escape(str(tuple(found.shape)))}$", text, re.MULTILINE)
+
+
+def test_a_layer_in_chinese() -> None:
+    code, text = run("LSTM(5, 6, 2, bidirectional=True)", "--input", "1,3,5", "--lang", "zh")
+    assert code == 0
+    assert "h_n     (L*D, B, H)  (4, 3, 6)   层×方向，批，特征" in text
+    assert "第 1 层 反向  h_n[3] <-- ... <-- 步 T-1  output[0, :, 6:]" in text
+
+
+def test_where_numbers_are_needed_a_name_is_refused() -> None:
+    for text, name in (("LSTM(n, 6)", "'n'"), ("LSTM(5, 6, layers)", "'layers'"), ("GRUCell(5, 2 * h)", "'2*h'")):
+        with pytest.raises(LayerSyntaxError, match=re.escape(f"{name} is not a literal; put the number there")):
+            parse(text)
+
+
+def test_sizes_by_name_are_shown_by_name() -> None:
+    code, text = run("self.rnn = nn.GRU(n_in, 2*hidden, layers, bidirectional=True)")
+    assert code == 0
+    assert "output  (T, B, D*H)  (T, B, 4*hidden)" in text
+    assert "weight_ih_l1          (G*H, D*H)  (6*hidden, 4*hidden)" in text
+    assert "layers is not a number here: shown with 2 layers." in text
+    code, text = run("nn.GRU(n_in, 6)", "--input", "7,3,5")
+    assert "GRU(5, 6): 234 parameters" in text
+
+
+def test_nothing_that_is_pasted_is_executed(tmp_path: Any) -> None:
+    trap = tmp_path / "trap"
+    for text in (f"nn.LSTM(open({str(trap)!r}, 'w'), 6)", f"[open({str(trap)!r}, 'w')]; LSTM(5, 6)",
+                 f"LSTM(5, 6, dropout=open({str(trap)!r}, 'w'))", f"open({str(trap)!r}, 'w')"):  # fmt: skip
+        run(text)
+        run("LSTM(5, 6)", "--input", text)
+    assert not trap.exists()

@@ -10,8 +10,9 @@ import torch
 from click.testing import CliRunner
 from fastlstm_lint.causes import CAUSES
 from fastlstm_lint.dims import words
-from fastlstm_lint.explain import explain
+from fastlstm_lint.explain import explain, understand
 from fastlstm_lint.rules import by_code, load_rules
+from refusals import REFUSALS, message_of
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence as pack
 from torch.nn.utils.rnn import pad_packed_sequence as unpack
@@ -90,6 +91,42 @@ def test_every_rule_and_the_linters_own_codes_have_a_page() -> None:
     for rule in load_rules():
         assert rule.name in (explain(rule.code.lower()) or "")
     assert "noqa" in (explain("FL900") or "")
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_torch_refuses_is_explained_in_both_languages(name: str) -> None:
+    call, code, change = REFUSALS[name]
+    message = message_of(call)
+    told, in_chinese = understand(message), understand(message, "zh")
+    assert told is not None, message
+    assert in_chinese is not None
+    assert code in told.rules or not code, (message, told)
+    assert change in told.change, (message, told)
+    for text in (told.cause, told.change, in_chinese.cause, in_chinese.change):
+        assert "?" not in text.replace("batch_first what the input is?", ""), "a number that the message has not"
+
+
+def test_of_a_traceback_the_last_message_is_explained() -> None:
+    first = "IndexError: Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+    last = "RuntimeError: Expected hidden[0] size (2, 4, 6), got [4, 2, 6]"
+    told = understand(f"{first}\n\nDuring handling of the above exception, another exception occurred:\n\n{last}")
+    assert told is not None
+    assert told.rules == ("FL101",)
+
+
+def test_every_cause_has_both_languages_with_the_same_numbers() -> None:
+    for cause in CAUSES:
+        names = {lang: set(re.findall(r"\{(\w+)\}", " ".join(cause.texts[lang]))) for lang in ("en", "zh")}
+        assert names["en"] == names["zh"], cause.pattern.pattern
+        known = set(cause.pattern.groupindex) | {"k"}  # a comprehension in one of the changes
+        assert names["en"] <= known, cause.pattern.pattern
+        assert re.search("[\u4e00-\u9fff]", cause.texts["zh"][0] + cause.texts["zh"][1])
+
+
+def test_a_rule_is_found_by_its_name() -> None:
+    for asked in ("state-batch-first", "State batch first", " STATE_BATCH_FIRST\n"):
+        assert (explain(asked) or "").startswith("# FL101 state-batch-first")
+    assert (explain("unused-suppression") or "").startswith("FL900")
 
 
 def test_what_is_neither_code_nor_error_is_not_explained() -> None:

@@ -21,6 +21,11 @@ def rule_codes() -> list[str]:
     return [name.partition("_")[0].upper() for name in _files()]
 
 
+def rule_names() -> list[str]:
+    """The names of the rules, from their files' names as well."""
+    return [name.partition("_")[2].replace("_", "-") for name in _files()]
+
+
 @cache
 def load_rules() -> tuple[Rule, ...]:
     """Every rule, by code."""
@@ -32,4 +37,4 @@ def by_code() -> dict[str, Rule]:
     return {rule.code: rule for rule in load_rules()}
 
 
-__all__ = ["by_code", "load_rules", "rule_codes"]
+__all__ = ["by_code", "load_rules", "rule_codes", "rule_names"]
