@@ -3,6 +3,8 @@
     f = sigmoid(W_f x + b_f)    i = sigmoid(W_i x + b_i)
     h' = f / (f + i) * h + i / (f + i) * (W_h x + b_h)
 
+f / (f + i) is computed as sigmoid(log f - log i), which does not divide zero by zero where both gates are shut.
+
 Feng et al. 2024 (arXiv 2410.01201), with the gates normalised and without the positive candidate g of
 their version in logarithms. Gates f i n; state h (B, H). There is no weight_hh.
 
@@ -15,5 +17,5 @@ from ..spec import cell
 
 @cell(gates="f i n", states="h", recurrent="none")
 def minLSTM(m, x, state):
-    f, i = m.sigmoid(x.f), m.sigmoid(x.i)
-    return (f * state.h + i * x.n) / (f + i)
+    share = m.sigmoid(m.log_sigmoid(x.f) - m.log_sigmoid(x.i))
+    return share * state.h + (1 - share) * x.n

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from inspect import signature
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -28,7 +29,7 @@ class Calculus:
 
     def __getattr__(self, name: str) -> Callable[[Any], Value]:
         if name in FUNCTIONS:
-            return lambda *args: self._trace.value(name, self._one(name, args))
+            return lambda *args, **named: self._trace.value(name, self._one(name, args, named))
         if name.startswith("__"):
             raise AttributeError(name)
         known = [*FUNCTIONS, *(word for word in vars(type(self)) if _is_function(word))]
@@ -36,7 +37,9 @@ class Calculus:
         hint = f"; did you mean m.{close[0]}?" if close else ""
         return self._trace.refuse(f"calls m.{name}, which there is not; m has {self.names()}{hint}")
 
-    def _one(self, name: str, args: tuple[Any, ...]) -> Any:
+    def _one(self, name: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        if named:
+            self._trace.refuse(f"gives m.{name} {', '.join(named)} by name, expected one value")
         if len(args) != 1:
             self._trace.refuse(f"gives m.{name} {len(args)} arguments, expected one")
         return args[0]
@@ -50,7 +53,9 @@ class Calculus:
         return self._trace.value("maximum", a, b)
 
     def clip(self, value: Any, low: Any = None, high: Any = None) -> Value:
-        """`value` between `low` and `high`, each may be None; the gradient passes where it is not outside."""
+        """`value` between `low` and `high`, one may be None; the gradient passes where it is not outside."""
+        if low is None and high is None:
+            self._trace.refuse("gives m.clip neither low nor high")
         low = float("-inf") if low is None else low
         return self._trace.value("clip", value, low, float("inf") if high is None else high)
 
@@ -97,11 +102,17 @@ class Calculus:
         """
         trace = self._trace
 
-        if not callable(value) or not callable(derivative):
+        words = {"value": value, "derivative": derivative}
+        if any(isinstance(one, Value) or not callable(one) for one in words.values()):
             trace.refuse("m.custom takes two functions, and is then called: m.custom(value, derivative)(v)")
 
         def function(*args: Any) -> Value:
             numbers = [trace.number(arg) for arg in args]
+            for word, one in words.items():
+                if not numbers or not _takes(one, args):
+                    trace.refuse(
+                        f"calls m.custom(value, derivative) with {len(args)} values, which {word} does not take"
+                    )
             result = trace.number(value(*args))
             slopes = derivative(*args)
             slopes = slopes if isinstance(slopes, tuple | list) else (slopes,)
@@ -134,6 +145,17 @@ class Calculus:
         for one in squares[1:]:
             total = graph.add("add", total, one)
         return centred, graph.add("mean", total)
+
+
+def _takes(function: Callable[..., Any], args: Sequence[Any]) -> bool:
+    """Whether a function can be called with these arguments."""
+    try:
+        signature(function).bind(*args)
+    except TypeError:
+        return False
+    except ValueError:  # one without a signature
+        return True
+    return True
 
 
 def _is_function(name: str) -> bool:

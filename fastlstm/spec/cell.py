@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from keyword import iskeyword
+from unicodedata import normalize
 
 from .derive import derive, lowered
 from .graph import ACROSS, Graph, Leaf, Node, live
 from .keep import choose, uniform_nodes
 from .symbols import CellError
-from .trace import ASKED, Declaration, trace_step
+from .trace import Declaration, trace_step
 
 RECURRENT = ("dense", "heads", "diagonal", "none")
 INPUT = ("dense", "none")
@@ -220,7 +221,10 @@ def _names(word: str, value: str | Sequence[str]) -> tuple[str, ...]:
     names = tuple(value.split()) if isinstance(value, str) else tuple(value)
     for name in names:
         if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name.startswith("_"):
-            raise CellError(f"{word} has the name {name!r}, expected one that can stand after a dot: {ASKED[1]}.i")
+            hint = "; spaces part names, as in 'a b'" if isinstance(value, str) and "," in value else ""
+            raise CellError(f"{word} has the name {name!r}, expected one that can stand after a dot: gate.i{hint}")
+    names = tuple(normalize("NFKC", name) for name in names)  # as Python reads the same name in the step
+    for name in names:
         if word == "unit" and name in PARAMETERS:
             raise CellError(f"unit has the name {name!r}, which is that of a parameter of every layer")
     repeated = sorted({name for name in names if names.count(name) > 1})

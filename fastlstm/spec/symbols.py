@@ -26,22 +26,29 @@ class Trace:
     """One run of a step: the graph under construction, where in the step it is, and which functions m has, in words."""
 
     def __init__(self, name: str, code: CodeType, functions: str) -> None:
+        """code: the step's, without the decorators that it may wear."""
         self.name, self.code, self.functions = name, code, functions
         self.graph = Graph()
         self.refusal: CellError | None = None
         """The first error, also where the step caught it."""
 
+    def refuse_all(self, problem: str) -> NoReturn:
+        """CellError with the line where the step begins: what is wrong is no single line of it."""
+        raise CellError(f"step of {self.name} {problem}\n  {self.code.co_filename}:{self.code.co_firstlineno}")
+
     def refuse(self, problem: str) -> NoReturn:
         """CellError with the line of the step that is running."""
         line = self._line()
-        where = "" if line is None else f"\n  {self.code.co_filename}:{line}"
         text = "" if line is None else linecache.getline(self.code.co_filename, line).strip()
-        error = CellError(f"step of {self.name}: {problem}{where}" + (f": {text}" if text else ""))
+        where = f"{self.code.co_filename}:{line or self.code.co_firstlineno}"
+        error = CellError(f"step of {self.name}: {problem}\n  {where}" + (f": {text}" if text else ""))
         self.refusal = self.refusal or error
         raise error
 
     def _line(self) -> int | None:
-        """The line of the step, where it runs now; of functions that it calls, the step's own line is given."""
+        """The line of the step, where it runs now, None where it has ended; of functions that it calls, the step's own
+        line is given.
+        """
         frame = sys._getframe(1)
         while frame is not None:
             if frame.f_code is self.code:
@@ -69,7 +76,7 @@ class Trace:
         try:
             return self.graph.constant(float(value))
         except OverflowError:
-            self.refuse(f"computes with a number of {len(str(value))} digits, which no float holds")
+            self.refuse("computes with a number that no float holds")
 
     def condition(self, value: Any) -> int:
         """The node of a comparison."""
@@ -111,7 +118,29 @@ class _Symbol:
         )
 
     __float__ = __int__ = __complex__ = __index__ = __array__ = __iter__ = __len__ = __getitem__ = _no_number
-    __matmul__ = __rmatmul__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __round__ = _no_number
+    __round__ = __trunc__ = __floor__ = __ceil__ = _no_number
+
+    def _no_operator(self, *_: Any) -> NoReturn:
+        self._trace.refuse(
+            "uses an operator that values have not; they have + - * / ** and comparisons, comparisons have & | ~"
+        )
+
+    __matmul__ = __rmatmul__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = (
+        _no_operator
+    )
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __and__ = __rand__ = __or__ = __ror__ = _no_operator
+    __xor__ = __rxor__ = __invert__ = _no_operator
+
+    def _no_writing(self, *_: Any) -> NoReturn:
+        self._trace.refuse(f"writes into a traced value; {WRITTEN}")
+
+    __setitem__ = __delitem__ = __delattr__ = _no_writing
+
+    def __call__(self, *_: Any) -> Any:
+        self._trace.refuse("calls a traced value; only u.i can be called, for the recurrent product of another value")
+
+    def __repr__(self) -> str:
+        return f"<a value of the step of {self._trace.name}, which has no number yet>"
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -124,23 +153,24 @@ class Condition(_Symbol):
 
     __slots__ = ()
 
-    def __and__(self, other: Any) -> Condition:
+    def __and__(self, other: Any) -> Condition:  # type: ignore[override]
         return Condition(self._trace, self._trace.graph.add("and", self._number, self._trace.condition(other)))
 
-    def __or__(self, other: Any) -> Condition:
+    def __or__(self, other: Any) -> Condition:  # type: ignore[override]
         return Condition(self._trace, self._trace.graph.add("or", self._number, self._trace.condition(other)))
 
-    def __invert__(self) -> Condition:
+    def __invert__(self) -> Condition:  # type: ignore[override]
         return Condition(self._trace, self._trace.graph.add("not", self._number))
 
-    __rand__, __ror__ = __and__, __or__
+    __rand__, __ror__ = __and__, __or__  # type: ignore[assignment]
 
     def _no_arithmetic(self, *_: Any) -> NoReturn:
         self._trace.number(self)
         raise AssertionError
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_arithmetic
-    __pow__ = __rpow__ = __neg__ = __abs__ = __gt__ = __ge__ = __lt__ = __le__ = _no_arithmetic
+    __pow__ = __rpow__ = __neg__ = __abs__ = __gt__ = __ge__ = __lt__ = __le__ = __eq__ = __ne__ = _no_arithmetic
+    __hash__ = object.__hash__
 
 
 class Value(_Symbol):
@@ -257,6 +287,11 @@ class Names:
     def __delattr__(self, name: str) -> NoReturn:
         self._trace.refuse(f"deletes {self._kind}.{name}; {WRITTEN}")
 
+    def _no_writing(self, *_: Any) -> NoReturn:
+        self._trace.refuse(f"writes into {self._kind}; {WRITTEN}")
+
+    __setitem__ = __delitem__ = _no_writing
+
     def __getattr__(self, name: str) -> Value:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -275,4 +310,4 @@ class Names:
         raise AssertionError
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __neg__ = __bool__ = __iter__ = __getitem__ = __call__ = _refuse
+    __neg__ = __bool__ = __iter__ = __len__ = __contains__ = __getitem__ = __call__ = _refuse

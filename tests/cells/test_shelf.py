@@ -69,3 +69,29 @@ def test_values_and_gradients_are_those_of_a_torch_loop(name: str, layers: int, 
     for key, tensor in {**inputs, **tensors}.items():
         gradient = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad
         np.testing.assert_allclose(found[key], gradient, rtol=1e-8, atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["sLSTM", "minLSTM"])
+def test_shut_gates_give_no_nan(name: str) -> None:
+    """In float32, where exp and sigmoid are infinite or zero, against the loop in float64, where they are not."""
+    config = Stack(name, I, H, cell=getattr(cells, name))
+    rng = np.random.default_rng(2)
+    parameters = {n: rng.normal(size=sizes(shape)).astype(np.float32) for n, shape in config.parameters().items()}
+    bias = parameters["bias_ih_l0"].reshape(-1, H)
+    bias[:2] = rng.choice([-400, -120, -95, 0, 95, 120], (2, H))  # i and f
+    bias[:2, 0] = -120
+    x, grad = (rng.normal(size=shape).astype(np.float32) for shape in ((T, B, I), (T, B, H)))
+    engine = Reference(config, np.dtype(np.float32))
+    output, _, saved = engine.forward(parameters, 0, x, None, train=True)
+    grad_x, grad_initial, grads = engine.backward(parameters, 0, saved, grad, (None,) * len(config.state_names))
+
+    tensors = {n: torch.tensor(v, dtype=torch.float64, requires_grad=True) for n, v in parameters.items()}
+    given = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    states = [torch.zeros(1, B, H, dtype=torch.float64) for _ in config.state_names]
+    due, _, _ = run(STEPS[name], tensors, given, states, {}, layers=1, directions=1)
+    (due * torch.tensor(grad)).sum().backward()
+    np.testing.assert_allclose(output, due.detach(), rtol=1e-4, atol=1e-5)
+    for key, found in {"x": grad_x, **grads}.items():
+        expected = np.asarray((given if key == "x" else tensors[key]).grad)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max(), err_msg=key)
+    assert all(np.isfinite(one).all() for one in grad_initial)

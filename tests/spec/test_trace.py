@@ -234,7 +234,7 @@ WRONG = {
     sets: ["sets .scale of a traced value", "gate.i.scale = 2.0"],
     deletes: ["deletes state.c", "only read"],
     replaces: ["sets m.tanh", "m.custom"],
-    huge: ["401 digits", "gate.i * 10**400"],
+    huge: ["no float holds", "gate.i * 10**400"],
     divides_by_nothing: ["division by zero", "gate.i * (1 / 0)"],
     swallows: ["branches", "if gate.i > 0"],
     as_dict: ["returns a dict", "h, c as a tuple"],

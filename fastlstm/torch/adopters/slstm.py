@@ -22,17 +22,17 @@ def slstm(m, gate, state):
     """As fastlstm.cells.sLSTM."""
     log_f = state.m + m.log_sigmoid(gate.f)
     peak = m.where(state.n == 0, gate.i, m.maximum(gate.i, log_f))
-    i, f = m.exp(gate.i - peak), m.exp(log_f - peak)
+    i, f = m.exp(gate.i - peak), m.exp(m.clip(log_f - peak, high=0.0))
     c, n = f * state.c + i * m.tanh(gate.z), f * state.n + i
     return m.sigmoid(gate.o) * c / n, c, n, peak
 
 
 @cell(gates="i f z o", states="h c n m", recurrent="heads", input="none")
 def bounded_slstm(m, gate, state):
-    """The same with f~ below 15, and i' and f' below 1."""
+    """The same with f~ below 15."""
     log_f = state.m + m.log_sigmoid(m.minimum(gate.f, 15.0))
     peak = m.where(state.n == 0, gate.i, m.maximum(gate.i, log_f))
-    i, f = m.minimum(m.exp(gate.i - peak), 1.0), m.minimum(m.exp(log_f - peak), 1.0)
+    i, f = m.exp(gate.i - peak), m.exp(m.clip(log_f - peak, high=0.0))
     c, n = f * state.c + i * m.tanh(gate.z), f * state.n + i
     return m.sigmoid(gate.o) * c / n, c, n, peak
 
