@@ -186,10 +186,10 @@ def check_tape(kept: bool, training: bool, unchanged: bool) -> None:
         raise RuntimeError("the parameters have changed since the forward: call backward before the optimiser's step")
 
 
-def check_grad_output(got: tuple[int, ...], due: tuple[int, ...], name: str) -> None:
-    """`got` is the shape of the output, `due`."""
+def check_grad_output(got: tuple[int, ...], due: tuple[int, ...], name: str, of: str = "the output") -> None:
+    """`got` is the shape of the output, or of what else the gradient is of, `due`."""
     if got != due:
-        refuse_shape(name, got, f"{due}, the shape of the output", [
+        refuse_shape(name, got, f"{due}, the shape of {of}", [
             (len(due) == 3 and got == (due[1], due[0], due[2]), "batch and time are exchanged"),
             (len(got) == len(due) - 1, "this is one step's gradient: put it into zeros of the output's shape"),
         ])  # fmt: skip

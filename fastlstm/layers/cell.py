@@ -15,9 +15,10 @@ from .. import errors
 from ..contract import Cell, sizes
 from . import checks
 from .arrays import float_dtype
+from .attributes import CellAttributes
 from .checks import States
 from .exchange import FromTorch
-from .module import configured, uniform
+from .module import uniform
 from .places import PLACES
 
 Seed = int | np.random.Generator | None
@@ -32,12 +33,10 @@ class StepTape:
     B: int | None
 
 
-class _Step(FromTorch):
+class _Step(CellAttributes, FromTorch):
     """The call of a cell; the classes below say how its states look to the user."""
 
-    input_size = configured("input_size", "I: how many features the input has.")
-    hidden_size = configured("hidden_size", "H: how many units there are.")
-    bias = configured("bias", "Whether there are biases.")
+    config: Cell
 
     def __init__(self, config: Cell, dtype: Any, seed: Seed, device: str) -> None:
         device = checks.one_of("device", device, tuple(PLACES))
@@ -203,7 +202,10 @@ class GRUCell(_SingleStateStep):
 class RNNCell(_SingleStateStep):
     """One step of a plain RNN, as torch.nn.RNNCell, with `nonlinearity` "tanh" or "relu"."""
 
-    nonlinearity = configured("nonlinearity", '"tanh" or "relu".')
+    @property
+    def nonlinearity(self) -> str:
+        """ "tanh" or "relu"."""
+        return self.config.nonlinearity
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
                  dtype: Any = np.float32, seed: Seed = None, device: str = "cpu") -> None:  # fmt: skip

@@ -14,7 +14,6 @@ from ..contract import Layer
 from ..errors import refuse_type
 from . import checks
 from .exchange import FromKeras, FromTorch
-from .module import configured
 from .packing import PackedSequence
 from .recurrent import RecurrentLayer, Tape
 
@@ -49,8 +48,6 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
     -1/sqrt(H)..1/sqrt(H), drawn from `seed`, as is the dropout: p = `dropout` on the output of every layer but the
     last, in training mode. With device="cuda" arrays on a GPU go in and come out (docs/cuda.md).
     """
-
-    proj_size = configured("proj_size", "P: the width of h where it is projected, else 0.")
 
     def __init__(
         self,
@@ -87,7 +84,7 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
 
         output: as x, with D*P features, the forward direction's first. h_n, c_n: as h_0, c_0; entry l*D + d belongs
         to layer l, direction d. h, c: the states of the last layer after every step, laid out as output, which is h;
-        not with proj_size. In training mode, x and output must stay as they are until `backward`.
+        c has D*H features. In training mode, x and output must stay as they are until `backward`.
         Raises ValueError or TypeError, naming the argument, where one is wrong.
         """
         if state is not None and not (type(state) is tuple and len(state) == 2):
@@ -181,7 +178,10 @@ class RNN(_SingleState):
     Arguments as for LSTM; as in torch, `nonlinearity` comes fourth.
     """
 
-    nonlinearity = configured("nonlinearity", '"tanh" or "relu".')
+    @property
+    def nonlinearity(self) -> str:
+        """ "tanh" or "relu"."""
+        return self.config.nonlinearity
 
     def __init__(
         self,

@@ -144,11 +144,6 @@ class Module:
         vars(self).update(state)
 
 
-def configured(name: str, doc: str) -> Any:
-    """A read-only attribute that the configuration holds."""
-    return property(lambda self: getattr(self.config, name), doc=doc)
-
-
 class _Told(str):
     """A message that a KeyError shows as it is: of an ordinary str it shows the repr."""
 

@@ -13,8 +13,9 @@ from .. import errors
 from ..contract import Layer, sizes
 from . import checks
 from .arrays import dropout_mask, float_dtype
+from .attributes import LayerAttributes
 from .checks import Form, States
-from .module import Module, configured, uniform
+from .module import Module, uniform
 from .packing import PackedSequence
 from .places import PLACES
 from .steps import Steps
@@ -31,15 +32,8 @@ class Tape:
     static_steps: frozenset[str] = frozenset()  # the step inputs that are one for all steps
 
 
-class RecurrentLayer(Module):
+class RecurrentLayer(LayerAttributes, Module):
     """A stack of recurrent layers; LSTM, GRU, RNN and Recurrent say how their states look to the user."""
-
-    input_size = configured("input_size", "I: how many features the input has.")
-    hidden_size = configured("hidden_size", "H: how many units a layer has in one direction.")
-    num_layers = configured("num_layers", "L: how many layers there are.")
-    bias = configured("bias", "Whether there are biases.")
-    batch_first = configured("batch_first", "Whether input and output are (B, T, features).")
-    bidirectional = configured("bidirectional", "Whether there is a second direction, from the last step to the first.")
 
     def __init__(
         self,
@@ -56,7 +50,7 @@ class RecurrentLayer(Module):
         checks.parameters_fit(config, dtype, title)
         shapes = {name: sizes(shape) for name, shape in config.parameters().items()}
         super().__init__(uniform(shapes, config.hidden_size**-0.5, dtype, rng), rng)
-        self.config, self.dtype, self.dropout, self.device = config, dtype, dropout, device
+        self.config, self.dtype, self._dropout, self.device = config, dtype, dropout, device
         self._prepare()
 
     def _prepare(self) -> None:
@@ -83,7 +77,7 @@ class RecurrentLayer(Module):
             and (reset is None or self._fits_reset(reset, x.shape))
         ):
             return self._forward_any(x, states, reset)
-        masks = self._masks(x.shape[:2]) if self.training and self.dropout else None
+        masks = self._masks(x.shape[:2]) if self.training and self._dropout else None
         output, final, saved = self._engine.forward(
             self._parameters, self._version, x, states, train=self.training, reset=reset, masks=masks
         )
@@ -122,7 +116,7 @@ class RecurrentLayer(Module):
             raise ValueError(f"all_states is True, but {why}")
         call = checks.check_call(self.config, self.dtype, self._place, x, states, reset)
         steps = self._steps(step, call)
-        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self.dropout else None
+        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self._dropout else None
         more: dict[str, Any] = {"all_states": True} if all_states else {}
         if steps is not None:
             more["step"] = steps.values
@@ -153,8 +147,6 @@ class RecurrentLayer(Module):
 
     def _why_no_states(self) -> str | None:
         """Why the states after every step are not given."""
-        if self.config.projected:
-            return f"proj_size is {self.config.proj_size}: h and c have other widths, and the kernels write one"
         return f"device is {self.device!r}: its kernels do not write them" if self.device != "cpu" else None
 
     def _masks(self, lead: tuple[int, ...]) -> list[ndarray]:
@@ -200,7 +192,7 @@ class RecurrentLayer(Module):
         if why := self._why_no_states():
             raise ValueError(f"grad_all_states is given, but {why}")
         return tuple(
-            None if grad is None else self._checked_grad_output(f"grad_all_states of {name}", grad, tape)
+            None if grad is None else self._checked_grad_output(f"grad_all_states of {name}", grad, tape, name)
             for name, grad in zip(names, given, strict=True)
         )
 
@@ -234,7 +226,7 @@ class RecurrentLayer(Module):
         packed = tape.form.packed
         return (tape.output_shape[0], None) if packed is None else (len(packed.batch_sizes), int(packed.batch_sizes[0]))
 
-    def _checked_grad_output(self, name: str, grad: Any, tape: Tape) -> Any:
+    def _checked_grad_output(self, name: str, grad: Any, tape: Tape, state: str | None = None) -> Any:
         """The gradient of the output, or of a state after every step, in the engine's form."""
         packed = tape.form.packed if tape.form else None
         if (packed is not None) != isinstance(grad, PackedSequence):
@@ -244,7 +236,11 @@ class RecurrentLayer(Module):
                 raise ValueError(f"batch_sizes of {name} are not those of the output")
             grad, name = grad.data, f"data of {name}"
         grad = self._place.array(name, grad, self.dtype)
-        errors.check_grad_output(tuple(grad.shape), tape.output_shape, name)
+        due, of = tape.output_shape, "the output"
+        if state is not None:
+            width = self._widths[self.config.state_names.index(state)]
+            due, of = (*due[:-1], self.config.directions * width), f"{state} after every step"
+        errors.check_grad_output(tuple(grad.shape), due, name, of)
         return grad if tape.form is None else tape.form.inner(grad)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 from ..spec import Cell, Stack
 from ..spec.checked import first_values, stack
 from . import checks
+from .attributes import OwnAttributes
 from .packing import PackedSequence
 from .recurrent import RecurrentLayer, Tape
 from .steps import Steps, check_steps, step_gradients
@@ -18,7 +19,7 @@ from .steps import Steps, check_steps, step_gradients
 Sequences = ndarray | PackedSequence
 
 
-class Recurrent(RecurrentLayer):
+class Recurrent(OwnAttributes, RecurrentLayer):
     """A stack of recurrent layers of a user's cell, with the arguments of `fastlstm.LSTM`.
 
     cell: from the decorator `fastlstm.cell`, or one of `fastlstm.cells`.
@@ -62,16 +63,6 @@ class Recurrent(RecurrentLayer):
         for name, value in first_values(config, unit).items():
             for suffix in config.suffixes():
                 self._parameters[f"{name}_{suffix}"][...] = value
-
-    @property
-    def cell(self) -> Cell:
-        """The cell."""
-        return self.config.cell
-
-    @property
-    def num_heads(self) -> int:
-        """N: how many heads the recurrent product has."""
-        return self.config.num_heads
 
     def __call__(
         self,

@@ -84,7 +84,7 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         if packed is not None and tracing and not states:
             states = tuple([x.new_zeros(sizes(shape)) for shape in config.states(B).values()])
         if all_states and served:
-            reason = self._why_stepwise(config, on_gpu)
+            reason = "the kernels on a GPU do not give c after every step" if on_gpu else None
             served = reason is None and not tracing
         done = None
         if served and on_gpu:
@@ -122,12 +122,6 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             final = tuple([one.index_select(1, packed.unsorted_indices) for one in final])
         result = outer(output), final if len(final) == 2 else final[0]
         return (*result, (result[0], *map(outer, every[1:]))) if all_states else result
-
-    def _why_stepwise(self, config: Layer, on_gpu: bool) -> str | None:
-        """Why no kernel gives c after every step; None where one does."""
-        if config.projected:
-            return "the kernels do not give c after every step of a projected LSTM"
-        return "the kernels on a GPU do not give c after every step" if on_gpu else None
 
     def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None, all_states: bool = False) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""

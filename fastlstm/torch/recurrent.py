@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
 from fastlstm.contract import sizes
+from fastlstm.layers.attributes import OwnAttributes
 from fastlstm.layers.checks import flag, states_of
 from fastlstm.spec import Cell
 from fastlstm.spec.checked import first_values, stack
@@ -21,7 +22,7 @@ from fastlstm.torch.cards import CardRunner, array
 from fastlstm.torch.runner import DTYPES
 
 
-class Recurrent(nn.Module):
+class Recurrent(OwnAttributes, nn.Module):
     """A stack of recurrent layers of a user's cell: an nn.Module with the arguments of torch.nn.LSTM.
 
     cell: from the decorator `fastlstm.cell`, or one of `fastlstm.cells`.
@@ -53,17 +54,12 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         self.config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
-        self.dropout = errors.dropout(dropout, self.config.num_layers)
+        self._dropout = errors.dropout(dropout, self.config.num_layers)
         self._unit = first_values(self.config, unit)
         for name, shape in self.config.parameters().items():
             self.register_parameter(name, nn.Parameter(torch.empty(*sizes(shape), device=device, dtype=dtype)))
         self._runners: dict[torch.dtype, CardRunner] = {}
         self.reset_parameters()
-
-    @property
-    def cell(self) -> Cell:
-        """The cell."""
-        return self.config.cell
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew, uniform in -1/sqrt(H)..1/sqrt(H), and sets those that `unit` names."""

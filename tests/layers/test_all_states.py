@@ -38,15 +38,21 @@ def forms() -> dict[str, tuple[dict[str, Any], Any, tuple[int, ...], Any]]:
         "unbatched": ({"bidirectional": True}, draw(T, I), (2, H), mask[:, 0]),
         "packed": ({"num_layers": 2, "bidirectional": True}, packed, (4, B, H), mask),
         "one step": ({}, draw(1, B, I), (1, B, H), None),
+        "projected": ({"proj_size": 3, "num_layers": 2, "bidirectional": True}, draw(T, B, I), (4, B, H), mask),
+        "projected, packed": ({"proj_size": 3, "num_layers": 2, "bidirectional": True}, packed, (4, B, H), mask),
+        "projected, unbatched": ({"proj_size": 3}, draw(T, I), (1, H), None),
         "nobody": ({}, draw(T, 0, I), (1, 0, H), None),
     }
 
 
-@pytest.mark.parametrize("form", forms())
-@pytest.mark.parametrize("cls", [LSTM, GRU, RNN])
+@pytest.mark.parametrize(
+    ("cls", "form"),
+    [(cls, form) for form in forms() for cls in (LSTM, GRU, RNN) if cls is LSTM or "projected" not in form],
+)
 def test_values_and_gradients_are_the_reference_s(cls: type, form: str) -> None:
     options, x, shape, reset = forms()[form]
-    states = tuple(draw(*shape, seed=n) for n in range(2 if cls is LSTM else 1))
+    h = (*shape[:-1], options.get("proj_size", H))
+    states = tuple(draw(*size, seed=n) for n, size in enumerate((h, shape)[: 2 if cls is LSTM else 1]))
     state = states if cls is LSTM else states[0]
     found = []
     for reference in (False, True):
@@ -95,13 +101,13 @@ def test_another_call_leaves_what_was_given_alone() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: LSTM(I, H, proj_size=3)(np.zeros((T, B, I), np.float32), all_states=True), ValueError,
-         "all_states is True, but proj_size is 3"),
         (lambda: GRU(I, H)(np.zeros((T, B, I), np.float32), all_states=1), TypeError, "all_states is a int"),
         (lambda: trained().backward(None, grad_all_states=(None,)), TypeError,
          "grad_all_states is a tuple, expected tuple of 2: one for each of h, c"),
         (lambda: trained().backward(None, grad_all_states=(None, np.zeros((T, B, I)))), ValueError,
          "grad_all_states of c has shape"),
+        (lambda: trained(proj_size=3).backward(None, grad_all_states=(None, np.zeros((T, B, 3)))), ValueError,
+         r"grad_all_states of c has shape \(6, 4, 3\), expected \(6, 4, 7\), the shape of c after every step"),
         (lambda: trained().backward(None, grad_all_states=(None, None)), ValueError, "all states are None"),
     ],
 )  # fmt: skip
@@ -110,7 +116,7 @@ def test_what_is_not_given_is_refused_by_name(call: Any, error: type[Exception],
         call()
 
 
-def trained() -> LSTM:
-    lstm = LSTM(I, H, dtype=np.float64)
+def trained(**options: int) -> LSTM:
+    lstm = LSTM(I, H, **options, dtype=np.float64)
     lstm(draw(T, B, I))
     return lstm

@@ -217,11 +217,6 @@ def test_the_sizes_are_attributes_as_torchs() -> None:
     assert (layer.bidirectional, layer.num_heads, layer.dropout) == (True, 4, 0.1)
     with pytest.raises(AttributeError):
         layer.hidden_size = 9
-    lstm = LSTM(5, 6, 2, proj_size=3)
-    assert (lstm.input_size, lstm.hidden_size, lstm.num_layers, lstm.proj_size) == (5, 6, 2, 3)
-    assert fastlstm.RNN(5, 6, nonlinearity="relu").nonlinearity == "relu"
-    cell = fastlstm.GRUCell(5, 6, bias=False)
-    assert (cell.input_size, cell.hidden_size, cell.bias) == (5, 6, False)
 
 
 x, state = np.zeros((T, B, I), np.float32), np.zeros((1, B, H), np.float32)

@@ -31,45 +31,59 @@ def calls() -> dict[str, tuple[dict[str, Any], tuple[int, ...], bool]]:
         "unbatched": ({}, (T, I), False),
         "packed": ({"num_layers": 2, "bidirectional": True}, (T, B, I), True),
         "projected": ({"proj_size": 3}, (T, B, I), False),
+        "projected, both directions": (
+            {"proj_size": 3, "batch_first": True, "num_layers": 2, "bidirectional": True},
+            (B, T, I),
+            False,
+        ),
+        "projected, packed": ({"proj_size": 3, "num_layers": 2, "bidirectional": True}, (T, B, I), True),
     }
 
 
+@pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("form", calls())
 @pytest.mark.filterwarnings("ignore:fastlstm. torch's own operators:RuntimeWarning")
-def test_values_and_gradients_are_those_of_torch_s_operators(form: str, monkeypatch: Any) -> None:
+def test_values_and_gradients_are_those_of_torch_s_operators(form: str, resets: bool, monkeypatch: Any) -> None:
     """By the kernels and, with their results thrown away, by `composed`; both against torch's cell step by step."""
     options, shape, is_packed = calls()[form]
     torch.manual_seed(0)
     module = fastlstm.torch.LSTM(I, H, **options, dtype=torch.float64)
     x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    reset = torch.rand((T,) if len(shape) == 2 else (T, B)) < 0.3 if resets else None
     results = []
     for reason in (None, "tested"):
         monkeypatch.setattr(fastlstm.torch.layers.quick, "layer", lambda *_: None)
         monkeypatch.setattr(fastlstm.torch.layers, "objection", lambda tensors, reason=reason: reason)
         given = pack_padded_sequence(x, [2, 6, 4], enforce_sorted=False) if is_packed else x
-        output, (h_n, c_n), (h, c) = module(given, all_states=True)
+        output, (h_n, c_n), (h, c) = module(given, reset=reset, all_states=True)
         assert flat(h) is flat(output)
         assert flat(c).shape[:-1] == flat(output).shape[:-1]
         loss = (flat(output).sin() * 2).sum() + (flat(c).cos() * torch.arange(flat(c).shape[-1])).sum()
         loss = loss + h_n.sum() + (c_n**2).sum()
         grads = torch.autograd.grad(loss, [x, *module.parameters()])
         results.append([*map(flat, (output, h_n, c_n, c)), *grads])
-        assert bool(module.declined) == (reason is not None or form == "projected")
+        assert bool(module.declined) == (reason is not None)
     for ours, due in zip(*results, strict=True):
         torch.testing.assert_close(ours, due, rtol=1e-9, atol=1e-11)
 
 
-def test_composed_gives_the_states_of_torch_s_own_layer() -> None:
+@pytest.mark.parametrize("options", [{}, {"proj_size": 3, "num_layers": 2}], ids=["plain", "projected"])
+def test_the_states_are_those_of_torch_s_own_layer_step_by_step(options: dict[str, int]) -> None:
     torch.manual_seed(0)
-    module = fastlstm.torch.LSTM(I, H, dtype=torch.float64)
-    x, state, cells = torch.randn(T, B, I, dtype=torch.float64), None, []
+    module = fastlstm.torch.LSTM(I, H, **options, dtype=torch.float64)
+    x, state, cells = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True), None, []
     for t in range(T):
         _, state = torch.nn.LSTM.forward(module, x[t : t + 1], state)
-        cells.append(state[1][0])
+        cells.append(state[1][-1])
     _, _, every = composed(module._config(), x, (), list(module.parameters()))
-    torch.testing.assert_close(every[1], torch.stack(cells), rtol=1e-10, atol=1e-12)
     _, _, (_, c) = module(x, all_states=True)
-    torch.testing.assert_close(c, torch.stack(cells), rtol=1e-10, atol=1e-12)
+    leaves = [x, *module.parameters()]
+    due, *others = (
+        (one, *torch.autograd.grad((one * torch.arange(H)).cos().sum(), leaves))
+        for one in (torch.stack(cells), every[1], c)
+    )
+    for found in others:
+        torch.testing.assert_close(found, due, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("kind", ["GRU", "RNN"])
