@@ -37,6 +37,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 
 bench: .venv/.bench
 	$(BIN)/fastlstm bench $(ARGS)

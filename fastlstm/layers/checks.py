@@ -87,7 +87,7 @@ def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any
         x = place.array("x.data", packed.data, dtype)
         check_packed(packed._replace(data=x), config.input_size)
         T, B = len(packed.batch_sizes), int(packed.batch_sizes[0])
-        form = Form(config, place, packed._replace(data=None))
+        form = Form(config, place, packed._replace(data=None))  # type: ignore[arg-type]
     if states is not None:
         states = check_states(config, dtype, place, states, T, B, "{}_0")
     if reset is not None:

@@ -5,7 +5,7 @@ Letters: T time steps, B batch, I input_size, H hidden_size, P proj_size (or H),
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy import ndarray
@@ -14,10 +14,10 @@ from ..contract import Layer
 from ..errors import refuse_type
 from . import checks
 from .exchange import FromKeras, FromTorch
-from .packing import PackedSequence
+from .packing import S, Sequences
 from .recurrent import RecurrentLayer, Tape
 
-Sequences = ndarray | PackedSequence
+Pair = tuple[ndarray, ndarray]
 Seed = int | np.random.Generator | None
 FOURTH = "the 4th positional argument is {}, not dropout"  # the linter's rule FL309
 
@@ -67,10 +67,25 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
         config = _config("LSTM", input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size)
         super().__init__(config, dropout, dtype, seed, device)
 
+    @overload
+    def __call__(
+        self, x: S, state: Pair | None = None, *, reset: ndarray | None = None, all_states: Literal[False] = False
+    ) -> tuple[S, Pair]: ...
+
+    @overload
+    def __call__(
+        self, x: S, state: Pair | None = None, *, reset: ndarray | None = None, all_states: Literal[True]
+    ) -> tuple[S, Pair, tuple[S, S]]: ...
+
+    @overload
+    def __call__(
+        self, x: S, state: Pair | None = None, *, reset: ndarray | None = None, all_states: bool
+    ) -> tuple[S, Pair] | tuple[S, Pair, tuple[S, S]]: ...
+
     def __call__(
         self,
         x: Sequences,
-        state: tuple[ndarray, ndarray] | None = None,
+        state: Pair | None = None,
         *,
         reset: ndarray | None = None,
         all_states: bool = False,
@@ -93,6 +108,26 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
             return self._forward_any(x, state, reset, True)
         return self._forward(x, state, reset)
 
+    @overload
+    def backward(
+        self,
+        grad_output: S,
+        grad_state: tuple[ndarray | None, ndarray | None] | None = None,
+        *,
+        grad_all_states: tuple[Sequences | None, Sequences | None] | None = None,
+        tape: Tape | None = None,
+    ) -> tuple[S, Pair]: ...
+
+    @overload
+    def backward(
+        self,
+        grad_output: None,
+        grad_state: tuple[ndarray | None, ndarray | None] | None = None,
+        *,
+        grad_all_states: tuple[Sequences | None, Sequences | None] | None = None,
+        tape: Tape | None = None,
+    ) -> tuple[Any, Pair]: ...
+
     def backward(
         self,
         grad_output: Sequences | None,
@@ -100,7 +135,7 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
         *,
         grad_all_states: tuple[Sequences | None, Sequences | None] | None = None,
         tape: Tape | None = None,
-    ) -> tuple[Any, tuple[ndarray, ndarray]]:
+    ) -> tuple[Any, Pair]:
         """`grad_x, (grad_h_0, grad_c_0) = lstm.backward(grad_output, (grad_h_n, grad_c_n))`.
 
         Goes back through the last forward, once, or through the one whose `lstm.tape` is given. Every gradient has the
@@ -115,6 +150,21 @@ class LSTM(FromTorch, FromKeras, RecurrentLayer):
 
 class _SingleState(FromTorch, FromKeras, RecurrentLayer):
     """The call of the layers whose state is one array."""
+
+    @overload
+    def __call__(
+        self, x: S, state: ndarray | None = None, *, reset: ndarray | None = None, all_states: Literal[False] = False
+    ) -> tuple[S, ndarray]: ...
+
+    @overload
+    def __call__(
+        self, x: S, state: ndarray | None = None, *, reset: ndarray | None = None, all_states: Literal[True]
+    ) -> tuple[S, ndarray, tuple[S]]: ...
+
+    @overload
+    def __call__(
+        self, x: S, state: ndarray | None = None, *, reset: ndarray | None = None, all_states: bool
+    ) -> tuple[S, ndarray] | tuple[S, ndarray, tuple[S]]: ...
 
     def __call__(
         self,
@@ -135,6 +185,26 @@ class _SingleState(FromTorch, FromKeras, RecurrentLayer):
             return output, h_n, every
         output, (h_n,) = self._forward(x, states, reset)
         return output, h_n
+
+    @overload
+    def backward(
+        self,
+        grad_output: S,
+        grad_state: ndarray | None = None,
+        *,
+        grad_all_states: tuple[Sequences | None] | None = None,
+        tape: Tape | None = None,
+    ) -> tuple[S, ndarray]: ...
+
+    @overload
+    def backward(
+        self,
+        grad_output: None,
+        grad_state: ndarray | None = None,
+        *,
+        grad_all_states: tuple[Sequences | None] | None = None,
+        tape: Tape | None = None,
+    ) -> tuple[Any, ndarray]: ...
 
     def backward(
         self,

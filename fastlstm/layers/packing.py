@@ -14,7 +14,7 @@ batch_sizes and orders are always NumPy arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -31,10 +31,15 @@ class PackedSequence(NamedTuple):
     unsorted_indices: (B,) int64, its inverse.
     """
 
-    data: Any  # an ndarray or an array on a GPU; None inside a layer's bookkeeping
+    data: ndarray  # on a GPU an array of its own kind; None inside a layer's bookkeeping
     batch_sizes: ndarray
     sorted_indices: ndarray | None = None
     unsorted_indices: ndarray | None = None
+
+
+Sequences = ndarray | PackedSequence
+S = TypeVar("S", bound=Sequences)
+"""What goes into a layer, and comes out as: an array or a PackedSequence."""
 
 
 def pack_padded_sequence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy import ndarray
@@ -12,11 +12,12 @@ from ..spec import Cell, Stack
 from ..spec.checked import first_values, stack
 from . import checks
 from .attributes import OwnAttributes
-from .packing import PackedSequence
+from .packing import S, Sequences
 from .recurrent import RecurrentLayer, Tape
 from .steps import Steps, check_steps, step_gradients
 
-Sequences = ndarray | PackedSequence
+State = ndarray | tuple[ndarray, ...]
+"""One array, or a tuple where the cell has several states."""
 
 
 class Recurrent(OwnAttributes, RecurrentLayer):
@@ -64,10 +65,43 @@ class Recurrent(OwnAttributes, RecurrentLayer):
             for suffix in config.suffixes():
                 self._parameters[f"{name}_{suffix}"][...] = value
 
+    @overload
+    def __call__(
+        self,
+        x: S,
+        state: State | None = None,
+        *,
+        reset: ndarray | None = None,
+        step: Mapping[str, Sequences] | None = None,
+        all_states: Literal[False] = False,
+    ) -> tuple[S, State]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: S,
+        state: State | None = None,
+        *,
+        reset: ndarray | None = None,
+        step: Mapping[str, Sequences] | None = None,
+        all_states: Literal[True],
+    ) -> tuple[S, State, tuple[S, ...]]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: S,
+        state: State | None = None,
+        *,
+        reset: ndarray | None = None,
+        step: Mapping[str, Sequences] | None = None,
+        all_states: bool,
+    ) -> tuple[S, State] | tuple[S, State, tuple[S, ...]]: ...
+
     def __call__(
         self,
         x: Sequences,
-        state: Any = None,
+        state: State | None = None,
         *,
         reset: ndarray | None = None,
         step: Mapping[str, Sequences] | None = None,
@@ -100,7 +134,7 @@ class Recurrent(OwnAttributes, RecurrentLayer):
     def backward(
         self,
         grad_output: Sequences | None,
-        grad_state: Any = None,
+        grad_state: ndarray | tuple[ndarray | None, ...] | None = None,
         *,
         grad_all_states: tuple[Sequences | None, ...] | None = None,
         tape: Tape | None = None,

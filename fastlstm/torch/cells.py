@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.module import Accelerated, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
 from fastlstm.torch.step import advance
+from fastlstm.torch.typed import PairStep, SingleStep
 
 
 class _Cell(Accelerated, torch.nn.RNNCellBase):
@@ -91,6 +92,10 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
 class LSTMCell(_Cell, torch.nn.LSTMCell):
     """torch.nn.LSTMCell, computed by this library's kernels on the CPU."""
 
+    if TYPE_CHECKING:
+        forward: PairStep
+        __call__: PairStep
+
     original = torch.nn.LSTMCell
     blank = (1, 1, True, "meta")
 
@@ -98,12 +103,20 @@ class LSTMCell(_Cell, torch.nn.LSTMCell):
 class GRUCell(_Cell, torch.nn.GRUCell):
     """torch.nn.GRUCell, computed by this library's kernels on the CPU."""
 
+    if TYPE_CHECKING:
+        forward: SingleStep
+        __call__: SingleStep
+
     original = torch.nn.GRUCell
     blank = (1, 1, True, "meta")
 
 
 class RNNCell(_Cell, torch.nn.RNNCell):
     """torch.nn.RNNCell, computed by this library's kernels on the CPU."""
+
+    if TYPE_CHECKING:
+        forward: SingleStep
+        __call__: SingleStep
 
     original = torch.nn.RNNCell
     blank = (1, 1, True, "tanh", "meta")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
 from fastlstm.torch.module import Accelerated, call, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
+from fastlstm.torch.typed import PairCall, SingleCall
 
 _BLANK = (1, 1, 1, True, False, 0.0, False, 0, "meta")
 _KINDS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
@@ -210,6 +211,10 @@ class _Layer(Accelerated, torch.nn.RNNBase):
 class LSTM(_Layer, torch.nn.LSTM):
     """torch.nn.LSTM, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
+    if TYPE_CHECKING:
+        forward: PairCall
+        __call__: PairCall
+
     original = torch.nn.LSTM
     blank = _BLANK
 
@@ -217,12 +222,20 @@ class LSTM(_Layer, torch.nn.LSTM):
 class GRU(_Layer, torch.nn.GRU):
     """torch.nn.GRU, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
 
+    if TYPE_CHECKING:
+        forward: SingleCall
+        __call__: SingleCall
+
     original = torch.nn.GRU
     blank = _BLANK
 
 
 class RNN(_Layer, torch.nn.RNN):
     """torch.nn.RNN, computed by this library's kernels on the CPU, and on a GPU where they are the faster."""
+
+    if TYPE_CHECKING:
+        forward: SingleCall
+        __call__: SingleCall
 
     original = torch.nn.RNN
     blank = (*_BLANK[:3], "tanh", *_BLANK[3:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ from fastlstm.spec import Cell
 from fastlstm.spec.checked import first_values, stack
 from fastlstm.torch.cards import CardRunner, array
 from fastlstm.torch.runner import DTYPES
+from fastlstm.torch.typed import S
+
+State = Tensor | tuple[Tensor, ...]
+"""One tensor, or a tuple where the cell has several states."""
 
 
 class Recurrent(OwnAttributes, nn.Module):
@@ -71,13 +75,46 @@ class Recurrent(OwnAttributes, nn.Module):
                 for suffix in self.config.suffixes():
                     self.get_parameter(f"{name}_{suffix}").copy_(torch.as_tensor(value))
 
+    @overload
+    def forward(
+        self,
+        input: S,
+        hx: State | None = None,
+        *,
+        reset: Tensor | None = None,
+        step: Mapping[str, Tensor | PackedSequence] | None = None,
+        all_states: Literal[False] = False,
+    ) -> tuple[S, State]: ...
+
+    @overload
+    def forward(
+        self,
+        input: S,
+        hx: State | None = None,
+        *,
+        reset: Tensor | None = None,
+        step: Mapping[str, Tensor | PackedSequence] | None = None,
+        all_states: Literal[True],
+    ) -> tuple[S, State, tuple[S, ...]]: ...
+
+    @overload
+    def forward(
+        self,
+        input: S,
+        hx: State | None = None,
+        *,
+        reset: Tensor | None = None,
+        step: Mapping[str, Tensor | PackedSequence] | None = None,
+        all_states: bool,
+    ) -> tuple[S, State] | tuple[S, State, tuple[S, ...]]: ...
+
     def forward(
         self,
         input: Tensor | PackedSequence,
-        hx: Any = None,
+        hx: State | None = None,
         *,
         reset: Tensor | None = None,
-        step: Mapping[str, Tensor] | None = None,
+        step: Mapping[str, Tensor | PackedSequence] | None = None,
         all_states: bool = False,
     ) -> tuple[Any, ...]:
         """`output, hx_n = rnn(input, hx)`; with `all_states`, `output, hx_n, states = rnn(...)`.
@@ -115,6 +152,9 @@ class Recurrent(OwnAttributes, nn.Module):
         final, output = tuple(map(call.outer_state, final)), call.outer(output)
         results = output, final if len(final) > 1 else final[0]
         return (*results, (output, *map(call.outer, every[1:]))) if all_states else results
+
+    if TYPE_CHECKING:
+        __call__ = forward
 
     def _runner(self, dtype: torch.dtype) -> CardRunner:
         """The kernels for a dtype."""
