@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+from fastlstm_lint.visible import visible
 
 from fastlstm.explain import LayerSyntaxError, UnknownQuestion, answer
 from fastlstm.explain.words import LANGS, Lang, language
@@ -12,7 +15,11 @@ from fastlstm.explain.words import LANGS, Lang, language
 @click.argument("question", nargs=-1, required=True)
 @click.option("--input", "shape", metavar="SIZES", help="Shape of a layer's input: 1,3,5 or 1x3x5. Letters without.")
 @click.option("--lang", type=click.Choice(LANGS), help="English or Chinese; by default what the question is in.")
-def explain(question: tuple[str, ...], shape: str | None, lang: Lang | None) -> None:
+@click.option("--svg", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw a layer into FILE.")
+@click.option("--lengths", metavar="SIZES", help="In the picture: lengths of a packed batch, such as 4,2,1.")
+def explain(
+    question: tuple[str, ...], shape: str | None, lang: Lang | None, svg: Path | None, lengths: str | None
+) -> None:
     """Answer a QUESTION about recurrent layers.
 
     \b
@@ -29,5 +36,14 @@ def explain(question: tuple[str, ...], shape: str | None, lang: Lang | None) -> 
     chosen = lang or language(asked)
     try:
         click.echo(answer(asked, chosen, shape))
+        if svg is not None:
+            from fastlstm.explain.drawing import draw
+
+            svg.write_text(draw(asked, chosen, shape, lengths), encoding="utf-8")
+            click.echo(visible(f"{svg}: written"), err=True)
+        elif lengths is not None:
+            raise LayerSyntaxError("--lengths goes with --svg FILE")
+    except OSError as error:
+        raise click.ClickException(visible(f"{svg}: {error.strerror}")) from None
     except (LayerSyntaxError, UnknownQuestion) as error:
         raise click.UsageError(str(error)) from None

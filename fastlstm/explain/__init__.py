@@ -3,6 +3,7 @@
 * `parse.py`, `named.py`, `shape_text.py`: constructor calls and shapes, read as people write them, nothing run;
 * `draw.py`: tables and drawings as text;
 * `topics.py`, `told.py`: values and options by name;
+* `memory.py`: what expressions pick; `svg.py`, `picture.py`, `drawing.py`: a call as a picture;
 * `words.py`: the words of axes in English and Chinese;
 * `ask.py`: which of these, or of the linter's explanations, answers a question.
 
