@@ -38,6 +38,7 @@ WORDS: dict[Lang, dict[str, str]] = {
         "packed": "Packed, longest first: all samples' step 0, then step 1 of those that have one",
         "sizes": "batch_sizes {0}",
         "nowhere": "not in output",
+        "own": "each sample's own last step",
         "forward": "forward",
         "backwards": "backward",
         "layer": "layer {0}",
@@ -58,6 +59,7 @@ WORDS: dict[Lang, dict[str, str]] = {
         "packed": "打包后（长的在前）：先是所有样本的第 0 步，再是还有第 1 步的样本",
         "sizes": "batch_sizes {0}",
         "nowhere": "output 里没有",
+        "own": "每个样本各自的最后一步",
         "forward": "正向",
         "backwards": "反向",
         "layer": "第 {0} 层",
@@ -200,10 +202,11 @@ class _Picture:
                     x1, x2 = reversed(ends) if direction else ends
                     self.page.arrow(x1, self.y + TALL / 2, x2, self.y + TALL / 2)
             end = left + self.t * apart
-            place = told[k]
-            where = f"= {place}" if place else f"({self.words['nowhere']})"
+            where = f"= {told[k]}" if told[k] else f"({self.words['nowhere']})"
             at = "t0" if direction else f"t{self.t - 1}"
-            text = f"{state}_n[{k}]  {at}  {where}"
+            if self.packed and not direction:
+                at, where = self.words["own"], "" if told[k] else where
+            text = f"{state}_n[{k}]  {at}  {where}".rstrip()
             self.page.text(end, self.y + 17, text, "code", _wide(text, "code"))
             self.y += TALL + 12
 

@@ -10,6 +10,7 @@ text.code { font-family: Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJ
 text.small { font-size: 11.5px; fill: #5b6b7b; }
 text.head { font-size: 16px; font-weight: 600; }
 text.in { font-family: Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 11px; fill: #10202e; }
+text.out { fill: #5b6b7b; }
 text.good { fill: #14713d; }
 text.bad { fill: #b3261e; }
 rect { stroke: #5b6b7b; stroke-width: 1; }
@@ -19,7 +20,8 @@ path { stroke: #5b6b7b; stroke-width: 1.4; fill: none; }
 .s0 { fill: #9fc5f8; } .s1 { fill: #ffd28a; } .s2 { fill: #b5e3a9; } .s3 { fill: #f4b6c9; } .s4 { fill: #cfc0f0; }
 .dim { opacity: 0.28; }
 @media (prefers-color-scheme: dark) {
-text { fill: #e3eaf1; } text.small { fill: #9fb0c0; } text.good { fill: #6fd198; } text.bad { fill: #ff9d94; }
+text { fill: #e3eaf1; } text.small { fill: #9fb0c0; } text.out { fill: #5b6b7b; }
+text.good { fill: #6fd198; } text.bad { fill: #ff9d94; }
 rect, path { stroke: #9fb0c0; }
 }
 """
@@ -41,7 +43,7 @@ class Drawing:
         """A rectangle, `kind` its classes, with text in its middle."""
         self.parts.append(f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="2" class="{kind}"/>')
         if text:
-            dim = " dim" if "dim" in kind.split() else ""
+            dim = " dim" if "dim" in kind.split() else " out" if kind == "none" else ""
             at = f'x="{x + w / 2:g}" y="{y + h / 2 + 4:g}"'
             self.parts.append(f'<text {at} class="in{dim}" text-anchor="middle">{escape(text)}</text>')
         self._grow(x + w, y + h)
