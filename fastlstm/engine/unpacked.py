@@ -5,7 +5,7 @@ For callers whose weights may change unseen, on addresses alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from fastlstm.engine.entry import address_of, block_at, direct
 from fastlstm.engine.layout import Layout, Memory, cell_name, parts
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
 from fastlstm.engine.pool import Threads
+from fastlstm.engine.products import Product, Products
 from fastlstm.engine.threads.crew import perform
 from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
@@ -195,6 +196,7 @@ class Unpacked:
         self._flops = flops(self._layout, Sizes(1, 1, False, 1))
         self._idle: _Idle[_Plan] = _Idle()
         self._idle_back: _Idle[_BackPlan] = _Idle()
+        self._products = Products(self._layout.dtype, pool)
         cell = CELLS[cell_name(config)]
         self.splits_gates, self.passes_state = bool(cell.SPLITS_GATES), bool(cell.PASSES_STATE)
         self.gate_rows = len(config.gates) * config.hidden_size
@@ -208,6 +210,14 @@ class Unpacked:
     @cached_property
     def _run_back(self) -> Any:
         return _back_entry()
+
+    def has_work_for_two(self, samples: int) -> bool:
+        """Whether the products of so many samples, over all steps, are worth a second thread."""
+        return self._flops * samples >= SMALL_FLOPS
+
+    def multiply(self, wanted: Sequence[Product], samples: int, threads: int) -> None:
+        """The products behind the gates' gradients, of so many samples, on `threads` threads."""
+        self._products.run(wanted, threads, self._flops * samples < BRIEF_FLOPS)
 
     def step(
         self, weights: list[int], B: int, threads: int, has_state: bool, x: int, h0: int, c0: int, out: int, hn: int,

@@ -144,6 +144,16 @@ SLOT_KINDS: Mapping[str, str] = {
     "grad_w_hr": "real*",
     "grad_b_ih": "real*",
     "grad_b_hh": "real*",
+    # plain products: `out` (B, I) = `start` + `a` `b`
+    "a": "real*",
+    "a_row": "int",
+    "a_step": "int",
+    "depth": "int",
+    "b": "real*",
+    "b_row": "int",
+    "has_start": "int",
+    "start": "real*",
+    "start_row": "int",
     "scratch": "real*",
     "scratch_thread": "int",  # distance between two threads' scratch
     "sums": "real*",  # weight gradients, a row for each padded gate row, then one for each row of W_hr

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch._C import _current_graph_task_id, _will_engine_execute_node
 
 from fastlstm.engine.pool import get_num_threads
+from fastlstm.engine.products import Product
+from fastlstm.engine.unpacked import Unpacked
 from fastlstm.torch.composed import step_by_torch
 from fastlstm.torch.operators import by_torch, pulled
 from fastlstm.torch.runner import Runner
@@ -30,6 +32,7 @@ class Note(NamedTuple):
     u: Tensor | None = None  # that of the recurrent ones, often the same tensor
     x: Tensor | None = None
     h: Tensor | None = None  # the state before; None for zeros
+    by: Unpacked | None = None  # who multiplies
     made: Sequence[Tensor | None] = ()
 
 
@@ -72,19 +75,46 @@ def _products(notes: Sequence[Note], shapes: Sequence[Any], wanted: Sequence[boo
     z = _joined([note.z for note in notes])
     u = z if notes[0].u is notes[0].z else _joined([note.u for note in notes])
     grads: list[Tensor | None] = [None] * len(wanted)
+    factors: list[tuple[int, Tensor, Tensor]] = []
     if wanted[0]:
-        grads[0] = torch.mm(z.t(), _joined([note.x for note in notes]))
+        factors.append((0, z, _joined([note.x for note in notes])))
     if wanted[1]:
         moved = [note for note in notes if note.h is not None]
         if moved:
             some = u if len(moved) == len(notes) else _joined([note.u for note in moved])
-            grads[1] = torch.mm(some.t(), _joined([note.h for note in moved]))
+            factors.append((1, some, _joined([note.h for note in moved])))
         else:
             grads[1] = z.new_zeros(shapes[1])
-    for number, gates in ((2, z), (3, u)):
-        if len(wanted) > number and wanted[number]:
+    biases = [(number, gates) for number, gates in ((2, z), (3, u)) if len(wanted) > number and wanted[number]]
+    samples, threads = len(z), _threads()
+    unpacked = notes[0].by
+    if unpacked is None or threads == 1 or not unpacked.has_work_for_two(samples):
+        for number, gates, values in factors:
+            grads[number] = torch.mm(gates.t(), values)
+        for number, gates in biases:
             grads[number] = gates.sum(0)
+        return grads
+    rows, products = z.shape[1], []
+    kept = [z.new_ones(samples)]  # as long as its address is used
+    for number, gates, values in factors:
+        kept.append(values := _dense(values))
+        out = grads[number] = z.new_empty(shapes[number])
+        products.append(Product(
+            rows, len(gates), out.shape[1], gates.data_ptr(), 1, rows, values.data_ptr(), out.shape[1],
+            out.data_ptr(), out.shape[1],
+        ))  # fmt: skip
+    for number, gates in biases:
+        out = grads[number] = z.new_empty(shapes[number])
+        products.append(Product(
+            1, samples, rows, kept[0].data_ptr(), samples, 1, gates.data_ptr(), rows, out.data_ptr(), rows,
+        ))  # fmt: skip
+    if products:
+        unpacked.multiply(products, samples, threads)
     return grads
+
+
+def _threads() -> int:
+    return min(torch.get_num_threads(), get_num_threads())
 
 
 def _joined(parts: Sequence[Any]) -> Tensor:
@@ -163,16 +193,43 @@ class Step(torch.autograd.Function):
             return (None, None, None, None, None, *made[: 1 + len(states)])
         z, u, direct, grad_c = run_back(runner, kept, states, grads)
         if notes is not None:
-            notes.append(Note(z, u, x, states[0] if states else None))
-        grad_x = torch.mm(z, weights[0]) if wants_x else None
+            notes.append(Note(z, u, x, states[0] if states else None, runner.unpacked))
+        grad_x, grad_h = _behind_gates(runner, weights, z, u, direct, wants_x, bool(states) and wants_states[0])
         if not states:
             return None, None, None, None, None, grad_x
-        grad_h = None
-        if wants_states[0]:
-            grad_h = torch.mm(u, weights[1]) if direct is None else torch.addmm(direct, u, weights[1])
         if grad_c is None:
             return None, None, None, None, None, grad_x, grad_h
         return None, None, None, None, None, grad_x, grad_h, grad_c if wants_states[1] else None
+
+
+def _behind_gates(
+    runner: Runner, weights: Sequence[Tensor], z: Tensor, u: Tensor, direct: Tensor | None, wants_x: bool, wants_h: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients of x and of h from the gates'; None for what is not wanted.
+
+    With more than one thread by the pool's: torch's team waits for each of its threads, whatever else the machine does.
+    """
+    unpacked, B, threads = runner.unpacked, len(z), _threads()
+    assert unpacked is not None
+    if threads == 1 or not unpacked.has_work_for_two(B):
+        grad_x = torch.mm(z, weights[0]) if wants_x else None
+        if not wants_h:
+            return grad_x, None
+        return grad_x, torch.mm(u, weights[1]) if direct is None else torch.addmm(direct, u, weights[1])
+    products, found = [], []
+    for wanted, gates, weight, start in ((wants_x, z, weights[0], None), (wants_h, u, weights[1], direct)):
+        out = None
+        if wanted:
+            rows, columns = weight.shape
+            out = z.new_empty((B, columns))
+            products.append(Product(
+                B, rows, columns, gates.data_ptr(), rows, 1, weight.data_ptr(), columns, out.data_ptr(), columns,
+                0 if start is None else start.data_ptr(), columns,
+            ))  # fmt: skip
+        found.append(out)
+    if products:
+        unpacked.multiply(products, B, threads)
+    return found[0], found[1]
 
 
 # Without what torch.autograd.Function.apply looks for in Python, a fifth of a step's time: `surroundings` has looked.
@@ -226,7 +283,7 @@ def run(
         c = x.new_empty(shape)
         after, cn = (h, c), c.data_ptr()
     unpacked.step(
-        pointers, B, min(torch.get_num_threads(), get_num_threads()), bool(states), x.data_ptr(), h0, c0, hn, hn, cn,
+        pointers, B, _threads(), bool(states), x.data_ptr(), h0, c0, hn, hn, cn,
         0 if kept is None else kept.data_ptr(),
     )  # fmt: skip
     return after
@@ -255,7 +312,7 @@ def run_back(
         grad_c_at = grad_c.data_ptr()
     h0, c0 = (addresses[1], addresses[len(states)]) if states else (0, 0)
     unpacked.back(
-        B, min(torch.get_num_threads(), get_num_threads()), addresses[0], h0, c0, addresses[-len(grads)], addresses[-1],
+        B, _threads(), addresses[0], h0, c0, addresses[-len(grads)], addresses[-1],
         z_at, u_at, direct_at, grad_c_at,
     )  # fmt: skip
     return z, u, direct, grad_c
