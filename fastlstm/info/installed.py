@@ -1,8 +1,10 @@
-"""Versions, read from the installed metadata: nothing is imported for them."""
+"""Versions, read from the installed metadata: no other library is imported for them."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+
+from fastlstm import __version__
 
 NEEDED = ("numpy", "numba", "llvmlite", "click", "safetensors")
 OPTIONAL = {
@@ -19,9 +21,10 @@ OPTIONAL = {
 
 
 def versions() -> dict[str, str]:
-    """Version by distribution name, of everything needed or optional that is installed."""
-    found = {name: _version(name) for name in ("fastlstm", *NEEDED, *OPTIONAL)}
-    return {name: value for name, value in found.items() if value is not None}
+    """Version by distribution name, of this library and of everything needed or optional that is installed."""
+    found = {name: _version(name) for name in (*NEEDED, *OPTIONAL)}
+    # A folder of sources on the path is not installed.
+    return {"fastlstm": __version__} | {name: value for name, value in found.items() if value is not None}
 
 
 def missing() -> dict[str, str]:
