@@ -75,15 +75,14 @@ def test_what_is_not_installed_is_listed_with_its_use(monkeypatch: pytest.Monkey
     monkeypatch.setitem(installed.OPTIONAL, "no-such-distribution", "nothing at all")
     assert info.missing()["no-such-distribution"] == "nothing at all"
     assert "no-such-distribution" not in info.versions()
+    shown = CliRunner().invoke(main, ["info"])
+    assert "no-such-distribution (nothing at all)" in shown.stdout
 
 
 def test_sources_on_the_path_have_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not installed: there is no metadata of them."""
     monkeypatch.setattr(installed, "_version", lambda name: None)
     assert info.versions() == {"fastlstm": fastlstm.__version__}
-
-    shown = CliRunner().invoke(main, ["info"])
-    assert "no-such-distribution (nothing at all)" in shown.stdout
 
 
 def test_without_a_compiler_it_says_so_and_so_does_the_first_layer(python) -> None:  # type: ignore[no-untyped-def]
