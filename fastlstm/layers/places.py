@@ -70,6 +70,11 @@ class Device:
     """
 
     def engine(self, config: Layer, dtype: np.dtype) -> Engine:
+        if isinstance(config, Stack):
+            raise ValueError(
+                f"device is 'cuda', but {no_gpu_kernel(config)}; device='cpu' computes it, and on a GPU "
+                "fastlstm.torch.Recurrent does, by torch's operators"
+            )
         from ..cuda import engine as gpu
 
         return gpu.Engine(config, dtype)
@@ -98,6 +103,11 @@ class Device:
 
     def fetch(self, gradients: dict[str, Any]) -> dict[str, ndarray]:
         return {name: value.copy_to_host() for name, value in gradients.items()}
+
+
+def no_gpu_kernel(config: Stack) -> str:
+    """Why no kernel for GPUs computes a user's cell."""
+    return f"the kernels for GPUs have LSTM, GRU and RNN, and {config.cell.name} is made from a step"
 
 
 PLACES: Mapping[str, Place] = {"cpu": Host(), "cuda": Device()}

@@ -29,7 +29,8 @@ class Recurrent(OwnAttributes, RecurrentLayer):
     num_heads: N, for a cell with recurrent="heads": W_hh is N blocks of (G*H/N, H/N). N divides H.
     unit: first values of unit parameters by name, a number or an array (H,), in every layer; the others, as all
         parameters, are uniform in -1/sqrt(H)..1/sqrt(H), drawn from `seed`.
-    dtype: float32 or float64. seed: an int or a generator; also of the dropout.
+    dtype: float32 or float64. seed: an int or a generator; also of the dropout. device: "cpu"; "cuda" has no kernels
+        for it, and says so.
 
     Parameters: weight_ih_l0 (G*H, I), weight_hh_l0 (G*H, H) (diagonal: (G*H,); heads: (N, G*H/N, H/N)), bias_ih_l0 and
     bias_hh_l0 (G*H,), rows in the order of the cell's gates, and each unit parameter, p_i_l0 (H,); `_l1`, `_reverse`
@@ -58,9 +59,10 @@ class Recurrent(OwnAttributes, RecurrentLayer):
         unit: Mapping[str, float | ndarray] | None = None,
         dtype: Any = np.float32,
         seed: int | np.random.Generator | None = None,
+        device: str = "cpu",
     ) -> None:
         config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
-        super().__init__(config, dropout, dtype, seed)
+        super().__init__(config, dropout, dtype, seed, device)
         for name, value in first_values(config, unit).items():
             for suffix in config.suffixes():
                 self._parameters[f"{name}_{suffix}"][...] = value

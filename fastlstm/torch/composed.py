@@ -1,17 +1,20 @@
 """The layers step by step from torch's own operators: differentiable any number of times, on any device, with resets.
 
-About a hundred times slower than the kernels: for double backward, and for resets where the kernels cannot serve.
+About a hundred times slower than the kernels: for double backward, for resets where the kernels cannot serve, and for
+users' cells away from the CPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from fastlstm.contract import Layer
+from fastlstm.contract import Layer, sizes
+from fastlstm.spec import Stack
+from fastlstm.torch.own_step import own_step
 
 States = tuple[Tensor, ...]
 
@@ -24,10 +27,12 @@ def composed(
     batch_sizes: Tensor | None = None,
     reset: Tensor | None = None,
     masks: Sequence[Tensor] = (),
+    step: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, States, States]:
     """Output, final states, and the last layer's states after every step, of which the output is the first.
 
-    Arguments as in `Runner.forward`.
+    Arguments as in `Runner.forward`. step: a user's cell's step inputs, laid out as x with H or 1 features, or
+    (B, H or 1) for all steps.
     """
     D, named = config.directions, dict(zip(config.parameters(), weights, strict=True))
     if batch_sizes is not None:
@@ -37,24 +42,26 @@ def composed(
         rows = list(x.unbind(1 if config.batch_first else 0))
     if not states:
         B = len(rows[0])
-        widths = (config.output_size, config.hidden_size)[: len(config.state_names)]
-        states = [x.new_zeros(config.num_layers * D, B, width) for width in widths]
+        states = [x.new_zeros(sizes(shape)) for shape in config.states(B).values()]
+    pieces = counts if batch_sizes is not None else None
+    each = {name: _each_step(config, value, rows, pieces) for name, value in (step or {}).items()}
+    extras = [{name: values[t] for name, values in each.items()} for t in range(len(rows))]
     final = []
     every: list[list[States]] = []  # of the layer: by direction, by step
     for layer in range(config.num_layers):
         every = []
         for direction in range(D):
             suffix = f"_l{layer}" + ("_reverse" if direction else "")
-            own = {name: named[name + suffix] for name in _NAMES if name + suffix in named}
+            own = {name.removesuffix(suffix): value for name, value in named.items() if name.endswith(suffix)}
             state = tuple(given[layer * D + direction] for given in states)
-            steps, state = _sequence(config, own, rows, state, reset, bool(direction))
+            steps, state = _sequence(_stepped(config, own), rows, state, reset, bool(direction), extras)
             every.append(steps)
             final.append(state)
         rows = [_beside([after[0] for after in step]) for step in zip(*every, strict=True)]
         if masks and layer < config.num_layers - 1:
             mask = masks[layer]
-            pieces = mask.split(counts) if batch_sizes is not None else mask.unbind(1 if config.batch_first else 0)
-            rows = [row * piece for row, piece in zip(rows, pieces, strict=True)]
+            parts = mask.split(counts) if batch_sizes is not None else mask.unbind(1 if config.batch_first else 0)
+            rows = [row * part for row, part in zip(rows, parts, strict=True)]
 
     def joined(rows: list[Tensor]) -> Tensor:
         return torch.cat(rows) if batch_sizes is not None else torch.stack(rows, 1 if config.batch_first else 0)
@@ -75,8 +82,36 @@ def _beside(parts: list[Tensor]) -> Tensor:
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 
 
+def _each_step(config: Layer, value: Tensor, rows: list[Tensor], pieces: list[int] | None) -> Sequence[Tensor]:
+    """A step input of each step; one for all steps, (B, H or 1), has as many samples of it as the step has."""
+    if pieces is not None and len(value) == sum(pieces):
+        return value.split(pieces)
+    if value.ndim == 2:
+        return [value[: len(row)] for row in rows]
+    return value.unbind(1 if config.batch_first else 0)
+
+
+def _stepped(config: Layer, own: dict[str, Tensor]) -> Callable[[Tensor, States, Mapping[str, Tensor]], States]:
+    """One time step of one layer and direction: (x (B, I), states, step inputs) -> states."""
+    if not isinstance(config, Stack):
+        return lambda x, state, extra: _step(config, own, x, state)
+    step, G = own_step(config, own), len(config.gates)
+
+    def stepped(x: Tensor, state: States, extra: Mapping[str, Tensor]) -> States:
+        inputs = x if config.cell.input == "none" else linear(x, own["weight_ih"], own.get("bias_ih"))
+        new = step(inputs.unflatten(1, (G, -1)), state, extra)
+        return tuple(v.expand_as(state[0]) if isinstance(v, Tensor) else torch.full_like(state[0], v) for v in new)
+
+    return stepped
+
+
 def _sequence(
-    config: Layer, own: dict[str, Tensor], rows: Sequence[Tensor], state: States, reset: Tensor | None, backwards: bool
+    step: Callable[[Tensor, States, Mapping[str, Tensor]], States],
+    rows: Sequence[Tensor],
+    state: States,
+    reset: Tensor | None,
+    backwards: bool,
+    extras: Sequence[Mapping[str, Tensor]],
 ) -> tuple[list[States], States]:
     """One layer and direction: the states after every step, in the order of time, and the final: (B, P), (B, H)."""
     steps: list[States] = [state] * len(rows)
@@ -89,7 +124,7 @@ def _sequence(
             alive = min(b, len(rows[boundary]))
             fresh[:alive, 0] = reset[boundary, :alive]
             before = tuple(torch.where(fresh, part.new_zeros(()), part) for part in before)
-        after = _step(config, own, rows[t], before)
+        after = step(rows[t], before, extras[t])
         steps[t] = after
         state = tuple(torch.cat([new, old[b:]]) if b < len(old) else new for new, old in zip(after, state, strict=True))
     return steps, state

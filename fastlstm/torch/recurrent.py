@@ -1,4 +1,4 @@
-"""Recurrent: layers of a cell of one's own as a torch module, on the CPU."""
+"""Recurrent: layers of a cell of one's own as a torch module: kernels on the CPU, torch's operators elsewhere."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from fastlstm import errors
 from fastlstm.contract import sizes
 from fastlstm.layers.attributes import OwnAttributes
 from fastlstm.layers.checks import flag, states_of
+from fastlstm.layers.places import no_gpu_kernel
 from fastlstm.spec import Cell
 from fastlstm.spec.checked import first_values, stack
 from fastlstm.torch.cards import CardRunner, array
+from fastlstm.torch.composed import composed
 from fastlstm.torch.runner import DTYPES
+from fastlstm.torch.serve import warn_once
 from fastlstm.torch.typed import S
 
 State = Tensor | tuple[Tensor, ...]
@@ -32,7 +35,8 @@ class Recurrent(OwnAttributes, nn.Module):
     cell: from the decorator `fastlstm.cell`, or one of `fastlstm.cells`.
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional: as torch.nn.LSTM's.
     num_heads, unit: as those of `fastlstm.Recurrent`, which also says the names and shapes of the parameters.
-    device: the CPU. dtype: torch.float32 or torch.float64; None for torch's default.
+    device: the kernels are for the CPU; on another device torch's operators compute it step by step, and a warning says
+        so once. dtype: torch.float32 or torch.float64, away from the CPU any float dtype; None for torch's default.
 
         rnn = fastlstm.torch.Recurrent(fastlstm.cells.PeepholeLSTM, 5, 6)
         output, (h_n, c_n) = rnn(torch.zeros(7, 3, 5))
@@ -130,31 +134,36 @@ class Recurrent(OwnAttributes, nn.Module):
             call.state(name, value, T, B)
             for name, value in zip(self.config.state_names, states_of("hx", hx, self.config), strict=True)
         ]  # fmt: skip
-        if reset is not None:
-            call.reset = call.mask(reset, T, B)
-        steps = call.steps(step, T, B)
-        if self.training and self.dropout and self.config.num_layers > 1:
-            shape = (*x.shape[:-1], self.config.directions * self.config.hidden_size)
-            call.masks = [
-                nn.functional.dropout(x.new_ones(shape), self.dropout).numpy()
-                for _ in range(self.config.num_layers - 1)
-            ]
-        output, final, every = self._runner(x.dtype)(
-            x,
-            states,
-            list(self.parameters()),
-            step=steps,
-            batch_sizes=call.batch_sizes,
-            reset=call.reset,
-            masks=call.masks,
-            all_states=all_states,
-        )
+        mask = None if reset is None else call.mask(reset, T, B)
+        steps, masks = call.steps(step, T, B), self._masks(x)
+        if x.is_cpu:
+            output, final, every = self._runner(x.dtype)(
+                x,
+                states,
+                list(self.parameters()),
+                step=steps,
+                batch_sizes=call.batch_sizes,
+                reset=None if mask is None else array(mask),
+                masks=list(map(array, masks)) or None,
+                all_states=all_states,
+            )
+        else:
+            warn_once(f"the tensors are on {x.device.type}, {no_gpu_kernel(self.config)}")
+            sizes = None if call.packed is None else call.packed.batch_sizes
+            output, final, every = composed(self.config, x, states, list(self.parameters()), sizes, mask, masks, steps)
         final, output = tuple(map(call.outer_state, final)), call.outer(output)
         results = output, final if len(final) > 1 else final[0]
         return (*results, (output, *map(call.outer, every[1:]))) if all_states else results
 
     if TYPE_CHECKING:
         __call__ = forward
+
+    def _masks(self, x: Tensor) -> list[Tensor]:
+        """Dropout between layers: one mask like the output of every layer but the last."""
+        if not (self.training and self.dropout):
+            return []
+        ones = x.new_ones(*x.shape[:-1], self.config.directions * self.config.hidden_size)
+        return [nn.functional.dropout(ones, self.dropout) for _ in range(self.config.num_layers - 1)]
 
     def _runner(self, dtype: torch.dtype) -> CardRunner:
         """The kernels for a dtype."""
@@ -187,19 +196,19 @@ class _Call:
     packed: PackedSequence | None = None
     unbatched: bool = False
     batch_sizes: np.ndarray | None = None
-    reset: np.ndarray | None = None
-    masks: list[np.ndarray] | None = None
 
     def checked(self, name: str, value: Any) -> Tensor:
         if not isinstance(value, Tensor):
             errors.refuse_type(name, value, "tensor")
-        expected = next(self.module.parameters(), None)
-        dtype = value.dtype if expected is None else expected.dtype
-        if value.device.type != "cpu" or (expected is not None and expected.device.type != "cpu"):
-            raise ValueError(f"{name} or the layer is on {value.device}; fastlstm.torch.Recurrent computes on the CPU")
-        if value.dtype != dtype or dtype not in DTYPES:
-            due = dtype if dtype in DTYPES else torch.float32
-            raise ValueError(f"{name} is {value.dtype}, expected {due} as the layer; float32 and float64 are computed")
+        layer = next(self.module.parameters(), value)
+        if value.device != layer.device:
+            raise ValueError(f"{name} is on {value.device}, expected {layer.device} as the layer")
+        if value.is_cpu and layer.dtype not in DTYPES:
+            raise ValueError(
+                f"{name} is {value.dtype} and the layer {layer.dtype}, expected float32 or float64 on a CPU"
+            )
+        if value.dtype != layer.dtype:
+            raise ValueError(f"{name} is {value.dtype}, expected {layer.dtype} as the layer")
         return value
 
     def sequence(self, name: str, value: Any) -> Tensor:
@@ -234,13 +243,13 @@ class _Call:
             return value.index_select(1, self.packed.sorted_indices)
         return value.unsqueeze(1) if self.unbatched else value
 
-    def mask(self, reset: Any, T: int, B: int | None) -> np.ndarray:
+    def mask(self, reset: Any, T: int, B: int | None) -> Tensor:
         if not isinstance(reset, Tensor) or reset.dtype != torch.bool:
             errors.refuse_type("reset", reset, "tensor of bool")
         errors.check_reset(tuple(reset.shape), T, B)
         if self.packed is not None and self.packed.sorted_indices is not None:
             reset = reset.index_select(1, self.packed.sorted_indices)
-        return array(reset.unsqueeze(1) if self.unbatched else reset)
+        return reset.unsqueeze(1) if self.unbatched else reset
 
     def steps(self, step: Any, T: int, B: int | None) -> dict[str, Tensor]:
         """The step inputs for the engine, in the cell's order."""

@@ -14,6 +14,9 @@ import fastlstm
 import fastlstm.torch
 from fastlstm import cells
 from fastlstm.engine import Engine
+from fastlstm.reference import Reference
+from fastlstm.torch.cards import CardRunner
+from fastlstm.torch.composed import composed
 
 T, B, I, H = 5, 3, 4, 6
 
@@ -193,7 +196,8 @@ def test_a_model_with_it_may_be_compiled() -> None:
         (lambda m, x, s: m(x, step=s | {"dt": x}), ValueError, r"step\['dt'\] has shape \(5, 3, 4\)"),
         (lambda m, x, s: m(x[..., :2], step=s), ValueError, "input has shape"),
         (lambda m, x, s: m(x, step=s, reset=x > 0), ValueError, "reset has shape"),
-        (lambda m, x, s: m(x.to("meta"), step=s), ValueError, "computes on the CPU"),
+        (lambda m, x, s: m(x.to("meta"), step=s), ValueError, "input is on meta, expected cpu as the layer"),
+        (lambda m, x, s: m.half()(x.half(), step=s), ValueError, "expected float32 or float64 on a CPU"),
     ],
 )
 def test_a_wrong_call_is_told(wrong, error, message) -> None:
@@ -220,3 +224,64 @@ def test_no_more_threads_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None
     finally:
         torch.set_num_threads(before)
     assert taken == [1, min(2, fastlstm.get_num_threads())]
+
+
+@pytest.mark.parametrize("form", ["dense", "batch first, for all steps", "packed"])
+@pytest.mark.parametrize("cell", [driven, *(getattr(cells, name) for name in ("sLSTM", "GRUD", "IndRNN", "LIF"))])
+def test_torch_s_operators_compute_what_the_kernels_compute(cell, form: str) -> None:
+    """What is done on a GPU, here on the CPU: heads, a diagonal, products inside the step, a slope of one's own."""
+    torch.manual_seed(0)
+    heads = {"num_heads": 3} if cell.recurrent == "heads" else {}
+    options = {"num_layers": 2, "bidirectional": True, "batch_first": form.startswith("batch")}
+    module = fastlstm.torch.Recurrent(cell, I, H, **options, **heads, dtype=torch.float64)
+    packed = pack_padded_sequence(draw(T, B, I), [5, 3, 2]) if form == "packed" else None
+    x = draw(B, T, I) if packed is None else packed.data
+    if form == "dense":
+        x = draw(T, B, I)
+    lead = (B,) if "all steps" in form else x.shape[:-1]
+    step = {name: draw(*lead, H, seed=n) for n, name in enumerate(cell.step)}
+    states = [draw(4, B, H, seed=n).abs() + 0.3 for n in range(len(cell.states))]
+    reset = torch.tensor(np.random.default_rng(2).random((T, B)) < 0.3)
+    masks = [torch.nn.functional.dropout(x.new_ones(*x.shape[:-1], 2 * H), 0.4)]
+    weights, found = list(module.parameters()), []
+    leaves = [x, *states, *step.values()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    sizes = None if packed is None else packed.batch_sizes
+    runner = CardRunner(module.config, torch.float64)
+    runner.engine = Reference(module.config, np.dtype(float))
+    for results in (
+        runner(x, states, weights, step=step, batch_sizes=None if sizes is None else sizes.numpy(), reset=reset.numpy(),
+               masks=[mask.numpy() for mask in masks], all_states=True),
+        composed(module.config, x, states, weights, sizes, reset, masks, step),
+    ):  # fmt: skip
+        values = [results[0], *results[1], *results[2]]
+        loss = sum((value * torch.arange(value.shape[-1])).cos().sum() for value in values)
+        grads = torch.autograd.grad(loss, [*leaves, *weights], allow_unused=True, materialize_grads=True)
+        found.append([*values, *grads])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_away_from_the_cpu_torch_s_operators_serve_and_say_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the meta device, which has shapes and no numbers, and is as far from the kernels as a GPU."""
+    monkeypatch.setattr(fastlstm.torch.serve, "_warned", set())
+    module = fastlstm.torch.Recurrent(driven, I, H, 2, bidirectional=True, dropout=0.5, device="meta", dtype=torch.half)
+    x = torch.empty(T, B, I, device="meta", dtype=torch.half)
+    step = {"dt": x.new_empty(T, B, H), "drive": x.new_empty(B, 1)}
+    with pytest.warns(RuntimeWarning, match="are on meta, the kernels for GPUs have LSTM, GRU and RNN, and driven is"):
+        output, (h_n, v_n), states = module(x, step=step, all_states=True)
+    module(x, step=step)  # no second warning, which would be an error here
+    assert (output.shape, h_n.shape, v_n.shape) == ((T, B, 2 * H), (4, B, H), (4, B, H))
+    assert [value.shape for value in states] == [output.shape] * 2
+    output.sum().backward()
+    assert module.w_l0.grad.shape == (H,)
+
+
+def test_a_layer_on_arrays_says_why_a_gpu_does_not_compute_it() -> None:
+    with pytest.raises(
+        ValueError, match="device is 'cuda', but the kernels for GPUs have LSTM, GRU and RNN, and JANET"
+    ):
+        fastlstm.Recurrent(cells.JANET, I, H, device="cuda")
+    with pytest.raises(ValueError, match="device is 'gpu', expected 'cpu' or 'cuda'"):
+        fastlstm.Recurrent(cells.JANET, I, H, device="gpu")

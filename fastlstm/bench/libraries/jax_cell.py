@@ -11,8 +11,8 @@ import numpy as np
 from jax import Array, lax
 
 from fastlstm.bench.libraries import Task
-from fastlstm.bench.own_cell import Step, step_of
 from fastlstm.bench.workload import Problem
+from fastlstm.reference.step import Step, step_of
 from fastlstm.spec import Stack
 
 _COMPARE: dict[str, Any] = {
