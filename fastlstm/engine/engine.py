@@ -223,9 +223,9 @@ class Engine:
             self._point_every(plan, "grad_every", grad_every)
         grad_states = grad_states or ()
         has_state = any(state is not None for state in grad_states)
-        given = [np.zeros_like(grad_h0), np.zeros_like(grad_c0)]
+        given = [grad_h0, grad_c0]  # not read where there are none
         if has_state:
-            zeros = given if others < 2 else [given[0], *np.split(given[1], others)]  # a split takes some us
+            zeros = [np.zeros_like(grad_h0), *np.zeros((others, count, B, config.hidden_size), self.dtype)]
             given = [
                 zero if state is None else np.require(state, self.dtype, ["C", "W"])
                 for state, zero in zip(grad_states, zeros, strict=False)
