@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -87,14 +88,16 @@ def below(paths: list[Path], recurrent: bool) -> list[Path]:
 
 
 def start(arguments: list[str], folder: Path, repeat: int) -> float:
-    """Seconds from the start of a process to its end."""
+    """Seconds from the start of a process to its end. Its modules are compiled, as those of an installed package are."""
     times = []
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
     for _ in range(repeat + 1):
         begin = time.perf_counter()
         command = [sys.executable, "-m", "fastlstm", "lint", *arguments]
-        subprocess.run(command, cwd=folder, capture_output=True, check=True)
+        subprocess.run(command, cwd=folder, capture_output=True, check=True, env=environment)
         times.append(time.perf_counter() - begin)
-    return statistics.median(times[1:])  # the first may have had to read from the disk
+    return statistics.median(times[1:])  # the first compiles
 
 
 def main() -> None:

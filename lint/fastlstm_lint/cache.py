@@ -17,8 +17,9 @@ import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from fastlstm import contract
 
 from .disk import Folder
 from .finding import Finding
@@ -134,14 +135,9 @@ class Cache:
 
 @cache
 def stamp() -> str:
-    """The linter itself: its version, and the sizes and times of its files, so that an edited rule counts."""
-    try:
-        words = [version("fastlstm")]
-    except PackageNotFoundError:
-        words = [""]
-    words.append(sys.version)
-    here = Path(__file__).parent
-    for file in sorted(here.rglob("*.py")):
+    """The linter itself: the sizes and times of its files and of the contract, so that an edited rule counts."""
+    words = [sys.version]
+    for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(contract.__file__)):
         about = file.stat()
         words.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

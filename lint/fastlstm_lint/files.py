@@ -8,6 +8,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
 
-LARGEST_RULES, LONGEST_RULE, STARS = 1_000_000, 1_000, 3
-"""Bytes of a .gitignore, characters of a pattern, and stars of one name in it. Beyond, it is not believed: patterns
-become regular expressions, in which the time grows with a power as high as there are stars."""
+LARGEST_RULES, MOST_RULES, LONGEST_RULE, STARS = 1_000_000, 5_000, 1_000, 3
+"""Bytes of a .gitignore, its patterns, characters of a pattern, and stars of one name in it. Beyond, it is not believed:
+patterns become regular expressions, each of which is made and asked, in a time that grows with a power as high as there
+are stars."""
 
 SKIPPED = frozenset(
     words(
@@ -116,11 +118,11 @@ class GitIgnored:
         from pathspec import GitIgnoreSpec
 
         before = self._specs.get(owner)
-        spec = GitIgnoreSpec([])
-        for line in filter(_is_quick, lines):
+        patterns = [] if before is None else list(before.patterns)
+        for line in islice(filter(_is_quick, lines), MOST_RULES):
             with suppress(ValueError, RecursionError, re.error):  # what means nothing to git, `!` alone, is passed over
-                spec += GitIgnoreSpec.from_lines([line])
-        self._specs[owner] = spec if before is None else before + spec
+                patterns += GitIgnoreSpec.from_lines([line]).patterns
+        self._specs[owner] = GitIgnoreSpec(patterns)
 
     def covers(self, path: Path, is_folder: bool = False) -> bool:
         """Whether git would leave a file or folder out; its parent folders were asked before."""

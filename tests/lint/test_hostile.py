@@ -17,7 +17,7 @@ import click
 import pytest
 from click import unstyle
 from click.testing import CliRunner, Result
-from fastlstm_lint import check_source, deep, parsing, run, session
+from fastlstm_lint import check_source, deep, files, parsing, run, session
 from fastlstm_lint.cli import lint
 from fastlstm_lint.interpreter import budget
 from fastlstm_lint.report import FORMATS
@@ -135,6 +135,15 @@ def test_what_is_no_regular_file_is_left_out_and_named(folder: Path) -> None:
 def test_a_link_to_itself_is_asked_for_its_pattern(folder: Path) -> None:
     (folder / "self.py").symlink_to("self.py")
     assert call("--no-cache", "--exclude", "x/*", ".").stdout.count("FL310") == 1
+
+
+def test_of_a_gitignore_of_many_patterns_the_first_thousands_are_believed(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    many = "".join(f"name{i}\n" for i in range(files.MOST_RULES))
+    (folder / ".gitignore").write_text(f"left_out.py\n{many}late.py\n")
+    (folder / "left_out.py").write_text(MODEL)
+    (folder / "late.py").write_text(MODEL)
+    assert call("--no-cache", ".").stdout.count("FL310") == 2
 
 
 @pytest.mark.parametrize("lines", ["!", "[z-a]\n\\\n[", "**/" * 2000 + "x", "*a" * 60 + "b"])

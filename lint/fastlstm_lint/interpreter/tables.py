@@ -15,15 +15,16 @@ from ..values import Const, Opaque, Table, Value, resolve
 from .walk import Walk
 
 STORED = re.compile(r"""\[\s*(["'])(\w+)\1\s*\]\s*(?:[-+*/|]|//)?=(?!=)""")
-CHANGED = re.compile(
-    r"\b\w*(?:cfg|conf|param|arg|opt|setting)\w*\s*\.\s*(?:update|setdefault|pop|clear)\b", re.IGNORECASE
-)
+CHANGED = re.compile(r"\b(\w+)\s*\.\s*(?:update|setdefault|pop|clear)\b")
+SETTINGS = re.compile("cfg|conf|param|arg|opt|setting", re.IGNORECASE)
 
 
 @lru_cache(16)
 def _stored(code: str) -> frozenset[str] | None:
     """The keys under which a file stores anything; None where it changes its settings in a way that names no key."""
-    return None if CHANGED.search(code) else frozenset(match[2] for match in STORED.finditer(code))
+    if any(SETTINGS.search(match[1]) for match in CHANGED.finditer(code)):
+        return None
+    return frozenset(match[2] for match in STORED.finditer(code))
 
 
 def mapping(vm: Walk, node: cst.Dict) -> Value:

@@ -77,7 +77,8 @@ def check(fact: Indexed) -> Iterator[Problem]:
     yield Problem(
         fact.node,
         f"{code_of(fact.node)} is the last sample of the batch at every step: the output is {source}. "
-        f"The last time step of every sample is {right}",
+        f"The last time step of every sample is {right}; if the input has the batch first, the layer lacks "
+        "batch_first=True instead",
         origin.layer,
         ((fact.node, right),),
         f"Take the last time step: {right}",
