@@ -88,7 +88,7 @@ def below(paths: list[Path], recurrent: bool) -> list[Path]:
 
 
 def start(arguments: list[str], folder: Path, repeat: int) -> float:
-    """Seconds from the start of a process to its end. Its modules are compiled, as those of an installed package are."""
+    """Seconds from the start of a process to its end; its modules are compiled, as an installed package's are."""
     times = []
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = {**kept, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}

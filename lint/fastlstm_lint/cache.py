@@ -17,9 +17,8 @@ import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-
-from fastlstm import contract
 
 from .disk import Folder
 from .finding import Finding
@@ -137,7 +136,9 @@ class Cache:
 def stamp() -> str:
     """The linter itself: the sizes and times of its files and of the contract, so that an edited rule counts."""
     words = [sys.version]
-    for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(contract.__file__)):
+    contract = find_spec("fastlstm.contract")
+    others = [] if contract is None or contract.origin is None else [Path(contract.origin)]
+    for file in (*sorted(Path(__file__).parent.rglob("*.py")), *others):
         about = file.stat()
         words.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

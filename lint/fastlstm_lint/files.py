@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".py", ".pyi", ".ipynb")
 
 LARGEST_RULES, MOST_RULES, LONGEST_RULE, STARS = 1_000_000, 5_000, 1_000, 3
-"""Bytes of a .gitignore, its patterns, characters of a pattern, and stars of one name in it. Beyond, it is not believed:
-patterns become regular expressions, each of which is made and asked, in a time that grows with a power as high as there
-are stars."""
+"""Bytes of a .gitignore, its patterns, characters of a pattern, and stars of one name in it. Beyond, it is not
+believed: patterns become regular expressions, each of which is made and asked, in a time that grows with a power as
+high as there are stars."""
 
 SKIPPED = frozenset(
     words(

@@ -132,7 +132,7 @@ def train(model, loader):
 
 GIVEN = {
     "batch_first is True": model(
-        "self.rnn = nn.LSTM(5, 6, batch_first=batch_first)", "return self.rnn(x)[0][-1]", "batch_first=False"
+        "self.rnn = nn.LSTM(5, 6, batch_first=batch_first)", "return self.rnn(x)[0][-1]", "batch_first=True"
     ),
     "kind == 'both'": model(
         "self.rnn = nn.LSTM(5, 6, bidirectional=True if kind == 'both' else False)", "return self.rnn(x)[0][-1]", "kind"
@@ -144,6 +144,12 @@ GIVEN = {
 """Programs that are wrong for one value of a flag, by that value in words."""
 
 RIGHT = {
+    "a layout that is a setting": model(
+        "self.rnn = nn.LSTM(5, 6, batch_first=config.batch_first)", "return self.rnn(x)[0][:, -1]", "config"
+    ),
+    "a layout that is right by default": model(
+        "self.rnn = nn.LSTM(5, 6, batch_first=batch_first)", "return self.rnn(x)[0][-1]", "batch_first=False"
+    ),
     "a size of a class is set later": "class Settings:\n    width = 6\nSettings.width = 8\n"
     "nn.Linear(8, 2)(torch.zeros(2, Settings.width))\nnn.LSTM(1, 1)\n",
     "a key is stored anew, here and elsewhere": """

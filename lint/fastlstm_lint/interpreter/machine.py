@@ -44,6 +44,8 @@ DEPTH = 12
 MOST_FLAGS = 2
 """Flags of one constructor whose values are tried."""
 
+BOOLEANS = {"True": True, "False": False}
+
 SETTINGS = frozenset(words("args arg config cfg conf opt opts options params hparams argv device flags _"))
 """Parameters of a `main` that say nothing about the shape of a tensor."""
 
@@ -127,13 +129,22 @@ class Machine(Walk):
 
     def _try_flags(self, cls: Class) -> None:
         """Enter a class once for each value of a flag that decides on the directions or the layout of its layers."""
-        open_flags = [name for name, choice in self.flags.items() if choice not in self.decided]
-        for name in open_flags[:MOST_FLAGS]:
-            for value in (True, False):
+        open_flags = [(name, choice) for name, choice in self.flags.items() if choice not in self.decided]
+        for name, (_, argument) in open_flags[:MOST_FLAGS]:
+            for value in self._values(cls, name) if argument == "batch_first" else (True, False):
                 test, compares = name if value else name.replace(" == ", " != "), " == " in name
                 self._supposed, self._given = {name: Const(value)}, test if compares else f"{name} is {value}"
                 self._enter_class(cls)
                 self._supposed, self._given = {}, ""
+
+    def _values(self, cls: Class, name: str) -> tuple[bool, ...]:
+        """The value that a constructor's flag has where it is not given; no layout is right for both."""
+        init = cls.find("__init__")
+        params = init.node.params if isinstance(init, Function) else None
+        for param in () if params is None else (*params.posonly_params, *params.params, *params.kwonly_params):
+            if param.name.value == name and isinstance(param.default, cst.Name) and param.default.value in BOOLEANS:
+                return (BOOLEANS[param.default.value],)
+        return ()
 
     def _enter_class(self, cls: Class) -> None:
         self.frames = self.frames[:1]

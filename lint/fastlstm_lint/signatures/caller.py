@@ -16,10 +16,10 @@ class Caller(Protocol):
     """The ranks of what layers were given, by the call, where the program itself says them."""
 
     flags: dict[str, tuple[cst.CSTNode, str]]
-    """The parameters of constructors that decide whether a layer has one direction or two, with that layer's call."""
+    """The parameters of constructors that decide on an argument of a layer, with that layer's call and its argument."""
 
     decided: set[tuple[cst.CSTNode, str]]
-    """The layers' calls for which the program itself decides, somewhere."""
+    """The arguments of layers' calls on which the program itself decides, somewhere."""
 
     other_floats: bool
     """Whether the program changes the type that tensors and weights have by default."""

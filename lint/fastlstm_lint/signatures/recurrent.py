@@ -119,7 +119,8 @@ def _is_gap(site: Site, bound: dict[str, Value]) -> bool:
 
 def _batch_first(site: Site, value: Value | None) -> bool | None:
     known = None if value is None and not site.complete else flag_value(value, False)
-    _note_flag(site, "batch_first", value, known)
+    if isinstance(value, Flag) or known is not None:  # of a setting without a default, one layout is always wrong
+        _note_flag(site, "batch_first", value, known)
     return known
 
 

@@ -74,9 +74,15 @@ def reduce(site: Site, input: Value, dim: Value | None = None, keepdim: Value | 
     if not isinstance(source, Tensor):
         return None
     result = _reduce(site, source, dim, keepdim)
-    if "picked" in source.traits and dim is not None:
-        return site.applied({"input": source, "dim": dim}, result)
-    return result
+    return _told(site, source, dim, keepdim, result)
+
+
+def _told(site: Site, source: Tensor, dim: Value | None, keepdim: Value | None, result: Value | None) -> Value | None:
+    """The result; the rules hear of it where they ask about what is reduced."""
+    if dim is None or not ("picked" in source.traits or (source.origin is not None and source.origin.role == "output")):
+        return result
+    given = {"input": source, "dim": dim}
+    return site.applied(given if keepdim is None else {**given, "keepdim": keepdim}, result)
 
 
 @tensor_op("std", "var", "norm")
@@ -116,7 +122,7 @@ def extreme(site: Site, input: Value, dim: Value | None = None, keepdim: Value |
     if source.rank and source.sizes[number % source.rank].value == 0:
         at = number % source.rank
         raise Refusal("dim", f"{site.name}(): Expected reduction dim {at} to have non-zero size.")
-    return Tup((values, values.typed(LONG, values.strides)), kind="named")
+    return _told(site, source, dim, keepdim, Tup((values, values.typed(LONG, values.strides)), kind="named"))
 
 
 @tensor_op("sort")
