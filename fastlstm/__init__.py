@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         stack_gates,
     )
     from .spec import cell
+    from .tracebacks import explain_errors
 
 __all__ = [
     "GRU",
@@ -56,6 +57,7 @@ __all__ = [
     "cells",
     "clip_grad_norm",
     "cross_entropy",
+    "explain_errors",
     "get_num_threads",
     "load",
     "mse_loss",
@@ -70,13 +72,18 @@ __all__ = [
 ]
 
 
+EXTENSION = ("load_ipython_extension", "unload_ipython_extension")
+"""What IPython asks for on `%load_ext fastlstm`."""
+
+
 def __getattr__(name: str) -> Any:
     """What is behind the door, when it is first asked for: numba alone takes 0.7 s to import, the linter needs none."""
-    if name not in __all__:
+    if name not in __all__ and name not in EXTENSION:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "cells":
         return import_module(f"{__name__}.cells")
     room = "spec" if name == "cell" else "engine" if name.endswith("_num_threads") else "layers"
+    room = "tracebacks" if name == "explain_errors" or name in EXTENSION else room
     value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
     return value
 

@@ -51,14 +51,14 @@ FASTLSTM = Tower(
         rooms("layers"),
         rooms("torch interop"),
         rooms("info explain testing"),
-        rooms("prove"),
+        rooms("prove tracebacks"),
         rooms("bench"),
         rooms("demo"),
         rooms("cli"),
         rooms("__main__"),
     ),
     door=8,
-    outside=dict.fromkeys(("cli", "demo", "explain", "prove"), frozenset({"fastlstm_lint"})),
+    outside=dict.fromkeys(("cli", "demo", "explain", "prove", "tracebacks"), frozenset({"fastlstm_lint"})),
 )
 
 LINT = Tower(
@@ -260,7 +260,7 @@ def test_a_planted_circle_is_found_inside_a_room_and_inside_functions(tmp_path: 
 
 
 PROMISES = {
-    "import fastlstm": {"numba", "llvmlite", "torch", "scipy"},
+    "import fastlstm": {"numba", "llvmlite", "torch", "scipy", "fastlstm_lint"},
     "import fastlstm_lint": {"numba", "llvmlite", "numpy", "torch"},
     "import fastlstm.spec": {"numba", "numpy", "torch", "click"},
     "import fastlstm.contract": {"numba", "numpy", "torch", "click"},
