@@ -6,6 +6,7 @@
 #   make torture  exits, forks, signals, guard pages and ten thousand layers: hours; ARGS="--share 0.1" for a tenth
 #   make lint     ruff and mypy
 #   make bench    this machine, beside whatever is installed
+#   make wheel    dist/*.whl with compiled code for x86-64-v3 and v4, or FASTLSTM_PREBUILT= for a pure one
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
 #
 # torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
@@ -19,7 +20,7 @@ BIN := .venv/bin
 # Most tests use one core: on each, up to four, a file of them runs. A process may take 2 GB.
 BESIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-all torture lint bench test-gpu bench-gpu clean
+.PHONY: demo test test-all torture lint bench wheel test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
@@ -41,6 +42,11 @@ lint: .venv/.dev
 
 bench: .venv/.bench
 	$(BIN)/fastlstm bench $(ARGS)
+
+FASTLSTM_PREBUILT ?= v3,v4
+
+wheel: .venv/.dev
+	FASTLSTM_PREBUILT=$(FASTLSTM_PREBUILT) $(BIN)/python -m pip wheel --no-deps --no-build-isolation -w dist .
 
 # These want a GPU, and for the comparison a torch built for CUDA, so they take the Python that is given to them and
 # install nothing: make test-gpu GPU_PYTHON=python3

@@ -47,6 +47,7 @@ FASTLSTM = Tower(
         rooms("spec"),
         rooms("cells"),
         rooms("kernels reference cuda"),
+        rooms("compiled"),
         rooms("engine"),
         rooms("layers"),
         rooms("torch interop"),
@@ -57,7 +58,7 @@ FASTLSTM = Tower(
         rooms("cli"),
         rooms("__main__"),
     ),
-    door=8,
+    door=9,
     outside=dict.fromkeys(("cli", "demo", "explain", "prove", "tracebacks"), frozenset({"fastlstm_lint"})),
 )
 
@@ -96,7 +97,7 @@ LINT = Tower(
 HEAVY = {
     "torch": rooms("torch interop bench demo info testing prove cuda"),
     "numba": rooms("kernels engine cuda bench info"),
-    "llvmlite": rooms("kernels engine cuda bench info"),
+    "llvmlite": rooms("kernels compiled engine cuda bench info"),
     "sklearn": rooms("demo"),
     "matplotlib": rooms("bench prove"),
     "onnx": rooms("interop"),

@@ -93,7 +93,9 @@ class Limits:
 
 @dataclass
 class StartUp:
-    """A new process, in seconds: importing the library, its first forward, and its first forward with backward."""
+    """New processes, in seconds: importing the library, its first forward, and its first forward with backward; the
+    whole of one that trains (`process`), and of one that only infers, which older results lack.
+    """
 
     library: str
     cache: str
@@ -101,6 +103,7 @@ class StartUp:
     forward: float
     training: float
     process: float
+    inference: float | None = None
 
 
 @dataclass

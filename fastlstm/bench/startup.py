@@ -1,4 +1,7 @@
-"""What a new process waits for: `python -m fastlstm.bench.startup torch` times its import and first calls."""
+"""What a new process waits for: `python -m fastlstm.bench.startup torch` times its import and first calls.
+
+A library is asked in whole processes, from the start of Python to its end: such as only infer, and such as train.
+"""
 
 from __future__ import annotations
 
@@ -17,30 +20,42 @@ from fastlstm.bench.result import OURS, StartUp
 SIZES = {"T": 20, "B": 4, "I": 16, "H": 32}
 
 
-def measure(library: str, cold: bool = False, cell: str = "") -> StartUp:
-    """Times of one new process. `cold`: with an empty folder for Numba's cache, so that everything is compiled. cell:
-    "module:name" of a user's.
+ROUNDS = 5
+
+
+def measure(library: str, cold: bool = False, cell: str = "", rounds: int = 1) -> StartUp:
+    """Times of new processes, the best of each kind. `cold`: with no place where compiled code is kept, so that all of
+    it is compiled. cell: "module:name" of a user's.
     """
+    cache = ("nothing kept" if cold else "code kept") if library.startswith(OURS) else "as installed"
+    runs = [_run(library, cold, cell, task) for _ in range(rounds) for task in ("inference", "training")]
+    inferring, training = (min(runs[kind::2], key=lambda run: run[0]) for kind in (0, 1))
+    name = f"{library} {cell}".strip()
+    return StartUp(name, cache, process=training[0], inference=inferring[0], **(training[1] | inferring[1]))
+
+
+def _run(library: str, cold: bool, cell: str, task: str) -> tuple[float, dict[str, float]]:
+    """Seconds of a whole process, and of its parts."""
     with TemporaryDirectory() as folder:
-        environment = {**os.environ, **({"NUMBA_CACHE_DIR": folder} if cold else {})}
+        nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "FASTLSTM_CACHE"), folder)
+        command = [sys.executable, "-P", "-m", "fastlstm.bench.startup", library, cell, task]
         begun = perf_counter()
-        command = [sys.executable, "-P", "-m", "fastlstm.bench.startup", library, cell]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | (nowhere if cold else {}))
         whole = perf_counter() - begun
-    cache = ("cold cache" if cold else "warm cache") if library.startswith(OURS) else "as installed"
-    return StartUp(f"{library} {cell}".strip(), cache, process=whole, **json.loads(done.stdout.splitlines()[-1]))
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return whole, json.loads(done.stdout.splitlines()[-1])
 
 
-def _first_calls(library: str, cell: str) -> dict[str, float]:
-    """In this process: seconds of the import, the first forward, and the first forward with backward."""
+def _first_call(library: str, cell: str, task: str) -> dict[str, float]:
+    """In this process: seconds of the import, and of the first forward, or the first forward with backward."""
     start = perf_counter()
     made = {"fastlstm": _fastlstm, "fastlstm_torch": _fastlstm_torch, "torch": _torch}[library]
     forward, train = made() if not cell else _own_cell(cell)
     imported = perf_counter()
-    forward()
-    ran = perf_counter()
-    train()
-    return {"imported": imported - start, "forward": ran - imported, "training": perf_counter() - ran}
+    infers = task == "inference"
+    (forward if infers else train)()
+    return {"imported": imported - start, "forward" if infers else "training": perf_counter() - imported}
 
 
 def _fastlstm() -> Any:
@@ -55,7 +70,7 @@ def _fastlstm() -> Any:
         output, _ = layer(x)
         layer.backward(output)
 
-    return lambda: layer(x), train
+    return lambda: layer.eval()(x), train
 
 
 def _own_cell(name: str) -> Any:
@@ -73,11 +88,7 @@ def _own_cell(name: str) -> Any:
         output, _ = layer(x, step=step)
         layer.backward(output)
 
-    def forward() -> None:
-        layer.eval()(x, step=step)
-        layer.train()
-
-    return forward, train
+    return lambda: layer.eval()(x, step=step), train
 
 
 def _fastlstm_torch() -> Any:
@@ -106,4 +117,4 @@ def _module(kind: Any) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_first_calls(*sys.argv[1:])))
+    print(json.dumps(_first_call(*sys.argv[1:])))

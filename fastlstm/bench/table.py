@@ -162,6 +162,7 @@ def _notes(result: Result) -> Iterator[str]:
     for start in result.start_up:
         yield (
             f"Start-up, {start.library}, {start.cache}: import {duration(start.imported)}, "
-            f"first forward {duration(start.forward)}, first training step {duration(start.training)}, "
-            f"whole process {duration(start.process)}"
+            f"first forward {duration(start.forward)}, first training step {duration(start.training)}, whole process "
+            + (f"{duration(start.inference)} to infer, " if start.inference is not None else "")
+            + f"{duration(start.process)} to train"
         )

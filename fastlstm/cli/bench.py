@@ -74,7 +74,8 @@ class CellName(click.ParamType):
 @click.option("--busy", is_flag=True, help="Time every row beside another busy process too.")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
 @click.option("--seconds", type=click.FloatRange(0), default=0.15, show_default=True, help="Length of a turn, roughly.")
-@click.option("--start-up/--no-start-up", default=True, help="Also time new processes, with a cold and a warm cache.")
+@click.option("--start-up/--no-start-up", default=None, help="Time new processes too, with and without compiled code "
+              "that was kept: once by default; with --start-up and no NAME only that, the best of five.")  # fmt: skip
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), help="Store it.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it: FILE.svg or FILE.png.")
 @click.option("--compare", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An older --json file.")
@@ -100,7 +101,7 @@ def bench(
     busy: bool,
     rounds: int,
     seconds: float,
-    start_up: bool,
+    start_up: bool | None,
     json_file: Path | None,
     plot: Path | None,
     compare: Path | None,
@@ -137,9 +138,10 @@ def bench(
         raise click.UsageError("--fail-if-slower needs --compare")
     served = {name: entry for name, entry in known.items() if through or not entry.needs_torch}
     own = [cell for cell in cells if is_own(cell)]
-    asked_for = () if T is not None or own else A_FEW_BUSY if busy else A_FEW
+    only_start_up = bool(start_up) and not names and T is None
+    asked_for = () if T is not None or own or only_start_up else A_FEW_BUSY if busy else A_FEW
     chosen = _chosen(names, known, served, asked_for)
-    for cell in (cells or ("LSTM",)) if T is not None else own:
+    for cell in (cells or ("LSTM",)) if T is not None else () if only_start_up else own:
         try:
             sizes = T or 100, B, _input_size(cell, I, H), H, L, 2 if bidirectional else 1, V or 0
             name = cell.partition(":")[2] or "own sizes"
@@ -169,13 +171,19 @@ def bench(
             scaling,
             busy,
         )
-    if start_up and not own:
-        ours = THROUGH[through] if through else result.OURS
-        found.start_up = [startup.measure(ours, cold=True), startup.measure(ours)]
-        found.start_up += [startup.measure("torch")] if "torch" in found.versions else []
-    if start_up:
-        for cell in own:
-            found.start_up += [startup.measure(result.OURS, cold, cell) for cold in (True, False)]
+    if start_up is not False:
+        rounds = startup.ROUNDS if only_start_up else 1
+        ours = [THROUGH[through]] if through else [result.OURS]
+        if only_start_up and "torch" in found.versions and not own:
+            ours = list(dict.fromkeys((*ours, THROUGH["torch"])))
+        found.start_up = [
+            startup.measure(library, cold, cell, 1 if cold else rounds)
+            for library in ours
+            for cell in own or ("",)
+            for cold in (True, False)
+        ]
+        if "torch" in found.versions and not own:
+            found.start_up.append(startup.measure("torch", rounds=rounds))
     _show(found, json_file, plot)
     if old is not None and _slower(old, found, fail_if_slower):
         raise SystemExit(1)

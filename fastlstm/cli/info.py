@@ -73,6 +73,20 @@ def _sections() -> Iterator[tuple[str, list[str]]]:
         "backends",
         [f"{backend.name:<{width}}  {backend.serves or 'no: ' + str(backend.reason)}" for backend in found.backends()],
     )
+    yield "code kept", list(_store())
+
+
+def _store() -> Iterator[str]:
+    from fastlstm.compiled.listing import listing
+
+    for found in listing():
+        yield f"{found.place.folder}" + (f": {found.reason}" if found.reason else "")
+        if found.size:
+            here = f"{len(found.serves)} files for this version and machine"
+            yield f"  {here}, {found.others} for others, {found.size >> 10} KB"
+        if found.serves:
+            yield f"  {', '.join(sorted(found.serves))}"
+        yield from (f"  of no use: {name}" for name in found.bad)
 
 
 def _threads() -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -19,19 +21,33 @@ DTYPES = ("float32", "float64")
 @click.option("--cell", "cells", type=CellName(), multiple=True, metavar="CELL", help="Only this: LSTM, GRU, RNN, or "
               "module:name of a cell of your own, such as fastlstm.cells:PeepholeLSTM (repeat for more).")  # fmt: skip
 @click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this type (repeat for more).")
-def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
-    """Compile and cache what a first call would wait for: every layer, forward and backward.
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Fill this folder, for "
+              "all users to read; FASTLSTM_CACHE=DIR makes a process look there.")  # fmt: skip
+def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...], into: Path | None) -> None:
+    """Compile and keep what a first call would wait for: every layer, forward and backward.
 
-    Where torch is installed, also the single steps of its modules, which read torch's weights as they are. Numba keeps
-    the code on disk, so this is done once per machine and version: in an image's build, or after an installation.
+    Where torch is installed, also the single steps of its modules, which read torch's weights as they are. Done once
+    per machine and version: in an image's build, or after an installation. What is damaged is replaced.
     """
+    from fastlstm.engine.code import STORE
+
+    begun = perf_counter()
+    try:
+        with STORE.filling(into) if into else nullcontext():
+            count = _run(cells, dtypes)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{count} layers ready after {perf_counter() - begun:.1f} s.")
+
+
+def _run(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> int:
+    """Call every layer once; how many there are."""
     import numpy as np
 
     from fastlstm import Recurrent
     from fastlstm.engine.pool import POOL
 
     jobs = [layer for dtype in dtypes or DTYPES for cell in cells or CELLS for layer in _layers(cell, dtype)]
-    begun = perf_counter()
     POOL.crew(2)
     with click.progressbar(jobs, label="compiling", file=sys.stderr) as bar:
         for layer in bar:
@@ -43,7 +59,7 @@ def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> None:
             layer.eval()(x, **more)
             if find_spec("torch") and not isinstance(layer, Recurrent):
                 _one_step(layer)
-    click.echo(f"{len(jobs)} layers ready after {perf_counter() - begun:.1f} s.")
+    return len(jobs)
 
 
 def _layers(cell: str, dtype: str) -> list[Any]:
@@ -64,6 +80,7 @@ def _one_step(layer: Any) -> None:
     """The step of fastlstm.torch, of one sample and of many, and its backward."""
     import numpy as np
 
+    from fastlstm.engine.code import kernel
     from fastlstm.engine.pool import POOL
     from fastlstm.engine.unpacked import MOST_SAMPLES, Unpacked
 
@@ -76,3 +93,4 @@ def _one_step(layer: Any) -> None:
         # kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0: none is wider than two sets of gates
         arrays = [np.zeros((B, 2 * step.gate_rows), layer.dtype) for _ in range(9)]
         step.back(B, 1, *[array.ctypes.data for array in arrays])
+    kernel("products", layer.dtype.name)

@@ -4,55 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 from weakref import ref
 
 import numpy as np
-from numba import types
 
 from fastlstm.contract import Layer
-from fastlstm.engine.entry import run_backward, run_each, run_forward
+from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.gradients import Gradients
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
 from fastlstm.engine.pool import POOL, Threads, get_num_threads
 from fastlstm.engine.steps import StepInputs
 from fastlstm.engine.weights import PACKING, Weights
-from fastlstm.kernels.advance import advance, retreat
-from fastlstm.kernels.backward import backward
-from fastlstm.kernels.cards import trait_of
-from fastlstm.kernels.forward import forward
-from fastlstm.kernels.gradient import gradients
-from fastlstm.kernels.jit import check, compile_kernel, job_type
 from fastlstm.kernels.job import SLOTS
-from fastlstm.kernels.pack import pack, pack_transposed
-from fastlstm.kernels.product import multiply, multiply_signature
-from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
-_KERNELS = {f.__name__: f for f in (forward, backward, gradients, pack, pack_transposed, multiply)}
-_OF_A_CELL = {"advance": (advance, advance_in_stages), "retreat": (retreat, retreat_in_stages)}
-"""Without products of the step's own, and with some."""
+_OF_A_CELL = ("advance", "retreat")
+"""The kernels that each cell has of its own."""
 
 # Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
 IDLE_PLANS = 4
-
-
-@cache
-def kernel_address(name: str, dtype: str) -> int:
-    """The address of a kernel that is one for all cells, compiled or loaded from the cache on its first use."""
-    job = job_type("any", np.dtype(dtype))
-    arguments = multiply_signature(job) if name == "multiply" else (job, types.int64, types.int64)
-    return compile_kernel(_KERNELS[name], arguments)
-
-
-@cache
-def cell_address(name: str, cell: str, dtype: str) -> int:
-    """The address of a cell's own kernel, compiled or loaded from the cache on its first use."""
-    kernel = _OF_A_CELL[name][trait_of(cell, "STAGES") > 0]
-    return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), *[types.int64] * 4))
 
 
 class Saved:
@@ -86,7 +60,6 @@ class Engine:
     """
 
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
-        check()
         self.config, self.dtype = config, np.dtype(dtype)
         inner = replace(config, cell=plain(config.cell)) if isinstance(config, Stack) else config
         self.layout = Layout(inner, self.dtype)
@@ -99,6 +72,7 @@ class Engine:
         # Read by every call: a property of the configuration costs 0.3 us, an attribute 0.03.
         self._states = config.num_layers * config.directions
         self._h_width = config.output_size
+        self._size = self.dtype.itemsize
         self._others = self.layout.trait("OTHERS")  # states beside h
         self._out_width = config.directions * config.output_size
         self._gradients = Gradients(config)
@@ -109,11 +83,11 @@ class Engine:
 
     @cached_property
     def _run_forward(self) -> Any:
-        return run_forward(self.dtype.name)
+        return entry("run_forward")
 
     @cached_property
     def _run_backward(self) -> Any:
-        return run_backward(self.dtype.name)
+        return entry("run_backward")
 
     def forward(
         self,
@@ -179,7 +153,7 @@ class Engine:
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_forward(
             crew.address if crew else 0, self._forward, plan.address, plan.rows, plan.tasks, states is not None,
-            0 if reset is None else reset.ctypes.data, x, h0, c0, out, hn, cn,
+            0 if reset is None else reset.ctypes.data, self._size, x, h0, c0, out, hn, cn,
         )  # fmt: skip
         saved = None
         if train:
@@ -245,7 +219,8 @@ class Engine:
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
             crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
-            plan.tasks, grad_output is not None, has_state, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
+            plan.tasks, grad_output is not None, has_state, self._size, out, given[0], given[-1], grad_x, grad_h0,
+            grad_c0,
         )  # fmt: skip
         if plan.d_units.size:
             gradients |= {
@@ -262,10 +237,8 @@ class Engine:
             return grad_x, states, gradients
         return grad_x, states, gradients, inputs.gradients(d_rows)
 
-    def _address(self, kernel: str) -> int:
-        if kernel in _OF_A_CELL:
-            return cell_address(kernel, self._cell, self.dtype.name)
-        return kernel_address(kernel, self.dtype.name)
+    def _address(self, name: str) -> int:
+        return kernel(name, self.dtype.name, self._cell if name in _OF_A_CELL else "any")
 
     def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
         weights = self._weights
@@ -275,7 +248,7 @@ class Engine:
                 threads = threads if sum(array.size for array in kept) > 100_000 else 1
                 crew = self._pool.crew(threads) if threads > 1 else None
                 weights.mark_packed(kernel, None)
-                run_each()(
+                entry("run_each")(
                     crew.address if crew else 0, self._address(kernel), weights.blocks.ctypes.data, len(weights.blocks),
                     threads,
                 )  # fmt: skip

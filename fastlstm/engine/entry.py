@@ -1,14 +1,14 @@
-"""Compiled entry points: they fill in a call's addresses and run a kernel, layer by layer, on a crew's threads."""
+"""Entry points: what Python calls to fill in a call's addresses and run a kernel, layer by layer, on a crew's threads.
+
+Every argument is an int; where Python hands over an array it is the address of its numbers. size: bytes of a number.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
-from numba import njit, types
+from numba import types
 
 from fastlstm.engine.threads.crew import perform
-from fastlstm.kernels.jit import OPTIONS, digest, inner
+from fastlstm.kernels.jit import inner
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.sync import words_at
 
@@ -23,6 +23,7 @@ _X_OFFSET, _OUT_OFFSET, _H_OFFSET, _C_OFFSET = (
 _RESET, _RESET_OFFSET, _HAS_STATE = SLOTS["reset"], SLOTS["reset_offset"], SLOTS["has_state"]
 _GRAD_OUT, _GRAD_HN, _GRAD_CN = SLOTS["grad_out"], SLOTS["grad_hn"], SLOTS["grad_cn"]
 _GRAD_X, _GRAD_H0, _GRAD_C0 = SLOTS["grad_x"], SLOTS["grad_h0"], SLOTS["grad_c0"]
+_TRAIN, _KEPT, _Z, _U = (SLOTS[name] for name in ("train", "kept", "z", "u"))
 _HAS_GRAD_OUT, _HAS_GRAD_STATE = SLOTS["has_grad_out"], SLOTS["has_grad_state"]
 
 
@@ -38,103 +39,94 @@ def block_at(blocks, number):
     return words_at(address_of(blocks, number))
 
 
-def _signature(dtype: str, kinds: str) -> types.Type:
-    """`n` stands for an integer or address, `a` for a three-dimensional C-contiguous array of `dtype`."""
-    array = getattr(types, dtype)[:, :, ::1]
-    return types.void(*[types.int64 if kind == "n" else array for kind in kinds])
-
-
-def direct(function: Any) -> Any:
-    """The compiled function without Numba's dispatcher, which looks at the types of the arguments: 0.5 us a call.
-
-    Wrong types end in an exception or worse.
-    """
-    (compiled,) = function.overloads.values()
-    return compiled.entry_point
-
-
-@cache
-def run_forward(dtype: str) -> Any:
-    """All layers forward: the compiled function of `dtype`, once for all engines.
+def run_forward(control, kernel, blocks, rows, tasks, has_state, reset, size, x, h0, c0, out, hn, cn):
+    """All layers forward.
 
     control, blocks: addresses of the crew's control block (0: this thread alone) and of `rows` job blocks, `tasks` for
     each layer. reset: address of the mask, or 0.
     """
-    # Numba's cache sees a change of this file, not of those it imports. What a function closes over is part of its key.
-    key = digest()
-
-    @njit(_signature(dtype, "nnnnnnnaaaaaa"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_forward(control, kernel, blocks, rows, tasks, has_state, reset, x, h0, c0, out, hn, cn):
-        _ = key
-        size = x.itemsize
-        for i in range(rows):
-            block = block_at(blocks, i)
-            block[_HAS_STATE] = has_state
-            block[_H0] = h0.ctypes.data + block[_H_OFFSET] * size
-            block[_C0] = c0.ctypes.data + block[_C_OFFSET] * size
-            block[_HN] = hn.ctypes.data + block[_H_OFFSET] * size
-            block[_CN] = cn.ctypes.data + block[_C_OFFSET] * size
-            block[_RESET] = reset + block[_RESET_OFFSET]
-            if i < tasks:
-                block[_X] = x.ctypes.data + block[_X_OFFSET] * size
-            if i >= rows - tasks:
-                block[_OUT] = out.ctypes.data + block[_OUT_OFFSET] * size
-        at_once = rows if block_at(blocks, 0)[_WAVEFRONT] else tasks
-        for first in range(0, rows, at_once):
-            block = block_at(blocks, first)
-            phases, portions = block[_PHASES], block[_PORTIONS]
-            perform(control, kernel, address_of(blocks, first), phases, portions, block[_THREADS], block[_BRIEF])
-
-    return direct(run_forward)
+    for i in range(rows):
+        block = block_at(blocks, i)
+        block[_HAS_STATE] = has_state
+        block[_H0] = h0 + block[_H_OFFSET] * size
+        block[_C0] = c0 + block[_C_OFFSET] * size
+        block[_HN] = hn + block[_H_OFFSET] * size
+        block[_CN] = cn + block[_C_OFFSET] * size
+        block[_RESET] = reset + block[_RESET_OFFSET]
+        if i < tasks:
+            block[_X] = x + block[_X_OFFSET] * size
+        if i >= rows - tasks:
+            block[_OUT] = out + block[_OUT_OFFSET] * size
+    at_once = rows if block_at(blocks, 0)[_WAVEFRONT] else tasks
+    for first in range(0, rows, at_once):
+        block = block_at(blocks, first)
+        phases, portions = block[_PHASES], block[_PORTIONS]
+        perform(control, kernel, address_of(blocks, first), phases, portions, block[_THREADS], block[_BRIEF])
 
 
-@cache
-def run_backward(dtype: str) -> Any:
-    """All layers backward, the last first: the compiled function of `dtype`, once for all engines.
-
-    backward, gradients: addresses of these kernels; the others as in `run_forward`.
+def run_backward(
+    control, backward, gradients, blocks, rows, tasks, has_out, has_state, size, grad_out, grad_hn, grad_cn, grad_x,
+    grad_h0, grad_c0,
+):  # fmt: skip
+    """All layers backward, the last first. backward, gradients: addresses of these kernels; the others as in
+    `run_forward`.
     """
-    key = digest()
-
-    @njit(_signature(dtype, "nnnnnnnnaaaaaa"), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_backward(
-        control, backward, gradients, blocks, rows, tasks, has_out, has_state, grad_out, grad_hn, grad_cn, grad_x,
-        grad_h0, grad_c0,
-    ):  # fmt: skip
-        _ = key
-        size = grad_x.itemsize
-        for i in range(rows):
-            block = block_at(blocks, i)
-            block[_HAS_GRAD_OUT] = 1
-            block[_HAS_GRAD_STATE] = has_state
-            block[_GRAD_HN] = grad_hn.ctypes.data + block[_H_OFFSET] * size
-            block[_GRAD_CN] = grad_cn.ctypes.data + block[_C_OFFSET] * size
-            block[_GRAD_H0] = grad_h0.ctypes.data + block[_H_OFFSET] * size
-            block[_GRAD_C0] = grad_c0.ctypes.data + block[_C_OFFSET] * size
-            if i < tasks:
-                block[_GRAD_X] = grad_x.ctypes.data + block[_X_OFFSET] * size
-            if i >= rows - tasks:
-                block[_HAS_GRAD_OUT] = has_out
-                block[_GRAD_OUT] = grad_out.ctypes.data + block[_OUT_OFFSET] * size
-        for first in range(rows - tasks, -1, -tasks):
-            block, address = block_at(blocks, first), address_of(blocks, first)
-            phases, portions, threads = block[_PHASES_BACK], block[_PORTIONS_BACK], block[_THREADS]
-            perform(control, backward, address, phases, portions, threads, block[_BRIEF])
-            perform(control, gradients, address, types.int64(1), threads, threads, block[_BRIEF])
-
-    return direct(run_backward)
+    for i in range(rows):
+        block = block_at(blocks, i)
+        block[_HAS_GRAD_OUT] = 1
+        block[_HAS_GRAD_STATE] = has_state
+        block[_GRAD_HN] = grad_hn + block[_H_OFFSET] * size
+        block[_GRAD_CN] = grad_cn + block[_C_OFFSET] * size
+        block[_GRAD_H0] = grad_h0 + block[_H_OFFSET] * size
+        block[_GRAD_C0] = grad_c0 + block[_C_OFFSET] * size
+        if i < tasks:
+            block[_GRAD_X] = grad_x + block[_X_OFFSET] * size
+        if i >= rows - tasks:
+            block[_HAS_GRAD_OUT] = has_out
+            block[_GRAD_OUT] = grad_out + block[_OUT_OFFSET] * size
+    for first in range(rows - tasks, -1, -tasks):
+        block, address = block_at(blocks, first), address_of(blocks, first)
+        phases, portions, threads = block[_PHASES_BACK], block[_PORTIONS_BACK], block[_THREADS]
+        perform(control, backward, address, phases, portions, threads, block[_BRIEF])
+        perform(control, gradients, address, types.int64(1), threads, threads, block[_BRIEF])
 
 
-@cache
-def run_each() -> Any:
-    """Run a kernel of one phase on each of the `rows` job blocks at the address `blocks` by itself."""
-    key = digest()
+def run_each(control, kernel, blocks, rows, threads):
+    """A kernel of one phase on each of the `rows` job blocks at the address `blocks` by itself."""
+    for i in range(rows):
+        block_at(blocks, i)[_THREADS] = threads
+        perform(control, kernel, address_of(blocks, i), types.int64(1), threads, threads, types.int64(0))
 
-    @njit(types.void(*[types.int64] * 5), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_each(control, kernel, blocks, rows, threads):
-        _ = key
-        for i in range(rows):
-            block_at(blocks, i)[_THREADS] = threads
-            perform(control, kernel, address_of(blocks, i), types.int64(1), threads, threads, types.int64(0))
 
-    return direct(run_each)
+def run_step(control, blocks, rows, kernel, tasks, threads, has_state, size, x, h0, c0, out, hn, cn, kept):
+    """One time step on unpacked weights, of all layers. x, ..., kept: addresses; Python has no arrays at hand there."""
+    for i in range(rows):
+        block = block_at(blocks, i)
+        block[_TRAIN] = kept != 0
+        block[_KEPT] = kept
+        block[_HAS_STATE] = has_state
+        block[_H0] = h0 + block[_H_OFFSET] * size
+        block[_C0] = c0 + block[_H_OFFSET] * size
+        block[_HN] = hn + block[_H_OFFSET] * size
+        block[_CN] = cn + block[_H_OFFSET] * size
+        if i < tasks:
+            block[_X] = x
+        if i >= rows - tasks:
+            block[_OUT] = out + block[_OUT_OFFSET] * size
+    for first in range(0, rows, tasks):
+        brief = block_at(blocks, first)[_BRIEF]
+        perform(control, kernel, address_of(blocks, first), types.int64(1), threads, threads, brief)
+
+
+def run_step_back(control, blocks, kernel, threads, kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0):
+    """The same for the backward of one layer: every argument is an address but the number of threads."""
+    block = block_at(blocks, 0)
+    block[_KEPT] = kept
+    block[_H0], block[_C0], block[_GRAD_HN], block[_GRAD_CN] = h0, c0, grad_hn, grad_cn
+    block[_Z], block[_U], block[_GRAD_H0], block[_GRAD_C0] = z, u, grad_h0, grad_c0
+    perform(control, kernel, blocks, types.int64(1), threads, threads, types.int64(0))
+
+
+def run_products(control, blocks, kernel, portions, threads, brief):
+    """Products of plain matrices, all job blocks at `blocks` at once."""
+    perform(control, kernel, blocks, types.int64(1), portions, threads, brief)

@@ -12,9 +12,8 @@ import numpy as np
 
 from fastlstm.engine.layout import Layout, Memory, parts
 from fastlstm.engine.weights import Weights
-from fastlstm.kernels.gradient import BLOCK_LD, ROWS
 from fastlstm.kernels.job import SLOTS, blank
-from fastlstm.kernels.product import DEPTH
+from fastlstm.kernels.tiling import BLOCK_LD, DEPTH, ROWS
 
 # Rows of z that one chunk of time fills: half of a 512 KB second-level cache; and the fewest rows for which a panel of
 # input weights is worth fetching.

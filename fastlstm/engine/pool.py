@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numba.core.compiler_lock import global_compiler_lock
 
 from fastlstm import errors
+from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.threads.control import FORK, MOST, OMP_NUMBER, REGION, WORDS
-from fastlstm.engine.threads.crew import ENTRY
 
 
 class Crew:
@@ -74,10 +73,10 @@ class Pool:
             crew = self._crew
             if not self._ended:
                 if self._team and not crew.control[FORK]:
-                    crew.control[REGION] = ENTRY.region
+                    crew.control[REGION] = kernel("region")
                     for word in (OMP_NUMBER, FORK):  # the one that is looked at last
                         crew.control[word] = self._team[word]
-                crew.workers = ENTRY.hire(crew.address, threads - 1)
+                crew.workers = entry("hire")(crew.address, threads - 1, kernel("work"))
             return crew
 
     def stop(self) -> None:
@@ -88,7 +87,7 @@ class Pool:
             self._old.append(self._crew)
             self._crew = Crew()
             while self._old:
-                ENTRY.dismiss(self._old[-1].address)
+                entry("dismiss")(self._old[-1].address)
                 self._old.pop()
 
     def end(self) -> None:
@@ -164,10 +163,3 @@ POOL = Pool()
 atexit.register(POOL.end)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.after_fork)
-    # Numba compiles under one lock. A child forked by another thread meanwhile would find it taken for ever, so a fork
-    # waits until the compiler is free.
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
-    )

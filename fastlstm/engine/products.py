@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
 
-from fastlstm.engine.entry import direct
+from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.layout import Memory
 from fastlstm.engine.pool import Threads
-from fastlstm.engine.threads.crew import perform
-from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
 from fastlstm.kernels.machine import host
-from fastlstm.kernels.plain import products, room
-from fastlstm.kernels.product import multiply, multiply_signature
+from fastlstm.kernels.tiling import plain_room
 
 # A thread that is late leaves a half of its share, not all of it, to the others.
 PORTIONS_PER_THREAD = 2
@@ -45,40 +40,19 @@ _SLOTS = [SLOTS[name] for name in _FIELDS]
 _HAS_START = SLOTS["has_start"]
 
 
-@cache
-def _kernels(dtype: str) -> tuple[int, int]:
-    """The addresses of `products` and of the `multiply` that it calls."""
-    job = job_type("any", np.dtype(dtype))
-    whole = compile_kernel(products, (job, types.int64, types.int64))
-    return whole, compile_kernel(multiply, multiply_signature(job))
-
-
-@cache
-def _entry() -> Any:
-    key = digest()
-
-    @njit(types.void(*[types.int64] * 6), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_products(control, blocks, kernel, portions, threads, brief):
-        _ = key
-        perform(control, kernel, blocks, types.int64(1), portions, threads, brief)
-
-    return direct(run_products)
-
-
 class _Plan:
     """Job blocks for so many products, and memory for what they pack."""
 
     def __init__(self, dtype: np.dtype[Any], count: int, rows: int, portions: int) -> None:
-        kernel, multiply_at = _kernels(dtype.name)
-        self.kernel, self.rows = kernel, rows
+        self.kernel, self.rows = kernel("products", dtype.name), rows
         self.blocks = blank(count)
         self.address = self.blocks.ctypes.data
         memory = Memory(dtype)
-        portion = room(rows, host().tile_vectors * host().lanes(dtype))
+        portion = plain_room(rows, host().tile_vectors * host().lanes(dtype))
         scratch = memory.add(portions * portion)
         self.owner, base = memory.allocate()
         for name, value in {
-            "tasks": count, "portions": portions, "multiply": multiply_at, "scratch": base + scratch,
+            "tasks": count, "portions": portions, "multiply": kernel("multiply", dtype.name), "scratch": base + scratch,
             "scratch_thread": portion,
         }.items():  # fmt: skip
             self.blocks[:, SLOTS[name]] = value
@@ -101,5 +75,5 @@ class Products:
             plan = _Plan(self._dtype, len(wanted), rows, portions)
         plan.blocks[:, _SLOTS] = wanted
         plan.blocks[:, _HAS_START] = [product.start != 0 for product in wanted]
-        _entry()(crew.address if crew else 0, plan.address, plan.kernel, portions, threads, brief)
+        entry("run_products")(crew.address if crew else 0, plan.address, plan.kernel, portions, threads, brief)
         self._idle[len(wanted), portions] = plan

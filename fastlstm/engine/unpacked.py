@@ -5,26 +5,20 @@ For callers whose weights may change unseen, on addresses alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numba import njit, types
 
 from fastlstm.cells import CELLS
 from fastlstm.contract import Layer
-from fastlstm.engine.entry import address_of, block_at, direct
+from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.layout import Layout, Memory, cell_name, parts
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
 from fastlstm.engine.pool import Threads
 from fastlstm.engine.products import Product, Products
-from fastlstm.engine.threads.crew import perform
-from fastlstm.kernels.jit import OPTIONS, compile_kernel, digest, job_type
 from fastlstm.kernels.job import SLOTS, blank
-from fastlstm.kernels.unpacked_backward import step_back
-from fastlstm.kernels.unpacked_few import step_few
-from fastlstm.kernels.unpacked_samples import step_samples
 
 # From so many samples on the packed product gains more than the comparison of the weights costs.
 MOST_SAMPLES = 32
@@ -35,11 +29,6 @@ BRIEF_FLOPS = 2_500_000
 # The gates' equations take about a tenth of the time of the products: alone they are worth a thread later.
 BACK_FLOPS = 30_000_000
 
-_HAS_STATE, _STATE_OFFSET, _OUT_OFFSET = SLOTS["has_state"], SLOTS["h_offset"], SLOTS["out_offset"]
-_X, _OUT, _H0, _C0, _HN, _CN = (SLOTS[name] for name in ("x", "out", "h0", "c0", "hn", "cn"))
-_TRAIN, _KEPT, _Z, _U = (SLOTS[name] for name in ("train", "kept", "z", "u"))
-_GRAD_HN, _GRAD_CN, _GRAD_H0, _GRAD_C0 = (SLOTS[name] for name in ("grad_hn", "grad_cn", "grad_h0", "grad_c0"))
-_BRIEF = SLOTS["brief"]
 _WEIGHTS = [SLOTS[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
 
 
@@ -49,7 +38,7 @@ class _Plan:
     def __init__(self, layout: Layout, B: int, threads: int, brief: int) -> None:
         config, lanes = layout.config, layout.lanes
         few = lanes >= 2 * B  # a vector of samples would be half empty
-        self.kernel = _address(step_few if few else step_samples, cell_name(config), layout.dtype.name)
+        self.kernel = kernel("step_few" if few else "step_samples", layout.dtype.name, cell_name(config))
         D, H = config.directions, config.hidden_size
         count = -(-H // lanes)
         self.blocks, self.weights = blank(config.num_layers * D), [0]
@@ -88,7 +77,7 @@ class _BackPlan:
 
     def __init__(self, layout: Layout, B: int, threads: int) -> None:
         H, lanes, G = layout.config.hidden_size, layout.lanes, layout.gates
-        self.kernel = _address(step_back, cell_name(layout.config), layout.dtype.name)
+        self.kernel = kernel("step_back", layout.dtype.name, cell_name(layout.config))
         self.blocks = blank(1)
         self.address = self.blocks.ctypes.data
         memory = Memory(layout.dtype)
@@ -100,59 +89,6 @@ class _BackPlan:
         fields |= {"scratch": base + scratch, "scratch_thread": thread}
         for name, value in fields.items():
             self.blocks[0, SLOTS[name]] = value
-
-
-@cache
-def _address(kernel: Callable[..., None], cell: str, dtype: str) -> int:
-    return compile_kernel(kernel, (job_type(cell, np.dtype(dtype)), types.int64, types.int64))
-
-
-@cache
-def _entry(size: int) -> Any:
-    """The compiled function that Python calls, for numbers of `size` bytes.
-
-    As the engine's, but it takes addresses: an array costs 0.5 us to take from a tensor and as much to hand over.
-    """
-    key = digest()
-
-    @njit(types.void(*[types.int64] * 14), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_step(control, blocks, rows, kernel, tasks, threads, has_state, x, h0, c0, out, hn, cn, kept):
-        _ = key
-        for i in range(rows):
-            block = block_at(blocks, i)
-            block[_TRAIN] = kept != 0
-            block[_KEPT] = kept
-            block[_HAS_STATE] = has_state
-            block[_H0] = h0 + block[_STATE_OFFSET] * size
-            block[_C0] = c0 + block[_STATE_OFFSET] * size
-            block[_HN] = hn + block[_STATE_OFFSET] * size
-            block[_CN] = cn + block[_STATE_OFFSET] * size
-            if i < tasks:
-                block[_X] = x
-            if i >= rows - tasks:
-                block[_OUT] = out + block[_OUT_OFFSET] * size
-        for first in range(0, rows, tasks):
-            brief = block_at(blocks, first)[_BRIEF]
-            perform(control, kernel, address_of(blocks, first), types.int64(1), threads, threads, brief)
-
-    return direct(run_step)
-
-
-@cache
-def _back_entry() -> Any:
-    """The same for the backward: every argument is an address but the number of threads."""
-    key = digest()
-
-    @njit(types.void(*[types.int64] * 13), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    def run_back(control, blocks, kernel, threads, kept, h0, c0, grad_hn, grad_cn, z, u, grad_h0, grad_c0):
-        _ = key
-        block = block_at(blocks, 0)
-        block[_KEPT] = kept
-        block[_H0], block[_C0], block[_GRAD_HN], block[_GRAD_CN] = h0, c0, grad_hn, grad_cn
-        block[_Z], block[_U], block[_GRAD_H0], block[_GRAD_C0] = z, u, grad_h0, grad_c0
-        perform(control, kernel, blocks, types.int64(1), threads, threads, types.int64(0))
-
-    return direct(run_back)
 
 
 # Batch sizes whose plans are kept: a decoder has a new one whenever a sequence ends.
@@ -190,7 +126,7 @@ class Unpacked:
 
     def __init__(self, config: Layer, dtype: np.dtype[Any], pool: Threads) -> None:
         self._layout, self._pool = Layout(config, dtype), pool
-        self._directions = config.directions
+        self._directions, self._size = config.directions, dtype.itemsize
         self._count = config.num_layers * config.directions
         self._per_part = 4 if config.bias else 2
         self._flops = flops(self._layout, Sizes(1, 1, False, 1))
@@ -205,11 +141,11 @@ class Unpacked:
 
     @cached_property
     def _run(self) -> Any:
-        return _entry(self._layout.dtype.itemsize)
+        return entry("run_step")
 
     @cached_property
     def _run_back(self) -> Any:
-        return _back_entry()
+        return entry("run_step_back")
 
     def has_work_for_two(self, samples: int) -> bool:
         """Whether the products of so many samples, over all steps, are worth a second thread."""
@@ -239,7 +175,7 @@ class Unpacked:
                 plan.blocks[row, _WEIGHTS[: self._per_part]] = own
         self._run(
             crew.address if crew else 0, plan.address, len(plan.blocks), plan.kernel, self._directions, threads,
-            has_state, x, h0, c0, out, hn, cn, kept,
+            has_state, self._size, x, h0, c0, out, hn, cn, kept,
         )  # fmt: skip
         self._idle.give((B, threads), plan)
 

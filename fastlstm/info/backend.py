@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,20 +36,24 @@ def backends() -> list[Backend]:
 
 
 def _vector_units() -> list[Backend]:
-    from fastlstm.kernels.jit import why_not
     from fastlstm.kernels.machine import host
 
     chosen, there = host().name, set(cpu_features())
     found = []
     for name, needed in VECTOR_UNITS.items():
         if name == chosen:
-            reason = why_not()
-            found.append(Backend(name, None if reason else KERNELS_SERVE, reason))
+            found.append(Backend(name, KERNELS_SERVE + _limit()))
         elif needed - there:
             found.append(Backend(name, None, f"this {platform.machine()} CPU lacks {' '.join(sorted(needed - there))}"))
         else:
             found.append(Backend(name, None, f"{chosen} serves instead"))
     return found
+
+
+def _limit() -> str:
+    """What is behind the compiler's own switch."""
+    disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return "; only what is compiled already: NUMBA_DISABLE_JIT is set" if disabled else ""
 
 
 def _optional() -> list[Backend]:

@@ -4,15 +4,11 @@ import numpy as np
 
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task
 from fastlstm.kernels.pack import gate_row
-from fastlstm.kernels.product import DEPTH, C, R, panel_width, product
+from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import add, clear, copy
+from fastlstm.kernels.tiling import BLOCK_LD, BLOCK_ROWS, DEPTH, ROWS, C, R
 from fastlstm.kernels.tokens import samples, share, token, x_row
 from fastlstm.kernels.vectorcopy import copy_tile
-
-ROWS = 48  # of one block of input gradients; each panel of weights serves them from the first-level cache
-# Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows
-# lie an odd number of cache lines apart.
-BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
 
 
 def gradients(job, phase, portion):

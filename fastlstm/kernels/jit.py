@@ -2,16 +2,11 @@
 
 A kernel is an ordinary function of `(job, phase, portion)`. A job is a block of 64-bit slots: sizes, strides and
 addresses. Its Numba type carries the cell and the dtype, so one source serves every cell and dtype, each compiled by
-its signature, and it carries a digest of all kernel sources: Numba's cache is keyed by the signature and the time stamp
-of one file, and would not see a change in an imported one.
+its signature.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -22,7 +17,6 @@ from numba.core.extending import intrinsic, models, register_model
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
-from fastlstm import __version__
 from fastlstm.kernels.cards import trait_of
 from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
@@ -38,54 +32,16 @@ inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, *
 
 def job_type(cell: str, dtype: np.dtype) -> Job:
     """The job type that a kernel for this cell and dtype is compiled with."""
-    return Job(cell, numba.from_dtype(np.dtype(dtype)), digest())
-
-
-def compile_kernel(function: Callable[..., None], arguments: tuple[types.Type, ...]) -> int:
-    """Compile `function` for the given argument types, from the cache on disk where it is current; its address.
-
-    The first argument is a `Job`, so that the cache sees its digest. The code stays for the life of the process.
-    """
-    compiled = numba.cfunc(types.void(*arguments), cache=True, _nrt=False, **OPTIONS)(function)
-    _compiled.append(compiled)
-    return compiled.address
-
-
-_compiled: list[Any] = []
-
-
-def why_not() -> str | None:
-    """The reason why nothing can be compiled in this process, or None."""
-    return "NUMBA_DISABLE_JIT is set, and the kernels are nothing without Numba" if numba.config.DISABLE_JIT else None
-
-
-def check() -> None:
-    """RuntimeError where nothing can be compiled in this process."""
-    if reason := why_not():
-        raise RuntimeError(reason)
-
-
-@cache
-def digest() -> str:
-    """A digest of all kernel sources and of the machine they are compiled for.
-
-    In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
-    """
-    root = Path(__file__).parent.parent
-    sources = sorted(path for room in ("kernels", "cells", "spec", "engine") for path in (root / room).rglob("*.py"))
-    total = hashlib.sha256(repr(host()).encode() + (b"" if sources else __version__.encode()))
-    for source in sources:
-        total.update(source.read_bytes())
-    return total.hexdigest()[:16]
+    return Job(cell, numba.from_dtype(np.dtype(dtype)))
 
 
 class Job(types.Type):
     """A pointer to a job block, for one cell and dtype."""
 
-    def __init__(self, cell: str, dtype: types.Type, digest: str) -> None:
+    def __init__(self, cell: str, dtype: types.Type) -> None:
         self.cell = cell
         self.dtype = dtype
-        super().__init__(name=f"Job({cell}, {dtype}, {digest})")
+        super().__init__(name=f"Job({cell}, {dtype})")
 
 
 @register_model(Job)

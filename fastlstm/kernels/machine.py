@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from llvmlite import binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +39,35 @@ NEON = Machine("neon", 16, 12, 2, True)
 SCALAR = Machine("scalar", 8, 2, 2, False)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What LLVM is asked to emit code for, in its own words."""
+
+    triple: str
+    cpu: str
+    features: str
+
+
+@cache
+def target() -> Target:
+    """The host, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say, as in Numba."""
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        features = "" if name == "generic" else binding.get_host_cpu_features().flatten()
+    return Target(binding.get_process_triple(), name or binding.get_host_cpu_name(), features)
+
+
 @cache
 def host() -> Machine:
-    """The machine that Numba compiles for: the host, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say."""
-    from llvmlite import binding
-    from numba.core import config
-
-    triple = binding.get_process_triple()
-    if triple.startswith(("aarch64", "arm64")):
+    """The vector unit of `target`."""
+    made_for = target()
+    if made_for.triple.startswith(("aarch64", "arm64")):
         return NEON
-    if not triple.startswith("x86_64"):
+    if not made_for.triple.startswith("x86_64"):
         return SCALAR
-    if config.CPU_NAME:
-        return _named(config.CPU_NAME, config.CPU_FEATURES or "")
-    features = binding.get_host_cpu_features()
-    return _from_features({name for name, there in features.items() if there})
+    if made_for.cpu in _NAMED and os.environ.get("NUMBA_CPU_NAME"):
+        return _NAMED[made_for.cpu]
+    return _from_features({word[1:] for word in made_for.features.split(",") if word.startswith("+")})
 
 
 def _from_features(features: set[str]) -> Machine:
@@ -76,9 +92,3 @@ _NAMED = {
     "core2": SSE,
     "x86-64": SSE,
 }
-
-
-def _named(name: str, features: str) -> Machine:
-    if name in _NAMED:
-        return _NAMED[name]
-    return _from_features({word[1:] for word in features.split(",") if word.startswith("+")})

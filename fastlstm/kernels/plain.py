@@ -1,20 +1,14 @@
 """Products of matrices that nobody has packed before, as the backward of a loop over cells has them."""
 
 from fastlstm.kernels.jit import at, inner, task
-from fastlstm.kernels.product import C, R, panel_width, product
+from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import clear, copy, copy_padded
+from fastlstm.kernels.tiling import BLOCK_LD, BLOCK_ROWS, PLAIN_DEPTH, C, R
 from fastlstm.kernels.tokens import share
 from fastlstm.kernels.vectorcopy import copy_tile
 
-# Rows of a turned `a` that are packed together: they share what is packed of b. Packed rows lie an odd number of cache
-# lines apart.
-BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
-
 # So many rows are worth packing a panel for them alone.
 LEAST_ROWS = 4 * R
-
-# Of both factors so much is packed at once: 32 KB of a panel and 220 KB of a block of rows, in float32.
-DEPTH = 512
 
 
 def products(job, phase, portion):
@@ -23,7 +17,7 @@ def products(job, phase, portion):
     a (B, depth): a[r, k] stands at a + r*a_row + k*a_step, one of which is 1; b (depth, I) has rows b_row apart, out
     and start (B, I) rows out_batch and start_row apart; out overlaps nothing, or is start. One phase of job.portions
     portions, each some columns of some rows of out, or, where a_row is 1, some rows. Packs into scratch,
-    `scratch_thread` for each portion (`room` says how much).
+    `scratch_thread` for each portion (`tiling.plain_room` says how much).
     """
     for number in range(job.tasks):
         here = task(job, number)
@@ -31,11 +25,6 @@ def products(job, phase, portion):
             _some_columns(here, portion, job.portions)
         else:
             _some_rows(here, portion, job.portions)
-
-
-def room(rows: int, width: int) -> int:
-    """Elements of scratch for one portion, where out has `rows` rows and a panel has `width` columns."""
-    return (1 + DEPTH + max(rows, BLOCK_ROWS)) * width + DEPTH * BLOCK_LD
 
 
 @inner
@@ -47,7 +36,7 @@ def _some_columns(job, portion, portions):
     first, last = share(panels * parts, 1, portion, portions)
     for part in range(first, last):
         row, end = share(job.B, R, part % parts, parts)
-        for done in range(0, job.depth, DEPTH):
+        for done in range(0, job.depth, PLAIN_DEPTH):
             a = at(job.a, row * job.a_row + done)
             _multiply(job, portion, part // parts, row, end - row, done, a, job.a_row, 1)
 
@@ -56,11 +45,11 @@ def _some_columns(job, portion, portions):
 def _some_rows(job, portion, portions):
     W = panel_width(job.b)
     first, last = share(job.B, R, portion, portions)
-    block = at(job.scratch, portion * job.scratch_thread + (1 + DEPTH + BLOCK_ROWS) * W)
+    block = at(job.scratch, portion * job.scratch_thread + (1 + PLAIN_DEPTH + BLOCK_ROWS) * W)
     for row in range(first, last, BLOCK_ROWS):
         rows = min(BLOCK_ROWS, last - row)
-        for done in range(0, job.depth, DEPTH):
-            depth = min(DEPTH, job.depth - done)
+        for done in range(0, job.depth, PLAIN_DEPTH):
+            depth = min(PLAIN_DEPTH, job.depth - done)
             source = at(job.a, done * job.a_step + row)
             if rows == BLOCK_ROWS:
                 copy_tile(source, job.a_step, block, BLOCK_LD, 0, BLOCK_ROWS, depth)
@@ -79,8 +68,8 @@ def _multiply(job, portion, panel, row, rows, done, a, a_row, a_step):
     """
     W = panel_width(job.b)
     zeros = at(job.scratch, portion * job.scratch_thread)
-    packed, narrow = at(zeros, W), at(zeros, (1 + DEPTH) * W)
-    depth, columns = min(DEPTH, job.depth - done), min(W, job.I - panel * W)
+    packed, narrow = at(zeros, W), at(zeros, (1 + PLAIN_DEPTH) * W)
+    depth, columns = min(PLAIN_DEPTH, job.depth - done), min(W, job.I - panel * W)
     source = at(job.b, done * job.b_row + panel * W)
     out, out_row = at(job.out, row * job.out_batch + panel * W), job.out_batch
     start, start_row = out, out_row

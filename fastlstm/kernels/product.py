@@ -14,18 +14,8 @@ from numba.core.extending import intrinsic
 
 from fastlstm.kernels.jit import Job, at, inner, lanes_of
 from fastlstm.kernels.job import SLOTS
-from fastlstm.kernels.machine import host
 from fastlstm.kernels.tile import tile
-
-R = host().tile_rows
-C = host().tile_vectors
-
-# A block of a panel is 16 KB: half of the smallest first-level cache, the other half is for the rows.
-DEPTH = 16384 // (C * host().vector_bytes)
-
-# With fewer rows than registers for sums, several panels side by side keep the multipliers busy (an FMA takes 4 cycles,
-# two start in each).
-PANELS_1, PANELS_3 = (4, 2) if R <= 6 else (8, 4)
+from fastlstm.kernels.tiling import DEPTH, PANELS_1, PANELS_3, C, R
 
 
 @inner

@@ -78,8 +78,8 @@ def test_a_named_workload_a_picture_and_start_up(tmp_path: Path) -> None:
     assert "vad-stream, infer" in picture.read_text()
     starts = [line.split(":")[0] for line in shown.stdout.splitlines() if line.startswith("Start-up")]
     assert starts == [
-        "Start-up, fastlstm, cold cache",
-        "Start-up, fastlstm, warm cache",
+        "Start-up, fastlstm, nothing kept",
+        "Start-up, fastlstm, code kept",
         "Start-up, torch, as installed",
     ]
 

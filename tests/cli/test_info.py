@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from click.testing import CliRunner
 import fastlstm
 from fastlstm import info
 from fastlstm.cli import main
+from fastlstm.compiled import file
+from fastlstm.compiled.made import Unit, made
 from fastlstm.info import backend, installed
 from fastlstm.kernels import machine
 from fastlstm.spec import Stack
@@ -85,14 +89,30 @@ def test_sources_on_the_path_have_a_version(monkeypatch: pytest.MonkeyPatch) -> 
     assert info.versions() == {"fastlstm": fastlstm.__version__}
 
 
-def test_without_a_compiler_it_says_so_and_so_does_the_first_layer(python) -> None:  # type: ignore[no-untyped-def]
-    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+def test_without_a_compiler_it_says_so_and_so_does_a_first_call_of_what_is_not_kept(python, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "FASTLSTM_CACHE"), str(tmp_path))
+    environment = os.environ | nowhere | {"NUMBA_DISABLE_JIT": "1"}
     shown = python("-m", "fastlstm", "info", env=environment)
     assert shown.returncode == 0, shown.stderr
-    assert f"{machine.host().name:<6}  no: NUMBA_DISABLE_JIT is set" in shown.stdout
-    for program in ("import fastlstm; fastlstm.LSTM(2, 3)", "import fastlstm; fastlstm.GRUCell(2, 3)"):
-        done = python("-c", program, env=environment)
-        assert done.stderr.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT is set")
+    assert f"{machine.host().name:<6}  {backend.KERNELS_SERVE}; only what is compiled already: NUMBA" in shown.stdout
+    call = "import numpy as np, fastlstm; fastlstm.LSTM(2, 3)(np.ones((4, 1, 2), np.float32))"
+    done = python("-c", call, env=environment)
+    assert done.stderr.splitlines()[-1].startswith("RuntimeError: NUMBA_DISABLE_JIT is set")
+
+
+def test_what_is_kept_is_listed_and_what_is_of_no_use_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FASTLSTM_CACHE", os.pathsep.join((str(tmp_path), str(tmp_path / "nowhere"))))
+    code, calls = file.Code(b"object", (), ()), made(Unit("calls"))
+    file.write(tmp_path / calls.file_name(), code, calls)
+    other = replace(calls, cpu="abacus")
+    file.write(tmp_path / other.file_name(), code, other)
+    (tmp_path / "broken.code").write_bytes(b"fastlstm code")
+    shown = CliRunner().invoke(main, ["info"]).stdout
+    assert f"{tmp_path}\n" in shown
+    assert "  1 files for this version and machine, 1 for others" in shown
+    assert "  calls\n" in shown
+    assert "  of no use: broken.code: damaged\n" in shown
+    assert f"{tmp_path / 'nowhere'}: not there yet\n" in shown
 
 
 @pytest.mark.parametrize("text", ["abc", "0.5", "-1"])

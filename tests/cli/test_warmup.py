@@ -28,21 +28,33 @@ for B in (2, 200):
 with torch.no_grad():
     module(torch.ones(1, 2, 3))
     module(torch.ones(1, 20, 3))
+import sys
+print("numba" in sys.modules)
 """
 
 
 @pytest.mark.slow
 def test_nothing_is_compiled_after_it(python: Any, tmp_path: Path) -> None:
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    done = python("-m", "fastlstm", "warmup", "--cell", "RNN", "--dtype", "float32", env=environment)
+    into = tmp_path / "image"
+    done = python("-m", "fastlstm", "warmup", "--cell", "RNN", "--dtype", "float32", "--into", str(into))
     assert done.returncode == 0, done.stderr
     assert "2 layers ready" in done.stdout
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")}
-    done = python("-c", FIRST_CALLS, env=environment | {"NUMBA_DEBUG_CACHE": "1"})
+    before = {path: path.stat().st_mtime_ns for path in into.iterdir()}
+    environment = os.environ | dict.fromkeys(("HOME", "XDG_CACHE_HOME"), str(tmp_path)) | {"FASTLSTM_CACHE": str(into)}
+    done = python("-W", "error", "-c", FIRST_CALLS, env=environment)
     assert done.returncode == 0, done.stderr
-    assert "data loaded" in done.stdout
-    assert [line for line in done.stdout.splitlines() if "saved" in line] == []
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb*")} == before
+    assert done.stdout == "False\n"
+    assert {path: path.stat().st_mtime_ns for path in into.iterdir()} == before
+    shown = python("-m", "fastlstm", "info", env=environment)
+    assert f"{into}\n" in shown.stdout
+    assert f"{len(before)} files for this version and machine, 0 for others" in shown.stdout
+
+
+def test_a_folder_that_cannot_be_filled_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, ["warmup", "--cell", "RNN", "--into", str(tmp_path / "file" / "inside")])
+    assert done.exit_code == 1
+    assert f"Error: {tmp_path}" in done.output
 
 
 def test_a_cell_of_one_s_own_is_found_or_the_reason_said() -> None:

@@ -45,6 +45,7 @@ def test_a_fork_while_another_thread_compiles():
     """Numba's lock is free in the child, whose own first calls of another type compile or load."""
     run("""
         import numba
+        numba.njit(lambda x: x)(1)  # the first one imports much, and a child forked amid that waits for ever
         stop = threading.Event()
         def compile():
             while not stop.is_set():

@@ -50,7 +50,7 @@ def test_agreement_with_the_reference(name, cpu, kind, dtype, prelude, tmp_path)
     features = binding.get_host_cpu_features()
     if name == "avx2" and not (features.get("avx2") and features.get("fma")):
         pytest.skip("this processor has no AVX2")
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {"FASTLSTM_CACHE": str(tmp_path)}
     if cpu:
         environment |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
     program = f"NAME, KIND, DTYPE = {name!r}, {kind!r}, {dtype!r}\n" + prelude + AGREES

@@ -5,10 +5,7 @@ The words are those of control.py, the protocol is README.md's.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
-
-from numba import cfunc, njit, types
+from numba import types
 
 from fastlstm.engine.threads.control import (
     ASLEEP,
@@ -43,7 +40,7 @@ from fastlstm.engine.threads.control import (
 )
 from fastlstm.engine.threads.park import current_cpu, join, name, prepare, sleep, start, step_aside, wake
 from fastlstm.engine.threads.team import is_punctual, leave, member_number, run_in_team
-from fastlstm.kernels.jit import OPTIONS, at, digest, inner
+from fastlstm.kernels.jit import at, inner
 from fastlstm.kernels.sync import (
     NAP,
     atomic_add,
@@ -165,133 +162,90 @@ def take_part(words, member, kernel, block, base, phases, portions, threads):
         phase = atomic_load(words, PHASE)
 
 
-class EntryPoints:
-    """What Python calls to keep a crew, compiled or loaded from the cache on first use.
+def work(address):
+    """The life of one worker, as the system starts it: void *work(void *mailbox)."""
+    mail = words_at(address)
+    control = mail[CONTROL]
+    words = words_at(control)
+    seen = mail[SEEN]
+    while True:
+        spins = 0
+        while atomic_load(words, EPOCH) == seen:
+            spins += 1
+            if spins < IDLE_SPINS:
+                pause()
+                continue
+            atomic_store(mail, ASLEEP, 1)
+            # Published since the last look: unless the flag has been taken down no wake-up is coming.
+            if atomic_load(words, EPOCH) == seen or not compare_exchange(mail, ASLEEP, 1, 0):
+                while atomic_load(mail, ASLEEP):
+                    sleep(address + SEMAPHORE * 8)
+            spins = 0
+        epoch = atomic_load(words, EPOCH)
+        slot = JOBS + (epoch & 1) * LINE
+        kernel, block, base = (
+            atomic_load(words, slot + KERNEL),
+            atomic_load(words, slot + BLOCK),
+            atomic_load(words, slot + BASE),
+        )
+        phases, portions = atomic_load(words, slot + PHASES), atomic_load(words, slot + PORTIONS)
+        threads, cpu = atomic_load(words, slot + THREADS), atomic_load(words, slot + CPU)
+        if atomic_load(words, EPOCH) != epoch:
+            continue  # another job has come, and the slot may be half written
+        seen = epoch
+        if kernel == STOP:
+            return 0
+        member = mail[NUMBER] + 1
+        if member < threads:
+            step_aside(mail, address, CPU_SET, cpu)
+            take_part(words, member, kernel, block, base, phases, portions, threads)
 
-    Numba's cache sees a change of this file, not of those it imports. What a function closes over is part of the
-    cache's key, hence `digest`.
+
+def region(control):
+    """What each thread of an OpenMP team runs for a job that has been published: void f(void *control).
+
+    Its threads and a crew's own workers may be at the same job: a portion is whose claim succeeds.
     """
-
-    @cached_property
-    def _work(self) -> Any:
-        """The life of one worker, as the system starts it: void *work(void *mailbox)."""
-        key = digest()
-
-        @cfunc(types.int64(types.int64), cache=True, _nrt=False, **OPTIONS)
-        def work(address):
-            _ = key
-            mail = words_at(address)
-            control = mail[CONTROL]
-            words = words_at(control)
-            seen = mail[SEEN]
-            while True:
-                spins = 0
-                while atomic_load(words, EPOCH) == seen:
-                    spins += 1
-                    if spins < IDLE_SPINS:
-                        pause()
-                        continue
-                    atomic_store(mail, ASLEEP, 1)
-                    # Published since the last look: unless the flag has been taken down no wake-up is coming.
-                    if atomic_load(words, EPOCH) == seen or not compare_exchange(mail, ASLEEP, 1, 0):
-                        while atomic_load(mail, ASLEEP):
-                            sleep(address + SEMAPHORE * 8)
-                    spins = 0
-                epoch = atomic_load(words, EPOCH)
-                slot = JOBS + (epoch & 1) * LINE
-                kernel, block, base = (
-                    atomic_load(words, slot + KERNEL),
-                    atomic_load(words, slot + BLOCK),
-                    atomic_load(words, slot + BASE),
-                )
-                phases, portions = atomic_load(words, slot + PHASES), atomic_load(words, slot + PORTIONS)
-                threads, cpu = atomic_load(words, slot + THREADS), atomic_load(words, slot + CPU)
-                if atomic_load(words, EPOCH) != epoch:
-                    continue  # another job has come, and the slot may be half written
-                seen = epoch
-                if kernel == STOP:
-                    return 0
-                member = mail[NUMBER] + 1
-                if member < threads:
-                    step_aside(mail, address, CPU_SET, cpu)
-                    take_part(words, member, kernel, block, base, phases, portions, threads)
-
-        return work
-
-    @cached_property
-    def region(self) -> int:
-        """Address of what each thread of an OpenMP team runs for a job that has been published: void f(void *control).
-
-        Its threads and a crew's own workers may be at the same job: a portion is whose claim succeeds.
-        """
-        key = digest()
-
-        @cfunc(types.void(types.int64), cache=True, _nrt=False, **OPTIONS)
-        def region(control):
-            _ = key
-            words = words_at(control)
-            slot = JOBS + (words[EPOCH] & 1) * LINE  # the caller is in here too: no other job can come
-            member = member_number(control)
-            take_part(
-                words, member, words[slot + KERNEL], words[slot + BLOCK], words[slot + BASE], words[slot + PHASES],
-                words[slot + PORTIONS], words[slot + THREADS],
-            )  # fmt: skip
-            leave(control, member)
-
-        self._region = region  # its code lives as long
-        return region.address
-
-    @cached_property
-    def hire(self) -> Any:
-        """hire(control, wanted): start workers until there are `wanted`, or the system gives no more; how many are."""
-        key, function = digest(), self._work.address
-
-        @njit(types.int64(types.int64, types.int64, types.int64), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-        def hire(control, wanted, work):
-            _ = key
-            words = words_at(control)
-            while words[WORKERS] < min(wanted, MOST - 1):
-                number = words[WORKERS]
-                address = control + (MAIL + number * MAILBOX) * 8
-                mail = words_at(address)
-                mail[CONTROL], mail[NUMBER], mail[SEEN] = control, number, atomic_load(words, EPOCH)
-                prepare(address + SEMAPHORE * 8)
-                if not start(mail, HANDLE, work, address, control + SIGNALS * 8):
-                    break
-                words[WORKERS] = number + 1
-                name(words, SIGNALS, control, mail[HANDLE])
-            return words[WORKERS]
-
-        return lambda control, wanted: hire(control, wanted, function)
-
-    @cached_property
-    def dismiss(self) -> Any:
-        """dismiss(control): take the crew for ever, and return when its workers have ended; done once only.
-
-        Not for two threads at a time.
-        """
-        key = digest()
-
-        @njit(types.void(types.int64), cache=True, no_cfunc_wrapper=True, **OPTIONS)
-        def dismiss(control):
-            _ = key
-            words = words_at(control)
-            if atomic_load(words, RETIRED):
-                return
-            atomic_store(words, RETIRED, 1)
-            while not compare_exchange(words, BUSY, 0, 1):  # a call that is under way ends first
-                nap(NAP)
-            zero = types.int64(0)
-            _publish(words, types.int64(STOP), zero, zero, zero, zero, zero)
-            for worker in range(words[WORKERS]):
-                mail = MAIL + worker * MAILBOX
-                if compare_exchange(words, mail + ASLEEP, 1, 0):
-                    wake(control + (mail + SEMAPHORE) * 8)
-            for worker in range(words[WORKERS]):
-                join(words[MAIL + worker * MAILBOX + HANDLE])
-            words[WORKERS] = 0
-
-        return dismiss
+    words = words_at(control)
+    slot = JOBS + (words[EPOCH] & 1) * LINE  # the caller is in here too: no other job can come
+    member = member_number(control)
+    take_part(
+        words, member, words[slot + KERNEL], words[slot + BLOCK], words[slot + BASE], words[slot + PHASES],
+        words[slot + PORTIONS], words[slot + THREADS],
+    )  # fmt: skip
+    leave(control, member)
 
 
-ENTRY = EntryPoints()
+def hire(control, wanted, work):
+    """Start workers until there are `wanted`, or the system gives no more; how many there are. work: its address."""
+    words = words_at(control)
+    while words[WORKERS] < min(wanted, MOST - 1):
+        number = words[WORKERS]
+        address = control + (MAIL + number * MAILBOX) * 8
+        mail = words_at(address)
+        mail[CONTROL], mail[NUMBER], mail[SEEN] = control, number, atomic_load(words, EPOCH)
+        prepare(address + SEMAPHORE * 8)
+        if not start(mail, HANDLE, work, address, control + SIGNALS * 8):
+            break
+        words[WORKERS] = number + 1
+        name(words, SIGNALS, control, mail[HANDLE])
+    return words[WORKERS]
+
+
+def dismiss(control):
+    """Take the crew for ever, and return when its workers have ended; done once only. Not for two threads at a time."""
+    words = words_at(control)
+    if atomic_load(words, RETIRED):
+        return
+    atomic_store(words, RETIRED, 1)
+    while not compare_exchange(words, BUSY, 0, 1):  # a call that is under way ends first
+        nap(NAP)
+    zero = types.int64(0)
+    _publish(words, types.int64(STOP), zero, zero, zero, zero, zero)
+    for worker in range(words[WORKERS]):
+        mail = MAIL + worker * MAILBOX
+        if compare_exchange(words, mail + ASLEEP, 1, 0):
+            wake(control + (mail + SEMAPHORE) * 8)
+    for worker in range(words[WORKERS]):
+        join(words[MAIL + worker * MAILBOX + HANDLE])
+    words[WORKERS] = 0

@@ -1,0 +1,123 @@
+"""What a piece of compiled code was made of: it serves where all of this is the same, and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import llvmlite
+from llvmlite import binding
+
+from fastlstm import __version__
+from fastlstm.kernels.machine import host, target
+
+FORMAT = 1
+_SOURCES = ("kernels", "cells", "spec", "engine/threads", "engine/entry.py", "engine/compiling.py")
+_ANY_BUILD = frozenset({"numba", "llvmlite", "llvm", "cpu", "features"})
+"""What code that came with the package may differ in: whoever built it chose the compiler, and a kind of machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is compiled at once: kernels of one dtype, or of one cell and dtype, or all entry points."""
+
+    name: str
+    dtype: str = "any"
+    cell: str = "any"
+
+    def __str__(self) -> str:
+        return " ".join(word for word in (self.name, self.cell, self.dtype) if word != "any")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The unit, the sources and the vector unit they are emitted for, the compiler, the machine, and Python's objects.
+
+    head: bytes of a Python object before an array's first field, 16, or 32 in a build without the global lock.
+    """
+
+    format: int
+    name: str
+    dtype: str
+    cell: str
+    sources: str
+    triple: str
+    head: int
+    numba: str
+    llvmlite: str
+    llvm: str
+    cpu: str
+    features: str
+
+    def file_name(self, shipped: bool = False) -> str:
+        """One for each: code for other machines and versions lies beside it. Where it was shipped its folder says
+        for which machine, and any compiler's will do."""
+        words = [word for word in (self.name, self.cell[:40], self.dtype) if word != "any"]
+        told = {key: value for key, value in asdict(self).items() if not (shipped and key in _ANY_BUILD)}
+        key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(words)) + f"-{key}.code"
+
+    def difference(self, other: object, shipped: bool = False) -> str | None:
+        """What differs in code that says of itself that it was made of `other`, a JSON value; None where it serves."""
+        if not isinstance(other, dict):
+            return "no header"
+        own = asdict(self)
+        different = [field.name for field in fields(self) if other.get(field.name) != own[field.name]]
+        if shipped:
+            different = [name for name in different if name not in _ANY_BUILD]
+            if missing := _words(other.get("features")) - _words(self.features):
+                different.append("features " + " ".join(sorted(missing)))
+        return "another " + ", ".join(different) if different else None
+
+
+def made(unit: Unit) -> Made:
+    """What a unit is made of in this process."""
+    machine = target()
+    llvm = ".".join(map(str, binding.llvm_version_info))
+    return Made(
+        FORMAT, unit.name, unit.dtype, unit.cell, sources(), machine.triple, object.__basicsize__, _numba(),
+        llvmlite.__version__, llvm, machine.cpu, machine.features,
+    )  # fmt: skip
+
+
+@cache
+def sources() -> str:
+    """A digest of everything that code is made from, and of the vector unit that it is made for.
+
+    In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
+    """
+    named = [Path(__file__).parent.parent / name for name in _SOURCES]
+    found = sorted(path for name in named for path in ([name] if name.is_file() else name.rglob("*.py")))
+    total = hashlib.sha256(repr(host()).encode() + (b"" if found else __version__.encode()))
+    for source in found:
+        total.update(source.read_bytes())
+    return total.hexdigest()[:32]
+
+
+@cache
+def _numba() -> str:
+    """Numba's version, without importing it, or its metadata's reader, which takes 0.05 s."""
+    found = importlib.util.find_spec("numba")
+    if found is None or not found.submodule_search_locations:
+        return "none"
+    try:
+        text = Path(found.submodule_search_locations[0], "_version.py").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    if match := re.search(r"[\"']?version[\"']?\s*[:=]\s*[\"']([^\"']+)[\"']", text):
+        return match[1]
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("numba")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _words(features: object) -> set[str]:
+    return {word for word in str(features or "").split(",") if word.startswith("+")}

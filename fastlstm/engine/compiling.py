@@ -1,0 +1,77 @@
+"""What each unit of compiled code is made from. To import this is to import Numba."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from fastlstm.compiled.file import Code
+from fastlstm.compiled.made import Unit
+from fastlstm.engine import entry
+from fastlstm.engine.threads import crew
+from fastlstm.kernels.advance import advance, retreat
+from fastlstm.kernels.backward import backward
+from fastlstm.kernels.build import Export, build
+from fastlstm.kernels.cards import trait_of
+from fastlstm.kernels.forward import forward
+from fastlstm.kernels.gradient import gradients
+from fastlstm.kernels.jit import Job, job_type
+from fastlstm.kernels.machine import target
+from fastlstm.kernels.pack import pack, pack_transposed
+from fastlstm.kernels.plain import products
+from fastlstm.kernels.product import multiply, multiply_signature
+from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
+from fastlstm.kernels.unpacked_backward import step_back
+from fastlstm.kernels.unpacked_few import step_few
+from fastlstm.kernels.unpacked_samples import step_samples
+
+_N = types.int64
+_OF_A_CELL = {"advance": (advance, advance_in_stages), "retreat": (retreat, retreat_in_stages)}
+"""Without products of the step's own, and with some."""
+_ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
+
+
+def compile_unit(unit: Unit) -> Code:
+    """An object file of all the unit's functions."""
+    exports = _exports(unit)
+    made, needs = build(exports, target(), object.__basicsize__)
+    return Code(made, tuple(export.symbol for export in exports), tuple(needs))
+
+
+def _exports(unit: Unit) -> list[Export]:
+    if unit.name == "calls":
+        return _calls()
+    job = job_type(unit.cell, np.dtype(unit.dtype))
+    if unit.name == "inference":
+        return [_kernel(forward, job), _kernel(pack, job), Export(multiply, multiply_signature(job))]
+    if unit.name == "training":
+        return [_kernel(function, job) for function in (backward, gradients, pack_transposed)]
+    if unit.name in _ALONE:
+        return [_kernel(_ALONE[unit.name], job)]
+    plain, staged = _OF_A_CELL[unit.name]
+    function = staged if trait_of(unit.cell, "STAGES") else plain
+    return [Export(function, (job, _N, _N, _N, _N), name=unit.name)]
+
+
+def _kernel(function: Any, job: Job) -> Export:
+    return Export(function, (job, _N, _N))
+
+
+def _calls() -> list[Export]:
+    def called(function: Any, kinds: str, result: types.Type = types.void) -> Export:
+        return Export(function, (_N,) * len(kinds), result, kinds)
+
+    return [
+        called(entry.run_forward, "nnnnnnnnaaaaaa"),
+        called(entry.run_backward, "nnnnnnnnnaaaaaa"),
+        called(entry.run_each, "nnnnn"),
+        called(entry.run_step, "nnnnnnnnnnnnnnn"),
+        called(entry.run_step_back, "nnnnnnnnnnnnn"),
+        called(entry.run_products, "nnnnnn"),
+        called(crew.hire, "nnn", _N),
+        called(crew.dismiss, "n"),
+        Export(crew.work, (_N,), _N),
+        Export(crew.region, (_N,)),
+    ]

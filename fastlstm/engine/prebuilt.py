@@ -1,0 +1,41 @@
+"""Code that a wheel brings along: `python -m fastlstm.engine.prebuilt FOLDER` compiles it, for what NUMBA_CPU_NAME and
+NUMBA_CPU_FEATURES say, and loads none of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastlstm.cells import CELLS
+from fastlstm.compiled import file
+from fastlstm.compiled.made import Unit, made
+from fastlstm.engine.compiling import compile_unit
+
+DTYPES = ("float32", "float64")
+_OF_A_CELL = ("advance", "retreat", "step_few", "step_samples", "step_back")
+
+
+def units() -> Iterator[Unit]:
+    """Everything that LSTM, GRU, RNN and their cells call, on arrays and through torch."""
+    yield Unit("calls")
+    for dtype in DTYPES:
+        yield from (Unit(name, dtype) for name in ("inference", "training", "products"))
+        yield from (Unit(name, dtype, cell) for cell in CELLS for name in _OF_A_CELL)
+
+
+def fill(folder: Path) -> int:
+    """Compile all units into the folder; how many bytes they take."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = 0
+    for unit in units():
+        wanted = made(unit)
+        path = folder / wanted.file_name(shipped=True)
+        file.write(path, compile_unit(unit), wanted, shared=True)
+        size += path.stat().st_size
+    return size
+
+
+if __name__ == "__main__":
+    print(f"{fill(Path(sys.argv[1])) >> 10} KB in {sys.argv[1]}")

@@ -1,0 +1,26 @@
+"""How products are cut on this machine: what kernels compute by, and plans give memory by."""
+
+from fastlstm.kernels.machine import host
+
+R = host().tile_rows
+C = host().tile_vectors
+
+# A block of a panel is 16 KB: half of the smallest first-level cache, the other half is for the rows.
+DEPTH = 16384 // (C * host().vector_bytes)
+
+# With fewer rows than registers for sums, several panels side by side keep the multipliers busy (an FMA takes 4 cycles,
+# two start in each).
+PANELS_1, PANELS_3 = (4, 2) if R <= 6 else (8, 4)
+
+ROWS = 48  # of one block of input gradients; each panel of weights serves them from the first-level cache
+# Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows
+# lie an odd number of cache lines apart.
+BLOCK_ROWS, BLOCK_LD = 16 * R, 16 * R + 16
+
+# Of the factors of plain products so much is packed at once: in float32 32 KB of a panel, 220 KB of a block of rows.
+PLAIN_DEPTH = 512
+
+
+def plain_room(rows: int, width: int) -> int:
+    """Elements of scratch for one portion of `products`, where out has `rows` rows and a panel has `width` columns."""
+    return (1 + PLAIN_DEPTH + max(rows, BLOCK_ROWS)) * width + PLAIN_DEPTH * BLOCK_LD

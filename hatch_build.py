@@ -1,0 +1,51 @@
+"""Wheels that bring compiled code: FASTLSTM_PREBUILT=v3,v4 names the kinds of x86-64 that they bring it for.
+
+Without it the wheel is pure, and each machine compiles for itself. Wants Numba in the environment of the build:
+`pip wheel --no-build-isolation .`, which `make wheel` does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+V3 = "sse3 ssse3 sse4.1 sse4.2 popcnt cx16 sahf avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave"
+FEATURES = {"v3": V3, "v4": f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"}
+"""In LLVM's words, the levels x86-64-v3 and v4 of the psABI. A machine that lacks one compiles for itself."""
+
+
+class CustomBuildHook(BuildHookInterface):
+    """Fills fastlstm/prebuilt for the wheel, and empties it after."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        levels = [name for name in os.environ.get("FASTLSTM_PREBUILT", "").split(",") if name]
+        self._clean()
+        if not levels or self.target_name != "wheel" or version == "editable":
+            return
+        if unknown := set(levels) - set(FEATURES):
+            raise SystemExit(f"FASTLSTM_PREBUILT names {', '.join(sorted(unknown))}; there are {', '.join(FEATURES)}")
+        for level in levels:
+            features = ",".join(f"+{name}" for name in FEATURES[level].split())
+            environment = os.environ | {"NUMBA_CPU_NAME": f"x86-64-{level}", "NUMBA_CPU_FEATURES": features}
+            command = [sys.executable, "-m", "fastlstm.engine.prebuilt", str(self._folder / level)]
+            subprocess.run(command, check=True, cwd=self.root, env=environment | {"PYTHONPATH": self.root})
+        build_data["artifacts"].append("fastlstm/prebuilt/*/*.code")
+        build_data["pure_python"] = False
+        # Objects of any Python, loaded into any process that has the C library's names.
+        build_data["tag"] = "py3-none-manylinux_2_17_x86_64"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        self._clean()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.root, "fastlstm", "prebuilt")
+
+    def _clean(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)

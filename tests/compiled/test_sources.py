@@ -1,0 +1,57 @@
+"""The digest of what code is compiled from, in a package with sources and without."""
+
+from __future__ import annotations
+
+import ast
+import os
+import zipfile
+from pathlib import Path
+
+import fastlstm
+from fastlstm.compiled import made
+
+PROGRAM = "import fastlstm; from fastlstm.compiled.made import sources; print(fastlstm.__file__, sources())"
+
+
+def test_without_sources_the_version_stands_for_them(python, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """In a zip, as in a frozen program, there are no files to read: two versions have two digests all the same."""
+    folder, found = Path(fastlstm.__file__).parent, set()
+    for version in ("1.0.0", "1.0.1"):
+        archive = tmp_path / f"{version}.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for path in folder.rglob("*.py"):
+                text = path.read_text(encoding="utf-8")
+                if path == folder / "__init__.py":
+                    text = text.replace(fastlstm.__version__, version)
+                file.writestr(str(path.relative_to(folder.parent)), text)
+        done = python("-P", "-c", PROGRAM, env=os.environ | {"PYTHONPATH": str(archive)})
+        assert done.stdout.startswith(str(archive)), done.stderr
+        found.add(done.stdout.split()[1])
+    assert len(found - {made.sources()}) == 2
+
+
+def imported(module: str) -> set[str]:
+    """The modules of this package that a module's file imports, those of its functions too, and itself; all the way."""
+    root, found, todo = Path(fastlstm.__file__).parent.parent, set(), [module]
+    while todo:
+        name = todo.pop()
+        path = root / (name.replace(".", "/") + ".py")
+        if name in found or not path.is_file():
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def test_every_module_that_code_is_compiled_from_is_in_the_digest() -> None:
+    root = Path(fastlstm.__file__).parent.parent
+    covered = [root / "fastlstm" / name for name in made._SOURCES]
+    needed = imported("fastlstm.engine.compiling")
+    assert {"fastlstm.kernels.forward", "fastlstm.engine.threads.crew", "fastlstm.kernels.build"} < needed
+    # what says of code what it was made of, and which is versioned by its format
+    left_out = {"fastlstm.compiled.file", "fastlstm.compiled.made", "fastlstm.compiled.trust"}
+    for name in needed - left_out:
+        path = root / (name.replace(".", "/") + ".py")
+        assert any(path == place or place in path.parents for place in covered), name

@@ -1,0 +1,86 @@
+"""Code that a wheel brings: compiled for a kind of processor, whatever this one is, and taken where it fits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llvmlite import binding
+
+from fastlstm.cells import CELLS
+from fastlstm.compiled import file
+from fastlstm.compiled.places import Place
+from fastlstm.compiled.store import Store
+from fastlstm.engine import code, prebuilt
+
+ROOT = Path(__file__).parent.parent.parent
+SOME = """
+import sys
+from pathlib import Path
+from fastlstm.compiled.made import Unit
+from fastlstm.engine import prebuilt
+prebuilt.units = lambda: [Unit("advance", "float32", "LSTM")]
+prebuilt.fill(Path(sys.argv[1]))
+"""
+
+
+def hook() -> Any:
+    spec = spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_everything_that_the_built_in_layers_call_is_brought() -> None:
+    brought = set(prebuilt.units())
+    assert {unit.name for unit in brought} > set(code._UNITS)
+    for cell in CELLS:
+        names = {unit.name for unit in brought if unit.cell == cell and unit.dtype == "float64"}
+        assert names == {"advance", "retreat", "step_few", "step_samples", "step_back"}
+
+
+@pytest.mark.parametrize(("level", "register"), [("v3", "ymm"), ("v4", "zmm")])
+def test_each_level_is_made_of_its_registers_and_runs_where_it_can(
+    python: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, register: str
+) -> None:
+    if not binding.get_process_triple().startswith("x86_64"):
+        pytest.skip("levels of x86-64")
+    features = hook().FEATURES[level].split()
+    named = {"NUMBA_CPU_NAME": f"x86-64-{level}", "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in features)}
+    done = python("-c", SOME, str(tmp_path), env=os.environ | named)
+    assert done.returncode == 0, done.stderr
+    [path] = tmp_path.iterdir()
+    _, kept = file._parsed(path.read_bytes())
+    if shutil.which("objdump"):
+        made = tmp_path / "advance.o"
+        made.write_bytes(kept.object)
+        text = subprocess.run(["objdump", "-d", made], capture_output=True, text=True, check=True).stdout
+        made.unlink()
+        assert any("vfmadd" in line and register in line for line in text.splitlines())
+        assert ("zmm" in text) == (level == "v4")
+    there = binding.get_host_cpu_features()
+    asked = []
+    monkeypatch.setattr("fastlstm.compiled.store.places", lambda: [Place(tmp_path, shipped=True)])
+    store = Store(lambda unit: asked.append(unit) or kept)  # type: ignore[func-returns-value]
+    wider = level == "v3" and there.get("avx512f")
+    if all(there.get(name) for name in features) and not wider:
+        [unit] = [unit for unit in prebuilt.units() if (unit.name, unit.dtype) == ("advance", "float32")][:1]
+        assert store.addresses(unit)["advance"]
+        assert asked == []
+
+
+def test_an_unknown_level_is_named() -> None:
+    environment = os.environ | {"FASTLSTM_PREBUILT": "v3,v9"}
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "-q"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "-w", os.devnull, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode != 0
+    assert "FASTLSTM_PREBUILT names v9; there are v3, v4" in done.stdout + done.stderr
