@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastlstm_lint import Finding, Settings
-from fastlstm_lint.explain import HEADS, Told, understand
+from fastlstm_lint.explain import Told, rule_lines, understand
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.run import check_text
 
@@ -58,8 +58,7 @@ def _lines(told: Told | None, found: list[Finding], values: list[tuple[str, str]
     if told is not None:
         lines += Told(told.cause, told.change, codes or told.rules).lines(lang)
     else:
-        rules = by_code()
-        lines += [f"{HEADS[lang][2]}{code} {rules[code].name}{HEADS[lang][3]}{rules[code].summary}" for code in codes]
+        lines += rule_lines(codes, lang)
     lines += [f"{here}{_where(found[0], lang)}: {found[0].message}"] if found else []
     lines += [shapes + "; ".join(f"{name} {shape}" for name, shape in values)] if values else []
     return lines

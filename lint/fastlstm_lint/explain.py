@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .causes import CAUSES, find
+from .causes import CAUSES, SUMMARIES, find
 
 CODE = re.compile(r"FL\d{3}", re.IGNORECASE)
 
@@ -24,15 +24,22 @@ class Told:
 
     def lines(self, lang: str = "en") -> Iterator[str]:
         """As text: the cause, the change, and each rule with its summary."""
-        from .rules import by_code
-
-        cause, change, rule, colon = HEADS[lang]
-        rules = by_code()
+        cause, change, _, _ = HEADS[lang]
         yield f"{cause}{self.cause}"
         yield f"{change}{self.change}"
-        for code in self.rules:
-            if code in rules:
-                yield f"{rule}{code} {rules[code].name}{colon}{rules[code].summary}"
+        yield from rule_lines(self.rules, lang)
+
+
+def rule_lines(codes: Iterable[str], lang: str = "en") -> Iterator[str]:
+    """Each rule by its code and name, with what it finds."""
+    from .rules import by_code
+
+    rules = by_code()
+    _, _, head, colon = HEADS[lang]
+    for code in codes:
+        if code in rules:
+            summary = SUMMARIES.get(code, rules[code].summary) if lang == "zh" else rules[code].summary
+            yield f"{head}{code} {rules[code].name}{colon}{summary}"
 
 
 def explain(text: str, lang: str = "en") -> str | None:

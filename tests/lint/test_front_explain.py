@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
 import torch
 from click.testing import CliRunner
-from fastlstm_lint.causes import CAUSES
+from fastlstm_lint.causes import CAUSES, SUMMARIES
 from fastlstm_lint.dims import words
 from fastlstm_lint.explain import explain, understand
 from fastlstm_lint.rules import by_code, load_rules
@@ -121,6 +122,35 @@ def test_every_cause_has_both_languages_with_the_same_numbers() -> None:
         known = set(cause.pattern.groupindex) | {"k"}  # a comprehension in one of the changes
         assert names["en"] <= known, cause.pattern.pattern
         assert re.search("[\u4e00-\u9fff]", cause.texts["zh"][0] + cause.texts["zh"][1])
+
+
+def test_the_rules_are_told_in_chinese_too() -> None:
+    assert set(SUMMARIES) <= {rule.code for rule in load_rules()}
+    message = "Expected hidden[0] size (2, 4, 6), got [4, 2, 6]"
+    assert (explain(message, "zh") or "").endswith("规则：FL101 state-batch-first：初始状态写成了 (批, 层, 隐藏)")
+
+
+PIECES = (
+    "lengths ",
+    "linear() argument 'input' ",
+    "Error(s) in loading state_dict Missing key(s) in state_dict: x",
+    "Error: ",
+    "permute(",
+    "Target size (",
+    "(((",
+    "[1, 2, ",
+    "Expected hidden[0] size (",
+    "TypeError: lengths ",
+    "a.",
+)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_long_text_is_read_in_little_time(piece: str) -> None:
+    """In processor time, forty times what it takes here: a pattern that tries all pairs of places takes hours."""
+    start = time.process_time()
+    explain(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - start < 20
 
 
 def test_a_rule_is_found_by_its_name() -> None:

@@ -7,11 +7,13 @@
 * `constructors.py`: constructors, modules and saved weights;
 * `tuples.py`: pairs and packed sequences taken for tensors;
 * `tensors.py`: products, joins, views, axes, indices;
+* `rules_zh.py`: what the rules find, in Chinese;
 * `training.py`: what comes after the layer: losses, element types, devices, gradients.
 """
 
 from .cause import Cause, find
 from .constructors import CONSTRUCTORS
+from .rules_zh import SUMMARIES
 from .states import STATES
 from .tensors import TENSORS
 from .training import TRAINING
@@ -19,4 +21,4 @@ from .tuples import TUPLES
 
 CAUSES = (*STATES, *CONSTRUCTORS, *TUPLES, *TENSORS, *TRAINING)
 
-__all__ = ["CAUSES", "Cause", "find"]
+__all__ = ["CAUSES", "SUMMARIES", "Cause", "find"]

@@ -84,7 +84,7 @@ CONSTRUCTORS = (
         ),
     ),
     cause(
-        r"Error\(s\) in loading state_dict.*size mismatch for [\w.]*weight_(?:ih|hh)_l\d",
+        r"Error\(s\) in loading state_dict.{0,4000}size mismatch for [\w.]*weight_(?:ih|hh)_l\d",
         "",
         (
             "The saved weights are of a layer with other sizes: weight_ih_l0 is (G*H, input_size), G 4 for LSTM, 3 "
@@ -101,8 +101,8 @@ CONSTRUCTORS = (
         ),
     ),
     cause(
-        r"Error\(s\) in loading state_dict.*(?:Missing|Unexpected) key\(s\) in state_dict: "
-        r"[^:]*(?:weight|bias)_\w+_l\d",
+        r"Error\(s\) in loading state_dict.{0,4000}(?:Missing|Unexpected) key\(s\) in state_dict: "
+        r"[^:]{0,300}(?:weight|bias)_\w+_l\d",
         "",
         (
             "The saved layer has another number of layers or directions (_l1 is the second layer, _reverse the "

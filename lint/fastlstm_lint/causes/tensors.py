@@ -209,7 +209,7 @@ TENSORS = (
         ),
     ),
     cause(
-        r"permute\(.*number of dimensions in the tensor input does not match|duplicate dims are not allowed|"
+        r"permute\(.{0,40}number of dimensions in the tensor input does not match|duplicate dims are not allowed|"
         r"t\(\) expects a tensor with <= 2 dimensions|start_dim cannot come after end_dim",
         "FL705",
         (

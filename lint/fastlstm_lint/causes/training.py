@@ -123,7 +123,7 @@ TRAINING = (
         ),
     ),
     cause(
-        r"multi-target not supported|Target size \(.*\) must be the same as input size",
+        r"multi-target not supported|Target size \(.{0,80}\) must be the same as input size",
         "FL708",
         (
             "Class targets are (batch,) numbers beside (batch, classes); losses of pairs of numbers want the same "
@@ -304,7 +304,7 @@ TRAINING = (
         ),
     ),
     cause(
-        r"Can't call numpy\(\) on Tensor that requires grad|can't convert cuda.* tensor to numpy",
+        r"Can't call numpy\(\) on Tensor that requires grad|can't convert cuda.{0,40} tensor to numpy",
         "",
         ("The tensor is still part of a graph, or on a GPU.", "output.detach().cpu().numpy()."),
         ("张量还在计算图里，或者在 GPU 上。", "output.detach().cpu().numpy()。"),

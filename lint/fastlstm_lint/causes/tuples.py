@@ -111,7 +111,7 @@ TUPLES = (
         ),
     ),
     cause(
-        r"'tuple' object has no attribute|must be Tensor, not tuple|linear\(\).*argument 'input'.*not tuple",
+        r"'tuple' object has no attribute|must be Tensor, not tuple|linear\(\).{0,80}argument 'input'.{0,80}not tuple",
         "FL508 FL507",
         (
             "A recurrent layer returns (output, state); the pair was used as if it were the output.",
@@ -138,7 +138,7 @@ TUPLES = (
         ),
     ),
     cause(
-        r"'lengths' argument should be a 1D CPU int64 tensor|lengths.*should be.*CPU",
+        r"'lengths' argument should be a 1D CPU int64 tensor|lengths.{0,80}should be.{0,80}CPU",
         "FL404",
         (
             "pack_padded_sequence wants its lengths on the CPU, as int64, one for each sample.",
@@ -150,7 +150,7 @@ TUPLES = (
         ),
     ),
     cause(
-        r"lengths.*sorted in decreasing order",
+        r"lengths.{0,80}sorted in decreasing order",
         "FL405 FL709",
         (
             "pack_padded_sequence was told that the batch is sorted by length, which it is not.",
