@@ -155,9 +155,25 @@ def _tree(text: str) -> ast.Module:
         with warnings.catch_warnings(action="ignore"):  # of escapes and comparisons that Python thinks odd
             return ast.parse(code)
     except SyntaxError as error:
+        inside = _inside(text)
+        if inside is not None and inside != text:
+            return _tree(inside)
         raise LayerSyntaxError(f"not a constructor call: {text!r} ({error.msg})") from None
     except (ValueError, RecursionError, MemoryError):
         raise LayerSyntaxError("not a constructor call: it cannot be parsed") from None
+
+
+def _inside(sentence: str) -> str | None:
+    """The constructor call in a sentence, from its name to the bracket that ends it."""
+    match = CALLED.search(sentence)
+    if match is None:
+        return None
+    open_ = 0
+    for at in range(match.end() - 1, len(sentence)):
+        open_ += (sentence[at] == "(") - (sentence[at] == ")")
+        if open_ == 0:
+            return sentence[match.start() : at + 1]
+    return None
 
 
 def _value(key: str, node: ast.expr) -> Any:

@@ -105,6 +105,8 @@ def test_h_n_sits_where_it_says(
         (">>> rnn = nn.LSTM(10, 20, 2)", Layer("LSTM", 10, 20, 2)),
         ("  (lstm): LSTM(5, 6, num_layers=2, batch_first=True)", Layer("LSTM", 5, 6, 2, batch_first=True)),
         ("nn.Sequential(nn.Linear(3, 5), nn.GRU(5, 6))", Layer("GRU", 5, 6)),
+        ("How many parameters does nn.LSTM(5, 6, num_layers=(2)) have?", Layer("LSTM", 5, 6, 2)),
+        ("nn.GRU(5, 6) 的参数有多少？", Layer("GRU", 5, 6)),
     ],
 )
 def test_constructor_calls_are_read(text: str, config: Layer | Cell) -> None:
@@ -296,6 +298,17 @@ def test_a_wrong_call_of_recurrent_is_told(call: str, told: str) -> None:
         ("怎么取最后一个时间步", "output[:, -1]"),
         ("批大小在哪个维度", "只对调输入和输出的前两个轴"),
         ("双向 LSTM 的输出", "正向在前"),
+        ("What's the difference between output and h_n in a PyTorch LSTM?", "output is h of the top layer"),
+        ("batch_first=True but the hidden state is not batch first, why?", "exchanges the first two axes"),
+        ("How do I get the last hidden state of an LSTM?", "h_n[-1]"),
+        ("Should I use output[:, -1] or h_n[-1]?", "with batch_first=True it is the last sample"),
+        ("How many parameters does nn.LSTM(5, 6, num_layers=2) have?", "648 parameters"),
+        ("LSTM 的 output 和 h_n 有什么区别？", "output 里看不到它"),
+        ("batch_first 对 h_0 有影响吗？", "批从不在第 0 轴"),
+        ("hidden_size 和时间步数有关系吗？", "所有时间步共用一组权重"),
+        ("怎么计算 LSTM 的参数个数？", "G*(H*I + H*H + 2*H)"),
+        ("c_n 有什么用？", "lstm(next_x, (h_n, c_n))"),
+        ("h_n.view(batch_size, -1) 对吗？", "样本会混在一起"),
         ("变长序列怎么打包", "只保留填充批里真实的时间步"),
     ],
 )
