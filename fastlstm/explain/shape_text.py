@@ -17,12 +17,12 @@ WRITTEN = re.compile(
 
 
 def read_shape(text: str) -> tuple[int, ...] | None:
-    """The numbers of a written shape, or None where the text is none. A number of more than 18 digits is no size."""
+    """The numbers of a written shape, or None where the text is none. A number of more than 100 digits is no size."""
     match = WRITTEN.fullmatch(text.strip())
     if match is None:
         return None
     numbers = re.findall(r"-?\d+", match[1])
-    return None if any(len(number) > 18 for number in numbers) else tuple(map(int, numbers))
+    return None if any(len(number) > 100 for number in numbers) else tuple(map(int, numbers))
 
 
 def parse_input(text: str, config: Layer | Cell) -> tuple[int | None, int | None]:
