@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 
 import click
+from fastlstm_lint.color import wanted
+from fastlstm_lint.visible import visible
+
+from fastlstm import __version__
 
 COMMANDS = {
     "lint": ("fastlstm_lint.cli:lint", "Find shape mistakes in code that uses recurrent layers."),
+    "rules": ("fastlstm.cli.rules:rules", "List what lint looks for."),
     "shapes": ("fastlstm.cli.shapes:shapes", "Show a program with the shapes beside its lines."),
     "prove": ("fastlstm.cli.prove:prove", "Run a model: does a sample's output depend on another's input?"),
     "lsp": ("fastlstm.cli.lsp:lsp", "Serve an editor: diagnostics, shapes, quick fixes."),
@@ -20,6 +26,19 @@ COMMANDS = {
 """Where each subcommand lives, and its line in `fastlstm --help`, which is printed without importing any."""
 
 
+ELSEWHERE = {
+    "check": "lint",
+    "fix": "lint --fix",
+    "rule": "explain",
+    "why": "explain",
+    "help": "--help",
+    "version": "--version",
+    "completion": "--help",
+    "server": "lsp",
+}
+"""What other tools call it, and what it is called here."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one only to run it."""
 
@@ -28,7 +47,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            close = ELSEWHERE.get(cmd_name) or next(iter(get_close_matches(cmd_name, COMMANDS, 1)), None)
+            hint = f" Did you mean 'fastlstm {close}'?" if close else ""
+            raise click.UsageError(f"No such command {visible(cmd_name)!r}.{hint}", ctx)
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -39,6 +60,11 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="fastlstm")
-def main() -> None:
-    """LSTMs, GRUs and RNNs fast on a CPU, and a linter for the shape mistakes that torch lets through."""
+@click.version_option(__version__, "-V", "--version", prog_name="fastlstm")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """LSTMs, GRUs and RNNs fast on a CPU, and a linter for the shape mistakes that torch lets through.
+
+    Completion, for bash (zsh and fish likewise): eval "$(_FASTLSTM_COMPLETE=bash_source fastlstm)"
+    """
+    context.color = wanted()

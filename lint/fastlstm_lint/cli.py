@@ -7,23 +7,30 @@ from pathlib import Path
 
 import click
 
-FORMAT_NAMES = ("text", "json", "github", "sarif", "junit")
+from .color import WHEN, wanted
+
+FORMAT_NAMES = ("text", "concise", "json", "github", "gitlab", "sarif", "junit")
 
 
 def _split(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """`--select FL2,FL310` and repeated options alike."""
-    return tuple(code.strip().upper() for each in value for code in each.split(",") if code.strip())
+    return tuple(code.strip() for each in value for code in each.split(",") if code.strip())
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, type=click.Path())
-@click.option("--output-format", type=click.Choice(FORMAT_NAMES), default="text", help="How findings are printed.")
-@click.option("--select", multiple=True, callback=_split, help="Codes or prefixes to look for, instead of the default.")
-@click.option("--extend-select", multiple=True, callback=_split, help="Codes or prefixes to add.")
-@click.option("--ignore", multiple=True, callback=_split, help="Codes or prefixes to leave out.")
+@click.option(
+    "--output-format", "--format", type=click.Choice(FORMAT_NAMES), default="text", help="How findings are printed."
+)
+@click.option("--output-file", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Print them there.")
+@click.option("--color", type=click.Choice(WHEN), default="auto", help="NO_COLOR and FORCE_COLOR are heard, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Print findings and nothing else.")
+@click.option("--select", multiple=True, callback=_split, help="Codes, prefixes or names, instead of the default.")
+@click.option("--extend-select", multiple=True, callback=_split, help="Codes, prefixes or names to add.")
+@click.option("--ignore", multiple=True, callback=_split, help="Codes, prefixes or names to leave out.")
 @click.option("--migrate", is_flag=True, help="Look for torch's layers that fastlstm has as well, and nothing else.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that change no result.")
-@click.option("--unsafe-fixes", is_flag=True, help="Apply those that change what the program computes as well.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: those that change results as well.")
 @click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing.")
 @click.option("--add-noqa", is_flag=True, help="Put a noqa comment on every line with a finding.")
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Hide the findings in this file.")
@@ -38,11 +45,14 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--no-cache", is_flag=True, help="Check every file again.")
 @click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where findings are kept.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
-def lint(paths: tuple[str, ...], migrate: bool, **options: object) -> None:
+@click.pass_context
+def lint(context: click.Context, paths: tuple[str, ...], migrate: bool, color: str, **options: object) -> None:
     """Find wrong axes in recurrent PyTorch and fastlstm code, without running it.
 
-    PATHS are files, notebooks or folders; - is standard input. Exit code: 0 clean, 1 findings, 2 misuse.
+    PATHS are files, notebooks or folders, the current folder by default; - is standard input. Only --fix writes into
+    them. Exit code: 0 clean, 1 findings, 2 misuse. `fastlstm rules` lists what is looked for.
     """
+    context.color = wanted(color)
     if migrate and (options["select"] or options["extend_select"]):
         raise click.UsageError("--migrate selects what is looked for: not with --select or --extend-select")
     if migrate:
@@ -52,6 +62,6 @@ def lint(paths: tuple[str, ...], migrate: bool, **options: object) -> None:
     from .visible import visible
 
     try:
-        sys.exit(Session(paths, Options(**options)).run())  # type: ignore[arg-type]
+        sys.exit(Session(paths or (".",), Options(**options)).run())  # type: ignore[arg-type]
     except ConfigError as error:
         raise click.UsageError(visible(str(error))) from error

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import tomllib
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -79,20 +80,37 @@ class Settings:
         ]
         return [*self.select, "+", *self.extend_select, "-", *self.ignore, *ignored]
 
-    def validate(self) -> None:
-        """Refuse codes that no rule begins with."""
-        from .rules import rule_codes
+    def resolved(self) -> Settings:
+        """The same with codes for whatever names a rule. ConfigError for what names none."""
+        return replace(
+            self,
+            select=_codes_of(self.select),
+            ignore=_codes_of(self.ignore),
+            extend_select=_codes_of(self.extend_select),
+            per_file_ignores=tuple((pattern, _codes_of(codes)) for pattern, codes in self.per_file_ignores),
+        )
 
-        known = rule_codes() + list(OWN_CODES)
-        given = [
-            *self.select,
-            *self.ignore,
-            *self.extend_select,
-            *(c for _, codes in self.per_file_ignores for c in codes),
-        ]
-        for prefix in given:
-            if prefix != "ALL" and not any(code.startswith(prefix) for code in known):
-                raise ConfigError(f"no rule has the code or prefix {prefix!r}")
+
+def _codes_of(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes and prefixes, in any case, as they are; names of rules as their codes."""
+    from .rules import rule_codes, rule_names
+
+    known = rule_codes() + list(OWN_CODES)
+    names = dict(zip(rule_names(), rule_codes(), strict=True)) | {name: code for code, (name, _) in OWN_CODES.items()}
+    found = []
+    for asked in given:
+        prefix = asked.upper()
+        typed = prefix.replace("O", "0").replace("I", "1")
+        if prefix != "ALL" and not any(code.startswith(prefix) for code in known):
+            prefix = names.get(asked.lower().replace("_", "-"), "")
+        if not prefix:
+            close = [code for code in known if code == typed] or [
+                *get_close_matches(asked.upper(), known, 1, 0.7), *get_close_matches(asked.lower(), names, 1, 0.7)
+            ]  # fmt: skip
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"no rule has the code, prefix or name {asked!r}{hint}")
+        found.append(prefix)
+    return tuple(found)
 
 
 @cache
@@ -143,6 +161,9 @@ def read_table(path: Path) -> dict[str, Any] | None:
         raise ConfigError(f"{path}: {error}") from error
     except (RecursionError, MemoryError) as error:
         raise ConfigError(f"{path}: nested too deeply") from error
+    tools = data.get("tool")
+    if isinstance(tools, dict):
+        _refuse_misnamed(path, tools)
     for name in ("tool", "fastlstm", "lint"):
         data = data.get(name) if isinstance(data, dict) else None
     if data is not None and not isinstance(data, dict):
@@ -150,18 +171,28 @@ def read_table(path: Path) -> dict[str, Any] | None:
     return data
 
 
+def _refuse_misnamed(path: Path, tools: dict[str, Any]) -> None:
+    """A table whose name only resembles `[tool.fastlstm.lint]` would be passed over without a word."""
+    ours = tools.get("fastlstm")
+    inside = [f"fastlstm.{key}" for key in ours if key != "lint"] if isinstance(ours, dict) else []
+    beside = [name for name in tools if name.replace("_", "-") in ("fastlstm-lint", "fastlstmlint")]
+    for name in (*beside, *inside):
+        raise ConfigError(f"{path}: [tool.{name}] means nothing here: the settings are in [tool.fastlstm.lint]")
+
+
 def load_settings(path: Path | None) -> Settings:
     """The settings of a configuration file, or the defaults."""
     if path is None:
         return Settings(root=Path.cwd())
     table = read_table(path) or {}
-    unknown = set(table) - KEYS
-    if unknown:
-        raise ConfigError(f"{path}: unknown setting {sorted(unknown)[0]!r} in [tool.fastlstm.lint]")
+    for key in sorted(set(table) - KEYS):
+        close = get_close_matches(key.replace("_", "-"), KEYS, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"{path}: unknown setting {key!r} in [tool.fastlstm.lint]{hint}")
     per_file = table.get("per-file-ignores", {})
     if not isinstance(per_file, dict):
         raise ConfigError(f"{path}: per-file-ignores must be a table")
-    return Settings(
+    settings = Settings(
         select=_codes(path, table, "select"),
         ignore=_codes(path, table, "ignore"),
         extend_select=_codes(path, table, "extend-select"),
@@ -172,6 +203,10 @@ def load_settings(path: Path | None) -> Settings:
         cache_dir=_path(path, table, "cache-dir"),
         baseline=_path(path, table, "baseline"),
     )
+    try:
+        return settings.resolved()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _flag(path: Path, table: dict[str, Any], key: str, standard: bool) -> bool:
@@ -211,10 +246,11 @@ def override(
     exclude: tuple[str, ...] = (),
 ) -> Settings:
     """Settings with those of the command line: a selection replaces the file's, the rest is added."""
-    return replace(
+    both = replace(
         settings,
         select=select or settings.select,
         extend_select=settings.extend_select + extend_select,
         ignore=settings.ignore + ignore,
         exclude=settings.exclude + exclude,
     )
+    return both.resolved()

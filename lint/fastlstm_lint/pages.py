@@ -24,7 +24,7 @@ def rule_page(rule: Rule) -> str:
     if not rule.default:
         notes.append(f"Off unless selected: `fastlstm lint --extend-select {rule.code}`.")
     if rule.fixable:
-        option = "--fix" if rule.fixable == "safe" else "--unsafe-fixes"
+        option = "--fix" if rule.fixable == "safe" else "--fix --unsafe-fixes"
         notes.append(f"`fastlstm lint {option}` changes it.")
     else:
         notes.append(f"No fix: {rule.unfixable[0].lower()}{rule.unfixable[1:]}")

@@ -17,7 +17,7 @@ from . import baseline, disk, files, noqa
 from .cache import FOLDER, Cache
 from .config import ConfigError, Settings, find_config, load_settings, override
 from .finding import Finding
-from .report import FORMATS, statistics
+from .report import FORMATS, statistics, summary
 from .run import Result, available_cores, check_files, check_once, fix_text
 from .source import split_lines
 from .visible import visible, visible_lines
@@ -36,6 +36,8 @@ class Options:
     """The options of the command line, by their names."""
 
     output_format: str = "text"
+    output_file: Path | None = None
+    quiet: bool = False
     select: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -63,8 +65,6 @@ class Session:
     def __init__(self, paths: tuple[str, ...], options: Options) -> None:
         self.paths, self.options = paths, options
         self.from_stdin = paths == ("-",)
-        if not paths:
-            raise ConfigError("name at least one file or folder")
         if "-" in paths and not self.from_stdin:
             raise ConfigError("standard input (-) cannot be read beside files")
         missing = [] if self.from_stdin else [path for path in paths if not Path(path).exists()]
@@ -74,7 +74,6 @@ class Session:
         settings = override(settings, options.select, options.extend_select, options.ignore, options.exclude)
         if options.no_respect_gitignore:
             settings = replace(settings, respect_gitignore=False)
-        settings.validate()
         settings = replace(settings, named=tuple(Path(path) for path in paths if Path(path).is_dir()))
         self.settings: Settings = settings
         self.baseline = options.baseline or settings.baseline
@@ -82,7 +81,7 @@ class Session:
             raise ConfigError("--write-baseline needs --baseline FILE")
         if self.from_stdin and options.add_noqa:
             raise ConfigError("--add-noqa needs files")
-        if sum((options.fix or options.unsafe_fixes or options.diff, options.add_noqa, options.write_baseline)) > 1:
+        if sum((options.fix or options.diff, options.add_noqa, options.write_baseline)) > 1:
             raise ConfigError("fixing, --add-noqa and --write-baseline are separate runs")
         self.name = options.stdin_filename or "<stdin>"
         self.stdin = sys.stdin.buffer.read() if self.from_stdin else b""
@@ -92,7 +91,7 @@ class Session:
         options = self.options
         if options.diff:
             return self._show_diff()
-        fixed = self._apply_fixes() if options.fix or options.unsafe_fixes else 0
+        fixed = self._apply_fixes() if options.fix else 0
         result = self._check()
         if options.add_noqa:
             result.findings = [each for each in result.findings if not each.is_note]
@@ -128,22 +127,37 @@ class Session:
         return Cache(self.settings.cache_dir or root / FOLDER, below=root)
 
     def _print(self, result: Result, fixed: int) -> None:
-        to_stderr = self.from_stdin and (self.options.fix or self.options.unsafe_fixes)
-        if self.options.statistics:
+        options = self.options
+        to_stderr = self.from_stdin and options.fix
+        if options.statistics:
             text = statistics(result.findings)
         else:
-            text = FORMATS[self.options.output_format](result.findings, result.sources)
-        if text:
+            text = FORMATS[options.output_format](result.findings, result.sources)
+        if options.output_file is not None:
+            try:
+                options.output_file.write_text(click.unstyle(text) + "\n" * bool(text), encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"{options.output_file}: {error.strerror}") from error
+        elif text:
             click.echo(text, err=to_stderr)
-        elif self.options.output_format == "text":
-            nothing = not self.from_stdin and not result.files
-            click.echo("no Python files or notebooks found" if nothing else "no findings", err=True)
+        if options.quiet:
+            return
+        if options.output_format in ("text", "concise"):
+            beside = bool(result.findings) and options.output_format == "text" and options.output_file is None
+            click.echo(self._sum(result), err=to_stderr or not beside)
         if result.left_out:
             names = ", ".join(visible(each) for each in result.left_out[:NAMED])
             more = ", ..." if len(result.left_out) > NAMED else ""
             click.echo(f"{len(result.left_out)} left out, no regular files: {names}{more}", err=True)
         if fixed:
             click.echo(f"{fixed} fixed", err=True)
+
+    def _sum(self, result: Result) -> str:
+        """How many findings there are, in how many files, and how many of them the linter can fix."""
+        if not self.from_stdin and not result.files:
+            return "no Python files or notebooks found"
+        looked = "" if self.from_stdin else f" in {result.files} file{'s' if result.files != 1 else ''}"
+        return summary(result.findings, looked, self.options.unsafe_fixes)
 
     def _changes(self) -> Iterator[tuple[str, str, str, int]]:
         """Path, text before, text after and the number of fixes, of each file that its fixes change."""
@@ -188,6 +202,9 @@ class Session:
                 whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
                 # A patch is applied as it is, unless somebody reads it.
                 click.echo(visible_lines(whole) if sys.stdout.isatty() else whole, nl=False)
+        left = 0 if self.options.unsafe_fixes else len(self._worth_fixing(True)) - len(self._worth_fixing(False))
+        if left > 0 and not self.options.quiet:
+            click.echo(f"{left} file{'s' if left != 1 else ''} with unsafe fixes not shown (--unsafe-fixes)", err=True)
         return FOUND if changed and not self.options.exit_zero else CLEAN
 
     def _may_write(self, path: str) -> bool:

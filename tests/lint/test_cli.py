@@ -47,7 +47,6 @@ def test_a_clean_folder_gives_exit_code_zero(folder: Path) -> None:
     ("arguments", "message"),
     [
         (("nowhere.py",), "no such file"),
-        ((), "name at least one"),
         (("--select", "XY1", "."), "no rule has the code"),
         (("--output-format", "yaml", "."), "yaml"),
         (("--config", "nowhere.toml", "."), "nowhere.toml"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from click import unstyle
 from fastlstm_lint.config import Settings
 from fastlstm_lint.finding import Edit, Finding, Fix, Place
-from fastlstm_lint.report import FORMATS, statistics
+from fastlstm_lint.report import FORMATS, statistics, summary
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER
 from fastlstm_lint.run import Result, check_text
@@ -81,27 +82,61 @@ def test_text_as_a_whole() -> None:
         "      |      ^^^^",
         "  ... |",
         "    4 | c = 50",
-        "p.py:4:5: FL205 50% :,\\nmore",
+        "      = help: fastlstm explain FL310",
+        "p.py:4:5: FL205 [*] 50% :,\\nmore",
         "    1 | a = 1",
         "  ... |",
         "    4 | c = 50",
         "      |     ^^",
-        "p.py:5:1: FL205 again",
+        "      = fix: put",
+        "      = help: fastlstm explain FL205",
+        "p.py:5:1: FL205 [unsafe] again",
         "    4 | c = 50",
         "    5 | d = 2",
         "      | ^",
+        "      = fix: put",
+        "      = help: fastlstm explain FL205",
         "p.py:1:1: FL903 a note",
         "    1 | a = 1",
         "      | ^",
-        "3 findings, 1 note, 1 with a fix (--fix), 1 with a fix that changes results (--unsafe-fixes)",
     ]
 
 
+def test_concise_is_a_line_for_each() -> None:
+    assert unstyle(FORMATS["concise"](FINDINGS, {"p.py": TEXT})).splitlines() == [
+        "p.py:2:6: FL310 one",
+        "p.py:4:5: FL205 [*] 50% :,\\nmore",
+        "p.py:5:1: FL205 [unsafe] again",
+        "p.py:1:1: FL903 a note",
+    ]
+
+
+def test_gitlab_knows_a_finding_again_on_another_line() -> None:
+    issues = json.loads(FORMATS["gitlab"](FINDINGS, {"p.py": TEXT}))
+    assert [(each["check_name"], each["severity"], each["location"]["lines"]["begin"]) for each in issues] == [
+        ("single-layer-dropout", "major", 2), ("state-flatten", "major", 4), ("state-flatten", "major", 5),
+        ("reveal-shape", "info", 1),
+    ]  # fmt: skip
+    assert issues[1]["description"] == "FL205 50% :,\\nmore"
+    prints = [each["fingerprint"] for each in issues]
+    assert len(set(prints)) == 4
+    lower = [replace(each, start=Place(each.start.row + 1, each.start.column)) for each in FINDINGS]
+    moved = json.loads(FORMATS["gitlab"](lower, {"p.py": "\n" + TEXT}))
+    assert [each["fingerprint"] for each in moved] == prints
+    twice = json.loads(FORMATS["gitlab"](FINDINGS[:1] * 2, {"p.py": TEXT}))
+    assert twice[0]["fingerprint"] != twice[1]["fingerprint"], "two alike are two"
+
+
 def test_a_summary_counts_in_the_singular_and_leaves_out_what_is_not_there() -> None:
-    assert unstyle(FORMATS["text"](FINDINGS[:1], {})).splitlines()[-1] == "1 finding"
-    assert unstyle(FORMATS["text"](FINDINGS[3:] * 2, {})).splitlines()[-1] == "2 notes"
-    several = unstyle(FORMATS["text"]([*FINDINGS[1:3], *FINDINGS[2:3]], {})).splitlines()[-1]
+    assert summary([]) == "no findings"
+    assert summary([], " in 3 files") == "no findings in 3 files"
+    assert summary(FINDINGS[:1]) == "1 finding"
+    assert summary(FINDINGS[3:] * 2) == "2 notes"
+    several = summary([*FINDINGS[1:3], *FINDINGS[2:3]])
     assert several == "3 findings, 1 with a fix (--fix), 2 with a fix that changes results (--unsafe-fixes)"
+    assert summary(FINDINGS, " in 1 file", True) == (
+        "3 findings in 1 file, 1 note, 1 with a fix (--fix), 1 with a fix that changes results (--fix --unsafe-fixes)"
+    )
 
 
 def test_github_as_a_whole() -> None:
@@ -187,7 +222,7 @@ def test_places_in_a_notebook_are_told_in_words() -> None:
 
 def test_statistics_as_a_whole() -> None:
     assert statistics(FINDINGS).splitlines() == [
-        "     2  FL205       2 fixable  state-flatten",
+        "     2  FL205       1 fixable  state-flatten",
         "     1  FL310       0 fixable  single-layer-dropout",
         "     1  FL903       0 fixable  reveal-shape",
     ]

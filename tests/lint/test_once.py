@@ -69,7 +69,7 @@ def test_files_that_are_too_many_to_be_held_are_read_again(
     monkeypatch.setattr(linting, "HELD", len(PROGRAM) + 100)
     for name in ("a.py", "b.py", "c.py"):
         (tmp_path / name).write_text(PROGRAM.replace("Model", f"Model{name[0]}"))
-    assert run(tmp_path, "--no-cache").count("FL201") == 3
+    assert run(tmp_path, "--no-cache").count("FL201 [unsafe]") == 3
     assert counted == {"reads": 5, "parses": 3, "trees": 3, "walks": 3}
 
 
@@ -77,14 +77,16 @@ def test_files_that_are_too_many_to_be_held_are_read_again(
 def test_fixes_parse_and_walk_once_more_for_each_round(tmp_path: Path, counted: Counter[str], cached: bool) -> None:
     (tmp_path / "m.py").write_text(PROGRAM)
     (tmp_path / "other.py").write_text(PROGRAM.replace("dropout=0.5, ", "").replace("out[-1]", "out.mean(1)"))
-    output = run(tmp_path, "--unsafe-fixes", *(["--cache-dir", str(tmp_path / "cache")] if cached else ["--no-cache"]))
+    output = run(
+        tmp_path, "--fix", "--unsafe-fixes", *(["--cache-dir", str(tmp_path / "cache")] if cached else ["--no-cache"])
+    )
     assert "2 fixed" in output
     assert "return out[:, -1]" in (tmp_path / "m.py").read_text()
     assert {each: counted[each] for each in ("parses", "trees", "walks")} == {"parses": 3, "trees": 3, "walks": 3}
 
 
 def test_a_program_on_standard_input_is_parsed_once_for_each_round(counted: Counter[str]) -> None:
-    result = CliRunner().invoke(lint, ["--no-cache", "--unsafe-fixes", "-"], input=PROGRAM)
+    result = CliRunner().invoke(lint, ["--no-cache", "--fix", "--unsafe-fixes", "-"], input=PROGRAM)
     assert "return out[:, -1]" in result.output
     assert {each: counted[each] for each in ("parses", "trees", "walks")} == {"parses": 2, "trees": 2, "walks": 2}
 

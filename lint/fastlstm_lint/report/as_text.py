@@ -21,31 +21,36 @@ def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
             lines[key] = split_lines(sources.get(key, ""))
         if 0 < finding.start.row <= len(lines[key]):
             blocks.append(excerpt(finding, lines[key]))
-    if findings:
-        blocks.append(summary(findings))
+        if finding.fix is not None:
+            blocks.append(f"      = fix: {visible(finding.fix.message)}")
+        if not finding.is_note:
+            blocks.append(f"      = help: fastlstm explain {finding.code}")
     return "\n".join(blocks)
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """How many there are, and how many of them the linter can fix."""
+def summary(findings: Sequence[Finding], looked: str = "", unsafe_shown: bool = False) -> str:
+    """How many there are, and how many of them the linter can fix. looked: where it looked, such as " in 3 files"."""
     safe = sum(finding.fix is not None and finding.fix.safe for finding in findings)
     unsafe = sum(finding.fix is not None and not finding.fix.safe for finding in findings)
     notes = sum(finding.is_note for finding in findings)
     count = len(findings) - notes
-    parts = [f"{count} finding{'s' if count != 1 else ''}"] if count or not notes else []
+    found = f"{count or 'no'} finding{'s' if count != 1 else ''}{looked}"
+    parts = [found] if count or not notes else []
     if notes:
         parts.append(f"{notes} note{'s' if notes != 1 else ''}")
     if safe:
         parts.append(f"{safe} with a fix (--fix)")
     if unsafe:
-        parts.append(f"{unsafe} with a fix that changes results (--unsafe-fixes)")
+        option = "--fix --unsafe-fixes" if unsafe_shown else "--unsafe-fixes"
+        parts.append(f"{unsafe} with a fix that changes results ({option})")
     return ", ".join(parts)
 
 
 def headline(finding: Finding) -> str:
-    """`model.py:12:5: FL205 message`."""
+    """`model.py:12:5: FL205 [*] message`; the star where --fix changes it, `[unsafe]` where that changes results."""
     place = visible(f"{finding.source_key}:{finding.start.row}:{finding.start.column}")
-    return f"{style(place, bold=True)}: {style(finding.code, fg=color(finding))} {visible(finding.message)}"
+    mark = "" if finding.fix is None else "[*] " if finding.fix.safe else "[unsafe] "
+    return f"{style(place, bold=True)}: {style(finding.code, fg=color(finding))} {mark}{visible(finding.message)}"
 
 
 def color(finding: Finding) -> str:
