@@ -67,7 +67,7 @@ LINT = Tower(
     ROOT / "lint" / "fastlstm_lint",
     (
         rooms("dims finding records"),
-        rooms("deep disk visible source naming"),
+        rooms("color deep disk visible source naming"),
         rooms("cst"),
         rooms("nodes building"),
         rooms("tensors"),
