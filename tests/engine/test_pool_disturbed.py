@@ -122,7 +122,9 @@ def test_inside_a_torch_data_loader():
 
 
 def test_an_interrupt_gets_through():
+    """Python's handler is put in place: where the tests run in a shell's background, SIGINT is ignored."""
     run("""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         train = fastlstm.LSTM(32, 128, seed=1)
         def press():
             time.sleep(0.2)
