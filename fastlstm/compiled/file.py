@@ -25,6 +25,10 @@ class Unusable(Exception):
     """Why a file is not loaded."""
 
 
+class MadeOfOther(Unusable):
+    """It is whole, and made for another machine, of other sources or by another compiler."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """An object file, its functions, the symbols it needs from the process, and which of them it is to be known by."""
@@ -47,7 +51,7 @@ def read(path: Path, wanted: Made, shipped: bool = False) -> Code | None:
         raise Unusable(reason) from None
     found, code = _parsed(content)
     if difference := wanted.difference(found, shipped):
-        raise Unusable(difference)
+        raise (MadeOfOther if isinstance(found, dict) else Unusable)(difference)
     return code
 
 

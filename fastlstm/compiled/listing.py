@@ -47,11 +47,10 @@ def _listed(place: Place) -> Listed:
                 found.others += 1
             elif file.read(path, made(unit), place.shipped) is not None:
                 found.serves.append(str(unit))
+        except file.MadeOfOther:
+            found.others += 1
         except file.Unusable as reason:
-            if str(reason).startswith("another"):
-                found.others += 1
-            else:
-                found.bad.append(f"{path.name}: {reason}")
+            found.bad.append(f"{path.name}: {reason}")
         except OSError as error:
             found.bad.append(f"{path.name}: {error.strerror}")
     return found

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastlstm.compiled import file
 from fastlstm.compiled.file import Code, Unusable
@@ -20,6 +20,13 @@ from fastlstm.compiled.trust import strange_folder
 
 PATIENCE = 2.0
 """Seconds of compiling after which a terminal is told."""
+
+
+class Complaint(NamedTuple):
+    """What the user can do something about. about: of one thing only the first is said in a process."""
+
+    about: str
+    text: str
 
 
 class Store:
@@ -38,7 +45,7 @@ class Store:
         found = self._loaded.get(unit)
         if found is not None:
             return found
-        complaints: list[str] = []
+        complaints: list[Complaint] = []
         with self._lock:
             if unit not in self._loaded:
                 self._loaded[unit] = self._load(unit, complaints)
@@ -56,7 +63,7 @@ class Store:
             self._into = None
             self._loaded = before | self._loaded
 
-    def _load(self, unit: Unit, complaints: list[str]) -> dict[str, int]:
+    def _load(self, unit: Unit, complaints: list[Complaint]) -> dict[str, int]:
         wanted = made(unit)
         for place in ([self._into] if self._into else []) + places():
             path = place.folder / wanted.file_name(place.shipped)
@@ -66,7 +73,8 @@ class Store:
                     continue
                 addresses = load(code)
             except Unusable as reason:
-                complaints.append(f"compiled code is not loaded, {reason}: {path}")
+                about = f"{reason}: {path.parent}"
+                complaints.append(Complaint(about, f"compiled code is not loaded, {reason}: {path}"))
                 continue
             if self._into is not None and place != self._into:
                 self._keep(code, wanted, [self._into], complaints)
@@ -80,7 +88,7 @@ class Store:
         self._keep(code, wanted, [self._into] if self._into else places(), complaints)
         return addresses
 
-    def _keep(self, code: Code, wanted: Made, where: Iterable[Place], complaints: list[str]) -> None:
+    def _keep(self, code: Code, wanted: Made, where: Iterable[Place], complaints: list[Complaint]) -> None:
         """Into the first place that takes it."""
         reasons = []
         for place in where:
@@ -98,18 +106,18 @@ class Store:
                 reasons.append(f"{place.folder}: {error.strerror or error}")
         if self._into is not None:
             raise OSError("; ".join(reasons))
-        complaints.append(
+        complaints.append(Complaint(
+            "kept",
             f"compiled code cannot be kept, so each process compiles anew: {'; '.join(reasons) or 'no folder for it'}. "
-            f"{VARIABLE} may name a folder, also one that only `fastlstm warmup --into` may write"
-        )
+            f"{VARIABLE} may name a folder, also one that only `fastlstm warmup --into` may write",
+        ))  # fmt: skip
 
-    def _say(self, complaints: list[str]) -> None:
-        """Of each reason and folder once in a process, of the first file; and once that nothing can be kept."""
-        for complaint in complaints:
-            kind = "kept" if "cannot be kept" in complaint else complaint.rpartition(os.sep)[0]
-            if kind not in self._said:
-                self._said.add(kind)
-                warnings.warn(complaint, RuntimeWarning, stacklevel=4)
+    def _say(self, complaints: list[Complaint]) -> None:
+        """Of each reason and folder, and of keeping, the first."""
+        for about, text in complaints:
+            if about not in self._said:
+                self._said.add(about)
+                warnings.warn(text, RuntimeWarning, stacklevel=4)
 
     def before_fork(self) -> None:
         """Wait until nobody loads or compiles, with Numba's one lock as well, whoever uses it: a child forked amid that

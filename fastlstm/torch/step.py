@@ -95,18 +95,18 @@ def _products(notes: Sequence[Note], shapes: Sequence[Any], wanted: Sequence[boo
             grads[number] = gates.sum(0)
         return grads
     rows, products = z.shape[1], []
-    kept = [z.new_ones(samples)]  # as long as its address is used
-    for number, gates, values in factors:
-        kept.append(values := _dense(values))
+    kept = [_dense(values) for _, _, values in factors]  # as long as their addresses are used
+    for (number, gates, _), values in zip(factors, kept, strict=True):
         out = grads[number] = z.new_empty(shapes[number])
         products.append(Product(
             rows, len(gates), out.shape[1], gates.data_ptr(), 1, rows, values.data_ptr(), out.shape[1],
             out.data_ptr(), out.shape[1],
         ))  # fmt: skip
+    ones = z.new_ones(samples if biases else 0)
     for number, gates in biases:
         out = grads[number] = z.new_empty(shapes[number])
         products.append(Product(
-            1, samples, rows, kept[0].data_ptr(), samples, 1, gates.data_ptr(), rows, out.data_ptr(), rows,
+            1, samples, rows, ones.data_ptr(), samples, 1, gates.data_ptr(), rows, out.data_ptr(), rows,
         ))  # fmt: skip
     if products:
         unpacked.multiply(products, samples, threads)

@@ -13,7 +13,7 @@ from pathlib import Path
 from . import disk
 from .config import ConfigError
 from .finding import Finding
-from .source import split_lines
+from .source import line_of
 
 VERSION = 1
 Key = tuple[str, str, str]
@@ -62,6 +62,4 @@ def key_of(finding: Finding, sources: Mapping[str, str], folder: Path) -> Key:
     path = Path(finding.path).absolute()
     root = folder.absolute()
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    lines = split_lines(sources.get(finding.source_key, ""))
-    line = lines[finding.start.row - 1].strip() if finding.start.row <= len(lines) else ""
-    return name, finding.code, line
+    return name, finding.code, line_of(finding, sources)

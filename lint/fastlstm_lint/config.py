@@ -91,12 +91,18 @@ class Settings:
         )
 
 
-def _codes_of(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes and prefixes, in any case, as they are; names of rules as their codes."""
+def codes_by_name() -> dict[str, str]:
+    """The code of each rule, and of each diagnostic of the engine, by its name."""
     from .rules import rule_codes, rule_names
 
-    known = rule_codes() + list(OWN_CODES)
-    names = dict(zip(rule_names(), rule_codes(), strict=True)) | {name: code for code, (name, _) in OWN_CODES.items()}
+    own = {name: code for code, (name, _) in OWN_CODES.items()}
+    return dict(zip(rule_names(), rule_codes(), strict=True)) | own
+
+
+def _codes_of(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes and prefixes, in any case, as they are; names of rules as their codes."""
+    names = codes_by_name()
+    known = list(names.values())
     found = []
     for asked in given:
         prefix = asked.upper()
@@ -176,8 +182,9 @@ def _refuse_misnamed(path: Path, tools: dict[str, Any]) -> None:
     ours = tools.get("fastlstm")
     inside = [f"fastlstm.{key}" for key in ours if key != "lint"] if isinstance(ours, dict) else []
     beside = [name for name in tools if name.replace("_", "-") in ("fastlstm-lint", "fastlstmlint")]
-    for name in (*beside, *inside):
-        raise ConfigError(f"{path}: [tool.{name}] means nothing here: the settings are in [tool.fastlstm.lint]")
+    misnamed = [*beside, *inside]
+    if misnamed:
+        raise ConfigError(f"{path}: [tool.{misnamed[0]}] means nothing here: the settings are in [tool.fastlstm.lint]")
 
 
 def load_settings(path: Path | None) -> Settings:

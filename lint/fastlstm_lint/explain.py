@@ -49,16 +49,15 @@ def explain(text: str, lang: str = "en") -> str | None:
 
 def explain_code(text: str) -> str | None:
     """The page of a rule, by its code or its name (`state-batch-first`, also with blanks); None if there is none."""
-    from .config import OWN_CODES
-    from .rules import rule_codes, rule_names
+    from .config import OWN_CODES, codes_by_name
 
     asked = text.strip()
-    named = dict(zip(rule_names(), rule_codes(), strict=True)) | {name: code for code, (name, _) in OWN_CODES.items()}
+    named = codes_by_name()
     code = asked.upper() if CODE.fullmatch(asked) else named.get(re.sub(r"[\s_]+", "-", asked.lower()))
     if code in OWN_CODES:
         name, summary = OWN_CODES[code]
         return f"{code} {name}\n\n{summary[0].upper()}{summary[1:]}."
-    if code not in rule_codes():
+    if code is None or code not in named.values():
         return None
     from .pages import rule_page
     from .rules import by_code

@@ -159,11 +159,10 @@ class Session:
         looked = "" if self.from_stdin else f" in {result.files} file{'s' if result.files != 1 else ''}"
         return summary(result.findings, looked, self.options.unsafe_fixes)
 
-    def _changes(self) -> Iterator[tuple[str, str, str, int]]:
-        """Path, text before, text after and the number of fixes, of each file that its fixes change."""
+    def _changes(self, findings: list[Finding]) -> Iterator[tuple[str, str, str, int]]:
+        """Path, text before, text after and the number of fixes, of each file that its findings' fixes change."""
         unsafe = self.options.unsafe_fixes
-        paths = [self.name] if self.from_stdin else self._worth_fixing(unsafe)
-        for path in paths:
+        for path in _worth_fixing(findings, unsafe):
             data = self.stdin if self.from_stdin else disk.read(path)
             try:
                 coding = "utf-8-sig" if path.endswith(".ipynb") else files.encoding(data)
@@ -178,13 +177,9 @@ class Session:
         """The findings in a text that the file at a path might hold."""
         return check_once(text.encode(coding), path, self.settings, self._cache).findings
 
-    def _worth_fixing(self, unsafe: bool) -> list[str]:
-        found = self._check().findings
-        return sorted({each.path for each in found if each.fix is not None and (each.fix.safe or unsafe)})
-
     def _apply_fixes(self) -> int:
         total = 0
-        for path, _, after, count in self._changes():
+        for path, _, after, count in self._changes(self._check().findings):
             total += count
             if self.from_stdin:
                 self.stdin = after.encode()
@@ -195,15 +190,15 @@ class Session:
         return total
 
     def _show_diff(self) -> int:
-        changed = False
-        for path, before, after, _ in self._changes():
+        changed, findings = False, self._check().findings
+        for path, before, after, _ in self._changes(findings):
             changed = True
             for line in difflib.unified_diff(split_lines(before), split_lines(after), path, path):
                 whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
                 # A patch is applied as it is, unless somebody reads it.
                 click.echo(visible_lines(whole) if sys.stdout.isatty() else whole, nl=False)
-        left = 0 if self.options.unsafe_fixes else len(self._worth_fixing(True)) - len(self._worth_fixing(False))
-        if left > 0 and not self.options.quiet:
+        left = len(_worth_fixing(findings, True)) - len(_worth_fixing(findings, False))
+        if left and not self.options.unsafe_fixes and not self.options.quiet:
             click.echo(f"{left} file{'s' if left != 1 else ''} with unsafe fixes not shown (--unsafe-fixes)", err=True)
         return FOUND if changed and not self.options.exit_zero else CLEAN
 
@@ -225,6 +220,11 @@ class Session:
         left = len(result.findings) - total
         click.echo(f"noqa added for {total} findings" + (f", {left} left" if left else ""), err=True)
         return CLEAN
+
+
+def _worth_fixing(findings: list[Finding], unsafe: bool) -> list[str]:
+    """The files in which something can be fixed, with fixes that change results or without."""
+    return sorted({each.path for each in findings if each.fix is not None and (each.fix.safe or unsafe)})
 
 
 def progress(done: Iterator[T], total: int) -> Iterator[T]:

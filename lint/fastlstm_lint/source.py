@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .finding import Place
+from .finding import Finding, Place
 
 if TYPE_CHECKING:
     import ast
@@ -19,6 +20,17 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 def split_lines(text: str) -> list[str]:
     """The lines of a text, with their ends."""
     return LINE.findall(text)
+
+
+@lru_cache(1)  # findings come file by file
+def _lines(text: str) -> list[str]:
+    return split_lines(text)
+
+
+def line_of(finding: Finding, sources: Mapping[str, str]) -> str:
+    """The text of a finding's line without blanks around it, by which it is known wherever the line moves."""
+    lines = _lines(sources.get(finding.source_key, ""))
+    return lines[finding.start.row - 1].strip() if 0 < finding.start.row <= len(lines) else ""
 
 
 class Text:

@@ -45,7 +45,9 @@ def test_a_fork_while_another_thread_compiles():
     """Numba's lock is free in the child, whose own first calls of another type compile or load."""
     run("""
         import numba
-        numba.njit(lambda x: x)(1)  # the first one imports much, and a child forked amid that waits for ever
+        # Numba's registry is locked while its first function sets it up (numba.core.registry), and no fork waits for
+        # that lock. What this library compiles first does so behind the store's, for which forks wait.
+        numba.njit(lambda x: x)(1)
         stop = threading.Event()
         def compile():
             while not stop.is_set():

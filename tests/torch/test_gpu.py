@@ -35,8 +35,9 @@ from fastlstm.torch.runner import Runner
 pytestmark = pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous:UserWarning")
 
 DEVICE = "cpu" if SIMULATED else "cuda"
-# Of the largest element: sums over all tokens differ by their order.
-TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-11}
+# Of the largest element, or of 1. On an H200 an RNN's gradient of weight_hh differed from cuDNN's by 4.6e-6 of its
+# largest element, and outputs at H = 128 by 8e-6, where cuDNN has a kernel of its own; elsewhere by 4e-7.
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-11}
 # A step of the simulator takes 50 ms; its kernels are tested in tests/cuda.
 T, B, I, H = (2, 2, 2, 3) if SIMULATED else (37, 9, 20, 65)
 
