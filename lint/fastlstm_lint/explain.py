@@ -50,16 +50,16 @@ def explain(text: str, lang: str = "en") -> str | None:
 def explain_code(text: str) -> str | None:
     """The page of a rule, by its code or its name (`state-batch-first`, also with blanks); None if there is none."""
     from .config import OWN_CODES, codes_by_name
+    from .pages import rule_page, sentence
 
     asked = text.strip()
     named = codes_by_name()
     code = asked.upper() if CODE.fullmatch(asked) else named.get(re.sub(r"[\s_]+", "-", asked.lower()))
     if code in OWN_CODES:
         name, summary = OWN_CODES[code]
-        return f"{code} {name}\n\n{summary[0].upper()}{summary[1:]}."
+        return f"{code} {name}\n\n{sentence(summary)}"
     if code is None or code not in named.values():
         return None
-    from .pages import rule_page
     from .rules import by_code
 
     return rule_page(by_code()[code]).rstrip("\n")

@@ -17,9 +17,15 @@ TORCH_SAYS = {
 }
 
 
+def sentence(summary: str) -> str:
+    """A summary with a capital and a full stop; what is code at its beginning, `h_n[0]`, stays as it is written."""
+    is_word = summary.partition(" ")[0].isalpha()
+    return f"{summary[0].upper() if is_word else summary[0]}{summary[1:]}."
+
+
 def rule_page(rule: Rule) -> str:
     """The page of one rule."""
-    parts = [f"# {rule.code} {rule.name}", f"{rule.summary[0].upper()}{rule.summary[1:]}.", TORCH_SAYS[rule.torch]]
+    parts = [f"# {rule.code} {rule.name}", sentence(rule.summary), TORCH_SAYS[rule.torch]]
     notes = []
     if not rule.default:
         notes.append(f"Off unless selected: `fastlstm lint --extend-select {rule.code}`.")

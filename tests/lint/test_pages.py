@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastlstm_lint.pages import pages, write
+import pytest
+from fastlstm_lint.pages import pages, sentence, write
 
 DOCS = Path(__file__).parents[2] / "docs" / "rules"
 
@@ -19,3 +20,17 @@ def test_a_stale_page_is_removed(tmp_path: Path) -> None:
     write(tmp_path)
     assert not (tmp_path / "FL999.md").exists()
     assert (tmp_path / "FL205.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("summary", "due"),
+    [
+        ("a tensor that is split", "A tensor that is split."),
+        ("output[-1] is the last sample", "output[-1] is the last sample."),
+        ("h_n or c_n flattened", "h_n or c_n flattened."),
+        ("out, h, c = lstm(x)", "out, h, c = lstm(x)."),
+        ("CrossEntropyLoss gets probabilities", "CrossEntropyLoss gets probabilities."),
+    ],
+)
+def test_code_keeps_its_small_letters(summary: str, due: str) -> None:
+    assert sentence(summary) == due
