@@ -78,9 +78,24 @@ def dropout(value: Any, num_layers: int) -> float:
     return checked
 
 
+def warn_of_loops(reason: str) -> None:
+    """Tell, once per process and reason, that no kernels compute a layer."""
+    if reason not in _warned:
+        _warned.add(reason)
+        text = f"fastlstm: plain NumPy loops compute this layer, right and slow: {reason}"
+        warnings.warn(text, RuntimeWarning, stacklevel=_own_frames())
+
+
+_warned: set[str] = set()
+
+
 def _own_frames() -> int:
-    """The `stacklevel`, for the caller's `warnings.warn`, of the first line that is not this package's."""
-    here, level, frame = os.path.dirname(__file__) + os.sep, 1, sys._getframe(1)
+    """The `stacklevel`, for the caller's `warnings.warn`, of the first line that is neither this package's nor that of
+    torch, which calls its modules.
+    """
+    torch = sys.modules.get("torch")
+    files = (__file__, getattr(torch, "__file__", None) or __file__)
+    here, level, frame = tuple(os.path.dirname(file) + os.sep for file in files), 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
         level, frame = level + 1, frame.f_back
     return level

@@ -16,10 +16,12 @@ What a kernel asks of a cell (`jit.trait`), each an integer known at compile tim
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from fastlstm.cells import CELLS
 from fastlstm.spec import Cell
+from fastlstm.spec.canonical import canonical
 from fastlstm.spec.graph import live
 
 _USUAL = {"INPUTS": 1, "RECURS": 1, "ACROSS": 0, "EXTRA": 0, "UNITS": 0, "STEPS": 0, "STAGES": 0, "VALUES": 0,
@@ -58,7 +60,7 @@ class Card:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        gradients = cell.backward.gradients
+        gradients = cell.gradients
         self.GATES = len(cell.gates)
         self.SPLITS_GATES = int(cell.splits_gates)
         self.groups = list(multiplied(cell).items())
@@ -85,12 +87,13 @@ class Card:
 _cards: dict[str, Card] = {}
 
 
+@lru_cache(256)
 def card_name(cell: Cell) -> str:
-    """The name by which `cell_of` knows a user's cell: one for all that compute the same."""
-    name = f"{cell.name}-{cell.digest}"
-    if name not in _cards:
-        _cards[name] = Card(cell)
-    return name
+    """The name by which `cell_of` knows a user's cell: one for all that compute the same, whatever their names."""
+    same = canonical(cell)
+    if same.digest not in _cards:
+        _cards[same.digest] = Card(same)
+    return same.digest
 
 
 def cell_of(name: str) -> Any:

@@ -120,7 +120,7 @@ def slopes(
     """
     cell, G = card.cell, card.GATES
     gates = card.groups[stage][1] if stage >= 0 else []
-    of_gate = {gate: number for gate, number, _ in cell.backward.products}
+    of_gate = {gate: number for gate, number, _ in cell.products}
 
     def store(math: Lockstep, block: ir.Value, values: Sequence[Group]) -> None:
         found = dict(zip(gates, values, strict=True))
@@ -190,7 +190,7 @@ def backward(
     and step inputs are added to `d_units` and `d_es`.
     """
     cell, G = card.cell, card.GATES
-    gradients = cell.backward.gradients
+    gradients = cell.gradients
     leaves = list(gradients)
 
     own = {gate for _, group in card.groups for gate in group}

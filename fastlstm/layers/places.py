@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import engine as cpu
+from .. import errors
 from ..contract import Layer
 from ..engine.heads import engine_of
 from ..kernels.cards import reason_against
@@ -44,7 +45,11 @@ class Host:
 
     def engine(self, config: Layer, dtype: np.dtype) -> Engine:
         if isinstance(config, Stack):
-            return engine_of(config, dtype) if reason_against(config.cell) is None else Reference(config, dtype)
+            reason = reason_against(config.cell)
+            if reason is None:
+                return engine_of(config, dtype)
+            errors.warn_of_loops(f"{config.cell.name}: {reason}")
+            return Reference(config, dtype)
         return cpu.Engine(config, dtype)
 
     def array(self, name: str, value: Any, dtype: Any) -> ndarray:

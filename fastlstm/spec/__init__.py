@@ -5,6 +5,8 @@
 * `derive.py`: the gradients of a step, as expressions;
 * `keep.py`: which values a training step stores for its backward pass, and which are computed again;
 * `cell.py`: the noun `Cell` and the decorator `cell`;
+* `canonical.py`: one cell for all that compute the same;
+* `plain.py`: a cell without a product in place of a diagonal one;
 * `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states;
 * `engine.py`: the calls that whatever computes a stack answers;
 * `checked.py`: a stack from the arguments of a constructor, or what is wrong with them.

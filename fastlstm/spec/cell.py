@@ -25,14 +25,10 @@ class Backward:
     """How a step goes back. All numbers are of `Cell.nodes`.
 
     `stored`: the values that a training step keeps; `kept_states`: the previous states that are read as well.
-    `gradients`: of each leaf that has one, as ("gate", "i"); those of the new states are leaves ("grad", "h").
-    `products`: (gate, gradient of the result, what was multiplied) of each product of the step's own.
     """
 
     stored: tuple[int, ...]
     kept_states: tuple[str, ...]
-    gradients: Mapping[Leaf, int]
-    products: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,9 @@ class Cell:
     `gates`, `states`, `unit`, `step`: names, in the order in which they were declared; the first state is the output,
     and what the recurrent product takes. `recurrent` is "dense", "heads", "diagonal" or "none", `input` "dense" or
     "none". `splits_gates`: the step takes the input and the recurrent product apart. `nodes`: forward and backward, in
-    the order of computation; `outputs`: the node of each new state. Made by `fastlstm.cell`.
+    the order of computation; `outputs`: the node of each new state. `gradients`: the node of each leaf's, as ("gate",
+    "i"), those of the new states being leaves ("grad", "h"); `products`: (gate, gradient of the result, what was
+    multiplied) of each product of the step's own. Made by `fastlstm.cell`.
     """
 
     name: str
@@ -55,8 +53,8 @@ class Cell:
     splits_gates: bool
     nodes: tuple[Node, ...] = field(repr=False)
     outputs: Mapping[str, int] = field(repr=False)
-    _gradients: Mapping[Leaf, int] = field(repr=False)
-    _products: tuple[tuple[str, int, int], ...] = field(repr=False)
+    gradients: Mapping[Leaf, int] = field(repr=False)
+    products: tuple[tuple[str, int, int], ...] = field(repr=False)
     custom: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = field(default=(), repr=False)
     """The results of `m.custom`, with (slope, argument) pairs, for whoever differentiates a step otherwise."""
 
@@ -75,7 +73,7 @@ class Cell:
     @cached_property
     def backward(self) -> Backward:
         """What is stored and what is computed again (`keep.py` says why)."""
-        roots = [*self._gradients.values(), *(n for _, *pair in self._products for n in pair)]
+        roots = [*self.gradients.values(), *(n for _, *pair in self.products for n in pair)]
         after = self._after_gradients()
         order = live(self.nodes, roots)
         needed = {arg for n in order if n in after for arg in self.nodes[n].args if arg not in after}
@@ -95,7 +93,7 @@ class Cell:
                 states.add(node.data[1])
             todo.extend(node.args)
         kept = tuple(name for name in self.states if name in states)
-        return Backward(tuple(stored), kept, self._gradients, self._products)
+        return Backward(tuple(stored), kept)
 
     @cached_property
     def uniform(self) -> frozenset[int]:
@@ -106,7 +104,7 @@ class Cell:
     def digest(self) -> str:
         """A name for all that the cell computes; two cells with the same are the same."""
         declared = (self.gates, self.states, self.unit, self.step, self.recurrent, self.input, self.splits_gates)
-        computed = (self.nodes, sorted(self.outputs.items()), sorted(self._gradients.items()), self._products)
+        computed = (self.nodes, sorted(self.outputs.items()), sorted(self.gradients.items()), self.products)
         return hashlib.sha256(repr((declared, computed)).encode()).hexdigest()[:16]
 
     def _after_gradients(self) -> set[int]:
@@ -125,9 +123,9 @@ class Cell:
 
 
 def cell(
-    *,
-    gates: str | Sequence[str],
-    states: str | Sequence[str],
+    *bare: object,
+    gates: str | Sequence[str] = (),
+    states: str | Sequence[str] = (),
     unit: str | Sequence[str] = (),
     step: str | Sequence[str] = (),
     recurrent: str = "dense",
@@ -163,6 +161,12 @@ def cell(
 
     Raises CellError, a ValueError, which names the line in the step and what is allowed there.
     """
+    if bare:
+        raise CellError(
+            f"fastlstm.cell is given {getattr(bare[0], '__name__', repr(bare[0]))} and no names, expected those that "
+            "the step alone does not tell: above it stands @fastlstm.cell(gates='i f g o', states='h c'), gates in the "
+            "order of the weights' rows, states in the order in which the step returns them, the output first"
+        )
     words = {"gates": gates, "states": states, "unit": unit, "step": step}
     named = {word: _names(word, value) for word, value in words.items()}
     for word in ("gates", "states"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from .graph import Node, live
 
@@ -108,27 +109,42 @@ class _Network:
         self._left.setdefault(end, {}).setdefault(start, 0)
 
     def cut(self, source: tuple, sink: tuple) -> set[tuple]:
-        """The source's side of a minimum cut (Edmonds and Karp 1972)."""
+        """The source's side of the smallest minimum cut, by flows along shortest ways (Dinic 1970)."""
         while True:
-            came = self._reach(source)
-            if sink not in came:
-                return set(came)
-            path, end = [], sink
-            while end != source:
-                path.append((came[end], end))
-                end = came[end]
-            flow = min(self._left[start][end] for start, end in path)
-            for start, end in path:
-                self._left[start][end] -= flow
-                self._left[end][start] += flow
+            levels = self._levels(source)
+            if sink not in levels:
+                return set(levels)
+            ways = {start: iter(list(ends)) for start, ends in self._left.items()}
+            path = [source]
+            while path:
+                here = path[-1]
+                if here == sink:
+                    path = self._push(path)
+                    continue
+                ends = self._left[here]
+                onward = next((end for end in ways[here] if ends[end] and levels.get(end) == levels[here] + 1), None)
+                if onward is None:
+                    path.pop()
+                else:
+                    path.append(onward)
 
-    def _reach(self, source: tuple) -> dict[tuple, tuple]:
-        """Every place that can be reached, and from where."""
-        came, todo = {source: source}, deque([source])
+    def _push(self, path: list[tuple]) -> list[tuple]:
+        """Fills a path; what is left of it before the first edge that is full now."""
+        edges = list(pairwise(path))
+        flow = min(self._left[start][end] for start, end in edges)
+        for start, end in edges:
+            self._left[start][end] -= flow
+            self._left[end][start] += flow
+        full = next(n for n, (start, end) in enumerate(edges) if not self._left[start][end])
+        return path[: full + 1]
+
+    def _levels(self, source: tuple) -> dict[tuple, int]:
+        """Every place that can be reached, and over how many edges."""
+        levels, todo = {source: 0}, deque([source])
         while todo:
             start = todo.popleft()
             for end, capacity in self._left.get(start, {}).items():
-                if capacity > 0 and end not in came:
-                    came[end] = start
+                if capacity and end not in levels:
+                    levels[end] = levels[start] + 1
                     todo.append(end)
-        return came
+        return levels

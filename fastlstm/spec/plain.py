@@ -42,12 +42,12 @@ def plain(cell: Cell) -> Cell:
             number = graph.leaf("gate" if node.data[0] == "x" else node.data[0], node.data[1])
         numbers.append(number)
     gradients: dict[tuple[str, str], int] = {}
-    for (kind, name), number in cell.backward.gradients.items():
+    for (kind, name), number in cell.gradients.items():
         if kind != "u":
             gradients["gate" if kind == "x" else kind, name] = numbers[number]
     if diagonal:
         for gate in cell.gates:
-            of_product = cell.backward.gradients.get(("u" if cell.splits_gates else "gate", gate))
+            of_product = cell.gradients.get(("u" if cell.splits_gates else "gate", gate))
             if of_product is None:
                 continue
             slope = numbers[of_product]
@@ -64,7 +64,7 @@ def plain(cell: Cell) -> Cell:
         splits_gates=False,
         nodes=tuple(graph.nodes),
         outputs={name: numbers[number] for name, number in cell.outputs.items()},
-        _gradients=gradients,
-        _products=(),
+        gradients=gradients,
+        products=(),
         custom=(),
     )

@@ -159,4 +159,7 @@ def test_rows_that_are_multiplied_twice_are_the_references() -> None:
         return m.tanh(x.a + u.a + u.a(m.relu(state.h)))
 
     assert reason_against(twice) == "the rows of W_hh of a are multiplied with two values in one step"
-    assert isinstance(fastlstm.Recurrent(twice, I, 8)._engine, Reference)
+    with pytest.warns(RuntimeWarning, match=r"NumPy loops compute this layer.*twice: the rows of W_hh of a") as told:
+        layer, _ = (fastlstm.Recurrent(twice, I, hidden) for hidden in (8, 7))
+    assert [warning.filename for warning in told] == [__file__]  # once, where the layer was made
+    assert isinstance(layer._engine, Reference)

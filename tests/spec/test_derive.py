@@ -230,10 +230,10 @@ def test_a_built_in_cell_written_as_a_step_is_derived_as_it_is_written_by_hand(n
     known: dict[int, np.ndarray] = {}
     outputs = evaluate(made.nodes, [made.outputs[state] for state in made.states], known, Math)
     np.testing.assert_allclose(outputs, [new_h, new_c][: len(outputs)], rtol=1e-12)
-    for leaf, root in made.backward.gradients.items():
+    for leaf, root in made.gradients.items():
         np.testing.assert_allclose(
             evaluate(made.nodes, [root], known, Math)[0], due[leaf], rtol=1e-10, err_msg=str(leaf)
         )
-    assert {kind for kind, _ in made.backward.gradients} >= ({"x", "u"} if by_hand.SPLITS_GATES else {"gate"})
+    assert {kind for kind, _ in made.gradients} >= ({"x", "u"} if by_hand.SPLITS_GATES else {"gate"})
     # and no more is stored than the kernels store today
     assert len(made.backward.stored) <= G + by_hand.SPLITS_GATES

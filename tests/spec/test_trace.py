@@ -327,6 +327,14 @@ def test_a_wrong_declaration_is_told(declared: dict, message: str) -> None:
         define(lambda m, gate, state: (gate.i, state.c), **declared)
 
 
+def test_a_declaration_without_names_is_told() -> None:
+    with pytest.raises(CellError, match=r"given step and no names.*@fastlstm.cell\(gates="):
+
+        @cell
+        def step(m, gate):  # type: ignore[no-untyped-def]
+            return m.tanh(gate.i)
+
+
 def test_common_subexpressions_stand_once_and_neutral_elements_not_at_all() -> None:
     made = cell(gates="a", states="h")(
         lambda m, gate, state: m.tanh(gate.a * 1 + 0) + m.tanh(gate.a) * (2 - 1) - (-m.tanh(gate.a)) * 1.0
