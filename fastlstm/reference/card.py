@@ -189,14 +189,14 @@ class Card:
 
     def backward(self, d_states: States, kept: Kept, w: CardWeights, grad: CardWeights) -> tuple[Any, ...]:
         """Gradients of x, of the states before the step and of the step inputs; the weights' are added to `grad`."""
-        cell, back = self.cell, self.cell.backward
+        cell = self.cell
         shape = d_states[0].shape
         for number, node in enumerate(cell.nodes):
             if node.op == "leaf" and node.data[0] == "grad":
                 kept.known[number] = d_states[cell.states.index(node.data[1])]
-        roots = [*back.gradients.values(), *(number for _, *pair in back.products for number in pair)]
+        roots = [*cell.gradients.values(), *(number for _, *pair in cell.products for number in pair)]
         values = evaluate(cell.nodes, roots, kept.known, _Calculus(w, d_states[0].dtype))
-        gradients = {leaf: np.broadcast_to(v, shape) for leaf, v in zip(back.gradients, values, strict=False)}
+        gradients = {leaf: np.broadcast_to(v, shape) for leaf, v in zip(cell.gradients, values, strict=False)}
         zero = np.zeros(shape, d_states[0].dtype)
 
         def of(kind: str, name: str) -> ndarray:
@@ -207,7 +207,7 @@ class Card:
         d_u_part = np.stack([of("u" if split else "gate", gate) for gate in cell.gates], axis=1)
         h = kept.states[0]
         grad.add_product(d_u_part, h, slice(None))
-        for gate, number, value in back.products:
+        for gate, number, value in cell.products:
             at = cell.gates.index(gate)
             result = np.broadcast_to(kept.known[number], shape)[:, None]
             grad.add_product(result, np.broadcast_to(kept.known[value], shape), slice(at, at + 1))

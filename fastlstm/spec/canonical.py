@@ -46,7 +46,10 @@ def canonical(cell: Cell) -> Cell:
     return replace(
         cell,
         name="cell",
-        **{field: tuple(names.values()) for field, names in new.items()},
+        gates=tuple(new["gates"].values()),
+        states=tuple(new["states"].values()),
+        unit=tuple(new["unit"].values()),
+        step=tuple(new["step"].values()),
         nodes=nodes,
         outputs={name: numbers[number] for name, number in zip(new["states"].values(), outputs, strict=True)},
         gradients={name: numbers[number] for name, number in gradients},

@@ -167,7 +167,7 @@ def test_what_is_stored_is_enough_for_the_gradients(name: str) -> None:
     for leaf in leaves.values():
         everything.values[leaf] = rng.uniform(0.2, 1.5)
     known: dict[int, float] = {}
-    roots = [*back.gradients.values()]
+    roots = [*made.gradients.values()]
     due = evaluate(made.nodes, roots, known, everything)
     evaluate(made.nodes, [*back.stored], known, everything)
 
