@@ -6,7 +6,8 @@
 #   make torture  exits, forks, signals, guard pages and ten thousand layers: hours; ARGS="--share 0.1" for a tenth
 #   make lint     ruff and mypy
 #   make bench    this machine, beside whatever is installed
-#   make wheel    dist/*.whl with compiled code for x86-64-v3 and v4, or FASTLSTM_PREBUILT= for a pure one
+#   make wheel    dist/: what is published, both sdists and the wheels made from them; fastlstm's with compiled code for
+#                 x86-64-v3 and v4, or FASTLSTM_PREBUILT= for a pure one
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
 #
 # torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
@@ -46,7 +47,10 @@ bench: .venv/.bench
 FASTLSTM_PREBUILT ?= v3,v4
 
 wheel: .venv/.dev
-	FASTLSTM_PREBUILT=$(FASTLSTM_PREBUILT) $(BIN)/python -m pip wheel --no-deps --no-build-isolation -w dist .
+	rm -rf dist
+	cd lint && $(abspath $(BIN))/python -m hatchling build -t sdist -d $(abspath dist)
+	$(BIN)/python -m hatchling build -t sdist -d dist
+	FASTLSTM_PREBUILT=$(FASTLSTM_PREBUILT) $(BIN)/python -m pip wheel --no-deps --no-build-isolation -w dist dist/*.tar.gz
 
 # These want a GPU, and for the comparison a torch built for CUDA, so they take the Python that is given to them and
 # install nothing: make test-gpu GPU_PYTHON=python3
@@ -61,22 +65,24 @@ bench-gpu:
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache
 
-# One stamp per extra, inside .venv: pip runs again only when pyproject.toml has changed since.
+# One stamp per extra, inside .venv: pip runs again only when a project's file has changed since.
+PROJECTS := pyproject.toml lint/pyproject.toml hatch_build.py
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/.demo: pyproject.toml | .venv/bin/python
+.venv/.demo: $(PROJECTS) | .venv/bin/python
 	$(BIN)/python -m pip install -e '.[demo]'
 	touch $@
 
-.venv/.torch: pyproject.toml | .venv/bin/python
+.venv/.torch: $(PROJECTS) | .venv/bin/python
 	$(BIN)/python -m pip install '$(TORCH)'
 	touch $@
 
-.venv/.dev: pyproject.toml .venv/.torch
+.venv/.dev: $(PROJECTS) .venv/.torch
 	$(BIN)/python -m pip install -e '.[dev]'
 	touch $@
 
-.venv/.bench: pyproject.toml .venv/.torch
+.venv/.bench: $(PROJECTS) .venv/.torch
 	$(BIN)/python -m pip install -e '.[bench]'
 	touch $@

@@ -1,7 +1,12 @@
-"""Wheels that bring compiled code: FASTLSTM_PREBUILT=v3,v4 names the kinds of x86-64 that they bring it for.
+"""What hatchling is told at build time: whether the linter is brought or required, and compiled code in the wheel.
 
-Without it the wheel is pure, and each machine compiles for itself. Wants Numba in the environment of the build:
-`pip wheel --no-build-isolation .`, which `make wheel` does.
+A checkout has the linter's own project in lint/. Installed from it (`pip install .`, `-e .`, a git URL) fastlstm brings
+the linter, so that nothing has to be found on an index. An sdist has no lint/ and requires `fastlstm-lint` of its own
+version, and so does a wheel made from it, which is how releases are made: `make wheel`.
+
+FASTLSTM_PREBUILT=v3,v4 names the kinds of x86-64 that a wheel brings compiled code for. Without it the wheel is pure,
+and each machine compiles for itself. Wants Numba in the environment of the build: `pip wheel --no-build-isolation`, as
+in `make wheel`.
 """
 
 from __future__ import annotations
@@ -10,23 +15,43 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 V3 = "sse3 ssse3 sse4.1 sse4.2 popcnt cx16 sahf avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave"
 FEATURES = {"v3": V3, "v4": f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"}
 """In LLVM's words, the levels x86-64-v3 and v4 of the psABI. A machine that lacks one compiles for itself."""
 
 
+class CustomMetadataHook(MetadataHookInterface):
+    """Dependencies, commands and entry points: those of `[tool.hatch.metadata.hooks.custom]`, and of a lint/ beside."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        linter = self._linter()
+        if "dependencies" not in metadata:  # an sdist's are in its PKG-INFO
+            metadata["dependencies"] = [*self.config["dependencies"], *linter.get("dependencies", [])]
+        metadata["scripts"] = self.config["scripts"] | linter.get("scripts", {})
+        metadata["entry-points"] = linter.get("entry-points", {})
+
+    def _linter(self) -> dict[str, Any]:
+        file = Path(self.root, "lint", "pyproject.toml")
+        return tomllib.loads(file.read_text(encoding="utf-8"))["project"] if file.is_file() else {}
+
+
 class CustomBuildHook(BuildHookInterface):
-    """Fills fastlstm/prebuilt for the wheel, and empties it after."""
+    """Fills fastlstm/prebuilt for the wheel, and empties it after. An sdist requires the linter that it leaves out."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "sdist":
+            build_data["dependencies"].append(f"fastlstm-lint=={self.metadata.version}")
+            return
         levels = [name for name in os.environ.get("FASTLSTM_PREBUILT", "").split(",") if name]
         self._clean()
-        if not levels or self.target_name != "wheel" or version == "editable":
+        if not levels or version == "editable":
             return
         if unknown := set(levels) - set(FEATURES):
             raise SystemExit(f"FASTLSTM_PREBUILT names {', '.join(sorted(unknown))}; there are {', '.join(FEATURES)}")

@@ -20,8 +20,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.cuda import why_not
 
 ROUNDS, WARMUP, MEETINGS = 7, 3, 1000

@@ -1,7 +1,7 @@
 """What a wrong call is told: the argument, the shape it has, the shape expected in letters and sizes, the likely slip.
 
 Shapes are plain tuples of int, so that the array layers and the torch modules say the same thing. The expected shapes
-come from `fastlstm.contract`; the letters are explained there. Standard library only. Every function returns in
+come from `fastlstm_lint.contract`; the letters are explained there. Standard library only. Every function returns in
 silence where the call is right and raises ValueError or TypeError where it is not.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
-from .contract import Cell, Layer, Shape, letters, sizes
+from fastlstm_lint.contract import Cell, Layer, Shape, letters, sizes
 
 Slips = Iterable[tuple[bool, str]]
 """(does it look like this slip?, what to tell): the first that holds is told."""

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-
-from fastlstm import contract
-from fastlstm.contract import Cell, Layer, letters, sizes
+from fastlstm_lint import contract
+from fastlstm_lint.contract import Cell, Layer, letters, sizes
 
 T, B, I, H, P = 5, 3, 4, 6, 2  # all different, so that no two axes can be mistaken for each other
 

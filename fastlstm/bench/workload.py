@@ -9,9 +9,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import GATES, Layer, sizes
 
 from fastlstm.bench.own_cell import find, is_own
-from fastlstm.contract import GATES, Layer, sizes
 from fastlstm.spec import Stack
 
 MODES = {

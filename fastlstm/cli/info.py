@@ -34,15 +34,17 @@ def _plan(
     layer: str, shape: str | None, train: bool, threads: int | None, dtype: str
 ) -> Iterator[tuple[str, list[str]]]:
     import numpy as np
+    from fastlstm_lint import explain
+    from fastlstm_lint.contract import Cell
 
-    from fastlstm import explain, get_num_threads
+    from fastlstm import get_num_threads
     from fastlstm import info as found
-    from fastlstm.contract import Cell
+    from fastlstm.cli.own import layers
 
     if shape is None:
         raise click.UsageError("--plan needs the shape of the input: --input T,B,I")
     try:
-        config = explain.parse(layer)
+        config = explain.parse(layer, layers)
         T, B = explain.parse_input(shape, config)
     except explain.LayerSyntaxError as error:
         raise click.UsageError(str(error)) from None

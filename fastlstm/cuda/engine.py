@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer, sizes
 
 from fastlstm.cells import CELLS
-from fastlstm.contract import Layer, sizes
 from fastlstm.cuda import streams
 from fastlstm.cuda.arrays import as_device, shaped
 from fastlstm.cuda.backward import backward

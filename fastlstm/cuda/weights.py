@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.cuda.arrays import as_device
 from fastlstm.cuda.matrix import Library, copy, elementwise, fill, plus
 from fastlstm.cuda.shim import cuda_module

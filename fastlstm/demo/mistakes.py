@@ -39,7 +39,7 @@ EXPECTED = {
 
 def lint(source: str) -> tuple[list[dict[str, Any]], str]:
     """The findings in a source text, and the text that `fastlstm lint` prints for it."""
-    from fastlstm_lint.cli import lint as command
+    from fastlstm_lint.cli.lint import lint as command
 
     with TemporaryDirectory() as folder, chdir(folder):
         Path("model.py").write_text(source, encoding="utf-8")

@@ -9,8 +9,8 @@ from typing import Any
 from weakref import ref
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.gradients import Gradients
 from fastlstm.engine.layout import Layout, cell_name

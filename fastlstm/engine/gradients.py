@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from fastlstm_lint.contract import Layer, sizes
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.engine.layout import parts
 from fastlstm.engine.plan import Plan
 from fastlstm.kernels.job import SLOTS

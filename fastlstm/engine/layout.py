@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.kernels.cards import card_name, trait_of
 from fastlstm.kernels.machine import host
 from fastlstm.spec import Stack

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
 from fastlstm.cells import CELLS
-from fastlstm.contract import Layer
 from fastlstm.engine.code import entry, kernel
 from fastlstm.engine.layout import Layout, Memory, cell_name, parts
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import BRIEF_FLOPS, Plan, Sizes, flops
 from fastlstm.engine.weights import Weights

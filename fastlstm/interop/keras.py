@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import GATES
 from numpy import ndarray
 
-from fastlstm.contract import GATES
 from fastlstm.errors import count, flag, refuse_shape, refuse_type
 from fastlstm.interop.gates import from_order, to_order
 from fastlstm.layers import GRU, LSTM, RNN

@@ -5,7 +5,8 @@ A layer's memory, kernels and parameters are made for them; another size is anot
 
 from __future__ import annotations
 
-from ..contract import Cell, Layer
+from fastlstm_lint.contract import Cell, Layer
+
 from ..spec import Cell as OwnCell
 from ..spec import Stack
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Cell, sizes
 from numpy import ndarray
 
 from .. import errors
-from ..contract import Cell, sizes
 from . import checks
 from .arrays import float_dtype
 from .attributes import CellAttributes

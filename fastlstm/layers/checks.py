@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
 from .. import errors
-from ..contract import Layer
 from ..errors import count, flag, memory, one_of, probability
 from .packing import PackedSequence, check_packed
 from .places import Place

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
-from ..contract import Layer
 from ..errors import refuse_type
 from . import checks
 from .exchange import FromKeras, FromTorch

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from fastlstm_lint.contract import GATES
 from numpy import ndarray
 
-from ..contract import GATES
 from .checks import one_of
 
 

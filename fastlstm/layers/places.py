@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
 from .. import engine as cpu
 from .. import errors
-from ..contract import Layer
 from ..engine.heads import engine_of
 from ..kernels.cards import reason_against
 from ..reference import Reference

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer, sizes
 from numpy import ndarray
 
 from .. import errors
-from ..contract import Layer, sizes
 from . import checks
 from .arrays import dropout_mask, float_dtype
 from .attributes import LayerAttributes

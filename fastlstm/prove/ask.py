@@ -149,7 +149,7 @@ def _ask(model: Any, x: Any, more: tuple[Any, ...], what: str, dim: int, questio
 
 def _failed(x: Any, error: Exception) -> str:
     """The model's own error, and what it means if it is a known one."""
-    from fastlstm_lint.explain import explain_error
+    from fastlstm_lint.explain.reasons import explain_error
 
     told = explain_error(str(error))
     if isinstance(error, TypeError) and "missing" in str(error):

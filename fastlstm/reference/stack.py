@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer, sizes
 from numpy import ndarray
 
-from ..contract import Layer, sizes
 from ..spec import Stack
 from . import gru, lstm
 from .card import Card

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..contract import BATCH, FEATURE, GATE, UNIT, Axis, Layer, Shape, Size
+from fastlstm_lint.contract import BATCH, FEATURE, GATE, UNIT, Axis, Layer, Shape, Size
+
 from .cell import Cell
 
 
@@ -32,6 +33,16 @@ class Stack(Layer):
         first = Layer.state(self, "h", B)[0]
         batch = () if B is None else (Axis(B, "B", (BATCH,)),)
         return (first, *batch, Axis(self.hidden_size, "H", (FEATURE,)))
+
+    def step_inputs(self, T: Size, B: Size | None) -> dict[str, Shape]:
+        """Step inputs by name: (T, B, H), with the axes of the input before the last."""
+        shape = (*self.input(T, B)[:-1], Axis(self.hidden_size, "H", (FEATURE,)))
+        return dict.fromkeys(self.cell.step, shape)
+
+    def constructor(self) -> str:
+        """The constructor call that makes it: `Recurrent(sLSTM, 5, 6, num_heads=2)`."""
+        heads = [f"num_heads={self.num_heads}"] if self.num_heads != 1 else []
+        return f"Recurrent({', '.join([self.cell.name, *self._options(), *heads])})"
 
     def suffixes(self) -> list[str]:
         """What torch's parameter names end in, for each layer and direction: l0, l0_reverse, l1 ..."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 from torch.autograd import _profiler_enabled
 from torch.autograd.profiler import record_function
 
-from fastlstm.contract import Layer
 from fastlstm.torch import quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.module import Accelerated, send_as_they_are, trace, traceable

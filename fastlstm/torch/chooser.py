@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from fastlstm.contract import Layer
+from fastlstm_lint.contract import Layer
 
 Way = Callable[[], Sequence[Any]]
 """Computes a call once, and returns its results."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from fastlstm_lint.contract import Layer, sizes
 from torch import Tensor
 from torch.nn.functional import linear
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.spec import Stack
 from fastlstm.torch.own_step import own_step
 

@@ -8,9 +8,9 @@ from itertools import count
 from typing import Any
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 
-from fastlstm.contract import Layer
 from fastlstm.cuda import CudaError
 from fastlstm.cuda.shim import worded
 from fastlstm.torch.runner import DTYPES, keep, taken

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 
-from fastlstm.contract import Layer
 from fastlstm.cuda import CudaError, why_not
 from fastlstm.torch.chooser import Chooser, Kind
 from fastlstm.torch.device import DeviceRunner

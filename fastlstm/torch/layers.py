@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from fastlstm_lint.contract import Layer, sizes
 from torch import Tensor
 from torch.autograd import _profiler_enabled
 from torch.autograd.profiler import record_function
 from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
-from fastlstm.contract import Layer, sizes
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed

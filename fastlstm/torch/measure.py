@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from fastlstm_lint.contract import sizes
 from torch import Tensor
 
-from fastlstm.contract import sizes
 from fastlstm.torch.chooser import Way
 from fastlstm.torch.module import call
 

@@ -9,9 +9,9 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 
-from fastlstm.contract import Layer
 from fastlstm.torch.operators import Recurrence, Served, forward_operator, spell
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import wants_gradient

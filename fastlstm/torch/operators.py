@@ -12,10 +12,10 @@ from functools import cache
 from typing import Any, Protocol
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 
-from fastlstm.contract import Layer
 from fastlstm.cuda import CudaError
 from fastlstm.torch.composed import composed
 from fastlstm.torch.runner import recent_runner

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 from torch.nn import Parameter
 
-from fastlstm.contract import Layer
 from fastlstm.engine.pool import get_num_threads
 from fastlstm.engine.unpacked import MOST_SAMPLES
 from fastlstm.torch.module import RUNNER, call

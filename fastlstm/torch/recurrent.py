@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
+from fastlstm_lint.contract import sizes
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
-from fastlstm.contract import sizes
 from fastlstm.layers.attributes import OwnAttributes
 from fastlstm.layers.checks import flag, states_of
 from fastlstm.layers.places import no_gpu_kernel

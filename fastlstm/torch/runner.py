@@ -9,9 +9,9 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
+from fastlstm_lint.contract import Layer, sizes
 from torch import Tensor
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.engine import Engine
 from fastlstm.engine.pool import POOL, get_num_threads
 from fastlstm.engine.unpacked import Unpacked

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastlstm_lint import Finding, Settings
-from fastlstm_lint.explain import Told, rule_lines, understand
+from fastlstm_lint.explain.reasons import Told, rule_lines, understand
+from fastlstm_lint.explain.words import Lang
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.run import check_text
 
-from fastlstm.explain.words import Lang
 from fastlstm.tracebacks.frames import Place, own_places, values_at
 
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AssertionError)

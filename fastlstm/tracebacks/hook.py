@@ -7,7 +7,8 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from fastlstm.explain.words import Lang
+from fastlstm_lint.explain.words import Lang
+
 from fastlstm.tracebacks.help import help_for
 
 

@@ -4,8 +4,27 @@
 and its rules only when there is something to parse.
 """
 
-from .config import Settings
-from .engine import check_source
-from .finding import Edit, Finding, Fix, Place
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .engine import check_source
+    from .finding import Edit, Finding, Fix, Place
 
 __all__ = ["Edit", "Finding", "Fix", "Place", "Settings", "check_source"]
+
+
+def __getattr__(name: str) -> Any:
+    """What is behind the door, when it is first asked for: whoever wants `fastlstm_lint.contract` wants no engine."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = {"Settings": "config", "check_source": "engine"}.get(name, "finding")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

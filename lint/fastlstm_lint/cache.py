@@ -17,7 +17,6 @@ import weakref
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from .disk import Folder
@@ -134,11 +133,9 @@ class Cache:
 
 @cache
 def stamp() -> str:
-    """The linter itself: the sizes and times of its files and of the contract, so that an edited rule counts."""
+    """The linter itself: the sizes and times of its files, so that an edited rule counts."""
     words = [sys.version]
-    contract = find_spec("fastlstm.contract")
-    others = [] if contract is None or contract.origin is None else [Path(contract.origin)]
-    for file in (*sorted(Path(__file__).parent.rglob("*.py")), *others):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         about = file.stat()
         words.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

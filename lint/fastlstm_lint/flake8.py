@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
 
+from . import __version__
 from .config import ConfigError, Settings, find_config, load_settings
 from .engine import check_source
 from .sources import Imports, SourceTree
 from .visible import visible
-
-try:
-    VERSION = installed("fastlstm")
-except PackageNotFoundError:
-    VERSION = "0"
 
 
 class Plugin:
     """What flake8 makes for each file; it reads `# noqa` itself."""
 
     name = "fastlstm"
-    version = VERSION
+    version = __version__
 
     def __init__(self, tree: object, filename: str, lines: Sequence[str]) -> None:
         self.path, self.lines = filename, lines

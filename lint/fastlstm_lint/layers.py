@@ -1,7 +1,7 @@
 """Recurrent layers and cells as values: what the contract says about them, in the linter's symbolic sizes.
 
-The shape rules themselves are in `fastlstm.contract`; here its axes become tensors, and a configuration may be partly
-unknown.
+The shape rules themselves are in `fastlstm_lint.contract`; here its axes become tensors, and a configuration
+may be partly unknown.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastlstm import contract
-from fastlstm.contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
-
+from . import contract
+from .contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
 from .dims import Dim
 from .values import Axis, Origin, Part, Tensor, Value
 

@@ -1,7 +1,7 @@
 """Tensors as values: axes with symbolic sizes and meanings.
 
 An axis is a tuple of parts, slowest first; a part is a size with a meaning. A bidirectional output's last axis has the
-parts (direction, feature), and a reshape is a regrouping of parts. Meanings are the words of `fastlstm.contract`.
+parts (direction, feature), and a reshape is a regrouping of parts. Meanings are the words of `fastlstm_lint.contract`.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from fastlstm_lint.contract import sizes
 
 from fastlstm import cells
-from fastlstm.contract import sizes
 from fastlstm.reference import Reference
 from fastlstm.spec import Cell, Stack
 

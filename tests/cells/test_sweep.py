@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fastlstm_lint.contract import sizes
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 import fastlstm.torch
 from fastlstm import cells
-from fastlstm.contract import sizes
 from fastlstm.engine.heads import engine_of
 from fastlstm.reference import Reference
 from fastlstm.spec import Cell, Stack

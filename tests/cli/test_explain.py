@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from fastlstm_lint.contract import Cell, Layer
+from fastlstm_lint.explain import LayerSyntaxError, explain, parse, parse_input
+from fastlstm_lint.explain.draw import places
+from fastlstm_lint.explain.shape_text import read_shape
+from fastlstm_lint.explain.told import EXAMPLE, shape_of
+from fastlstm_lint.explain.topics import TOPICS
+from fastlstm_lint.explain.words import width
 
 from fastlstm.cli import main
-from fastlstm.contract import Cell, Layer
-from fastlstm.explain import LayerSyntaxError, explain, parse, parse_input
-from fastlstm.explain.draw import places
-from fastlstm.explain.shape_text import read_shape
-from fastlstm.explain.told import EXAMPLE, shape_of
-from fastlstm.explain.topics import TOPICS
-from fastlstm.explain.words import width
 
 T, B, I, H = 4, 3, 5, 6
 

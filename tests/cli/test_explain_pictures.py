@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from fastlstm_lint.contract import Layer
+from fastlstm_lint.explain.drawing import draw, gallery
+from fastlstm_lint.explain.memory import Entry, array_of, picks, verdict
+from fastlstm_lint.explain.picture import WORDS, picture
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from fastlstm.cli import main
-from fastlstm.contract import Layer
-from fastlstm.explain.drawing import draw, gallery
-from fastlstm.explain.memory import Entry, array_of, picks, verdict
-from fastlstm.explain.picture import WORDS, picture
 
 T, B, H = 4, 3, 2
 DOCS = Path(__file__).parents[2] / "docs"
@@ -140,4 +140,4 @@ def test_the_command_draws(tmp_path: Path) -> None:
 
 def test_the_pages_pictures_are_what_the_command_makes() -> None:
     found = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "pictures").glob("*.svg")}
-    assert found == gallery(), "run: python -m fastlstm.explain.drawing docs/pictures"
+    assert found == gallery(), "run: python -m fastlstm_lint.explain.drawing docs/pictures"

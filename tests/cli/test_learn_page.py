@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-
-from fastlstm.contract import letters, sizes
-from fastlstm.explain import parse, parse_input
-from fastlstm.explain.drawing import GALLERY
-from fastlstm.explain.told import FORMS, shape_of
+from fastlstm_lint.contract import letters, sizes
+from fastlstm_lint.explain import parse, parse_input
+from fastlstm_lint.explain.drawing import GALLERY
+from fastlstm_lint.explain.told import FORMS, shape_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"en": DOCS / "learn.md", "zh": DOCS / "learn.zh.md"}

@@ -38,7 +38,7 @@ def test_every_command_exists_and_helps(name: str) -> None:
     assert isinstance(command, click.Command)
     shown = CliRunner().invoke(main, [name, "--help"])
     assert shown.exit_code == 0
-    assert shown.output.startswith(f"Usage: main {name}")
+    assert shown.output.startswith(f"Usage: fastlstm {name} ")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)

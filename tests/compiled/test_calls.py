@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer, sizes
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.engine import Engine
 from fastlstm.engine.code import entry, kernel
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer, sizes
 from numba.np import numpy_support
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.cuda.shim import SIMULATED
 from fastlstm.reference import Reference
 

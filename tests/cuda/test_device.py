@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer, sizes
 
-from fastlstm.contract import Layer, sizes
 from fastlstm.cuda import why_not
 from fastlstm.reference import Reference
 

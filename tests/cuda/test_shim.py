@@ -103,7 +103,7 @@ def test_info_says_why_not(
 
 
 USE = """
-from fastlstm.contract import Layer
+from fastlstm_lint.contract import Layer
 from fastlstm.cuda import CudaError, Engine, why_not
 try:
     Engine(Layer("LSTM", 3, 4), "float32")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer, sizes
 
 import fastlstm
-from fastlstm.contract import Layer, sizes
 from fastlstm.cuda.shim import SIMULATED, CudaError
 
 if not SIMULATED:

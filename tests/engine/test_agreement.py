@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.reference import Reference
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import sizes
 
 import fastlstm
 from fastlstm import cells
-from fastlstm.contract import sizes
 from fastlstm.engine.heads import engine_of
 from fastlstm.kernels.cards import reason_against
 from fastlstm.reference import Reference

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import CHUNK_ROWS, CHUNKS_PER_THREAD, Sizes, choose, shortest_chunk

@@ -12,7 +12,7 @@ from fastlstm.kernels.vector import Emitter
 
 AGREES = """
 import numpy as np
-from fastlstm.contract import Layer
+from fastlstm_lint.contract import Layer
 from fastlstm.engine import Engine
 from fastlstm.kernels import machine
 from fastlstm.reference import Reference

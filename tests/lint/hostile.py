@@ -169,7 +169,7 @@ def write(folder: Path) -> None:
 RUN = """
 import pathlib, resource, sys
 resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]), int(sys.argv[1]) + 1))
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 try:
     lint(sys.argv[2:], standalone_mode=False)
 finally:

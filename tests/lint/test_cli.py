@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER
 
@@ -90,7 +90,7 @@ def test_an_unparsable_file_is_a_finding_and_the_others_go_on(folder: Path) -> N
 
 def test_the_package_loads_nothing_heavy() -> None:
     program = (
-        "import sys, fastlstm_lint, fastlstm_lint.cli\n"
+        "import sys, fastlstm_lint, fastlstm_lint.cli.lint\n"
         "print([name for name in ('numba', 'numpy', 'torch') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -105,7 +105,7 @@ def test_the_interpreter_is_loaded_only_for_a_file_that_has_to_be_parsed(folder:
     (folder / "plain.py").write_text("x = 1\n")
     (folder / "model.py").write_text(WRONG)
     program = (
-        "import sys\nfrom fastlstm_lint.cli import lint\n"
+        "import sys\nfrom fastlstm_lint.cli.lint import lint\n"
         "try: lint(sys.argv[1:])\n"
         "except SystemExit: print('fastlstm_lint.interpreter.machine' in sys.modules, file=sys.stderr)"
     )

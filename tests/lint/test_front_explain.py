@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 from fastlstm_lint.causes import CAUSES, SUMMARIES
 from fastlstm_lint.dims import words
-from fastlstm_lint.explain import explain, understand
+from fastlstm_lint.explain.reasons import explain, understand
 from fastlstm_lint.rules import by_code, load_rules
 from refusals import REFUSALS, message_of
 from torch import nn
@@ -171,7 +171,7 @@ def test_every_cause_names_rules_that_exist() -> None:
 
 
 def test_the_command_explains_rules_errors_and_layers() -> None:
-    from fastlstm.cli.explain import explain as command
+    from fastlstm_lint.cli.explain import explain as command
 
     def shown(text: str) -> str:
         result = CliRunner().invoke(command, [text])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER
 
@@ -205,10 +205,10 @@ def test_options_that_exclude_each_other_are_misuse(folder: Path, arguments: tup
 def test_pre_commit_runs_the_hooks(folder: Path) -> None:
     """The hooks as the file says them, but with the interpreter at hand: `language: python` would ask a network."""
     text = "repos:\n- repo: local\n  hooks:\n"
-    for block in (ROOT / ".pre-commit-hooks.yaml").read_text().removeprefix("- ").split("\n- "):
+    for block in ("\n" + (ROOT / ".pre-commit-hooks.yaml").read_text()).split("\n- ")[1:]:
         pairs = (line.strip().partition(": ") for line in block.splitlines() if "#" not in line)
         hook = {key: value for key, _, value in pairs}
-        hook |= {"language": "system", "entry": f"{sys.executable} -m {hook['entry']}"}
+        hook |= {"language": "system", "entry": f"{sys.executable} -m {hook['entry'].replace('-', '_', 1)}"}
         text += "  - " + "\n    ".join(f"{key}: {value}" for key, value in hook.items()) + "\n"
     assert "types_or: [python, pyi, jupyter]" in text
     (folder / ".pre-commit-config.yaml").write_text(text)

@@ -18,7 +18,7 @@ import pytest
 from click import unstyle
 from click.testing import CliRunner, Result
 from fastlstm_lint import check_source, deep, files, parsing, run, session
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.interpreter import budget
 from fastlstm_lint.report import FORMATS
 from fastlstm_lint.visible import visible

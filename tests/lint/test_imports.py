@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from fastlstm_lint import Settings
 from fastlstm_lint.cache import Cache
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
+from fastlstm_lint.cli.shapes import shapes
 from fastlstm_lint.facts import Fact
 from fastlstm_lint.flake8 import Plugin, settings
 from fastlstm_lint.interpreter.machine import Machine
@@ -19,8 +20,6 @@ from fastlstm_lint.parsing import parse
 from fastlstm_lint.run import check_files, check_text
 from fastlstm_lint.shapes.document import Document
 from fastlstm_lint.sources import Imports, SourceTree
-
-from fastlstm.cli.shapes import shapes
 
 HEADER = "import torch\nimport torch.nn as nn\n"
 LAYERS = (

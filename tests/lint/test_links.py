@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fastlstm_lint import disk
 from fastlstm_lint.cache import Cache
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 
 MODEL = "import torch.nn as nn\n\nlayer = nn.LSTM(5, 6, dropout=0.5)\n"
 OLD = "ab" + "0" * 62

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from fastlstm_lint import disk, parsing
 from fastlstm_lint import run as linting
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.finding import Place
 from fastlstm_lint.interpreter.machine import Machine
 from fastlstm_lint.lsp.buffer import Buffer

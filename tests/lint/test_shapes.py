@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from fastlstm_lint.cli.shapes import shapes
 from fastlstm_lint.rules.base import HEADER, model
 from fastlstm_lint.shapes.document import Document
 from fastlstm_lint.shapes.grammar import read, read_written, split
-
-from fastlstm.cli.shapes import shapes
 
 OUT = "(B batch, T time, 12 feature)"
 STATE = "(2 layer*direction, B batch, 6 feature)"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastlstm_lint.contract import Layer, sizes
 
 from fastlstm import cells
-from fastlstm.contract import Layer, sizes
 from fastlstm.reference import Reference
 from fastlstm.spec import Stack
 

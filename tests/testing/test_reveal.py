@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from fastlstm_lint import check_source
-from fastlstm_lint.cli import lint
+from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.config import Settings
 from fastlstm_lint.rules.base import HEADER, model
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from fastlstm_lint.contract import Layer
 
-from fastlstm.contract import Layer
 from fastlstm.torch.chooser import ROUNDS, Choice, Chooser, Kind, Way
 
 KIND = Kind(Layer("LSTM", 3, 4), 512, 16, "float32", False, True, 0)

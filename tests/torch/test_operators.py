@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 
-from fastlstm.contract import Layer
 from fastlstm.torch import runner as run
 from fastlstm.torch.composed import composed
 from fastlstm.torch.operators import Recurrence, forward_operator, read, spell

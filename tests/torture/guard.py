@@ -9,9 +9,9 @@ import sys
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import sizes
 
 import fastlstm
-from fastlstm.contract import sizes
 from fastlstm.reference import Reference
 
 PAGE = mmap.PAGESIZE

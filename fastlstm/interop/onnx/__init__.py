@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import onnx
+from fastlstm_lint.contract import GATES
 from google.protobuf.message import DecodeError
 
-from fastlstm.contract import GATES
 from fastlstm.errors import refuse_type
 from fastlstm.interop.onnx import graph, node, scope
 from fastlstm.layers import GRU, LSTM, RNN

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+from fastlstm_lint.contract import Layer, Shape
 from numpy import ndarray
 from onnx import helper, numpy_helper
 
-from fastlstm.contract import Layer, Shape
 from fastlstm.interop.gates import to_order
 
 ORDER = {"LSTM": ("i", "o", "f", "g"), "GRU": ("z", "r", "n"), "RNN": ("h",)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
+from fastlstm_lint.contract import GATES, Layer
 from numpy import ndarray
 from onnx import helper
 
-from fastlstm.contract import GATES, Layer
 from fastlstm.interop.gates import from_order
 from fastlstm.interop.onnx.graph import ORDER
 from fastlstm.interop.onnx.scope import Place, Refused

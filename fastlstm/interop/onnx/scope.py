@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+from fastlstm_lint.contract import GATES
 from numpy import ndarray
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.inliner import inline_local_functions
 from onnx.reference import ReferenceEvaluator
-
-from fastlstm.contract import GATES
 
 FOLDED = frozenset(
     ("Cast", "Concat", "Constant", "ConstantOfShape", "DequantizeLinear", "Expand", "Gather", "Identity", "Reshape",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from fastlstm_lint.contract import Layer
 from torch import Tensor
 from torch.nn.functional import linear
 
-from fastlstm.contract import Layer
 from fastlstm.spec import Stack, cell
 from fastlstm.torch.adopters.base import Adopted, by_reference, hooks_of, waves
 from fastlstm.torch.cards import Tensors

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from .. import disk
+from .. import __version__, disk
 from ..config import ConfigError
 from ..files import decode
 from ..run import LARGEST
@@ -26,13 +25,6 @@ DELAY = 0.3
 """Seconds without a key after which a changed buffer is checked."""
 
 Result = TypeVar("Result")
-
-
-def _version() -> str:
-    try:
-        return version("fastlstm")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _on_disk(path: str | None) -> str:
@@ -74,7 +66,7 @@ class Server(LanguageServer):
 
     def __init__(self) -> None:
         # Whole texts: pygls applies partial changes by lines that also end at form feeds.
-        super().__init__("fastlstm", _version(), text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__("fastlstm", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.buffers: dict[str, Buffer] = {}
         self.complained: set[str] = set()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from click import style
 
 from ..finding import Finding
+from ..program import named
 from ..source import split_lines
 from ..visible import visible
 
@@ -24,7 +25,7 @@ def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
         if finding.fix is not None:
             blocks.append(f"      = fix: {visible(finding.fix.message)}")
         if not finding.is_note:
-            blocks.append(f"      = help: fastlstm explain {finding.code}")
+            blocks.append(named(f"      = help: fastlstm explain {finding.code}"))
     return "\n".join(blocks)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import TIME
-
 from .. import cst
+from ..contract import TIME
 from ..dims import never_equal
 from ..facts import Applied, LayerCalled
 from ..layers import Recurrent

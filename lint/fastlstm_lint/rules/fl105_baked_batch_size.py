@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH
-
+from ..contract import BATCH
 from ..facts import Applied, LayerCalled
 from ..layers import Recurrent
 from ..signatures.recurrent import given_states

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH, TIME
-
 from .. import cst
+from ..contract import BATCH, TIME
 from ..facts import Indexed
 from ..nodes import code_of
 from ..values import Range, int_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import DIRECTION, LAYER
-
 from .. import cst
+from ..contract import DIRECTION, LAYER
 from ..facts import Viewed
 from ..nodes import code_of
 from .base import Problem, Right, Rule, Wrong, model

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH, DIRECTION, LAYER
-
 from .. import cst
+from ..contract import BATCH, DIRECTION, LAYER
 from ..dims import Dim, Symbol, product
 from ..facts import Viewed
 from ..naming import BATCH_NAMES, names_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH, FEATURE, TIME
-
 from .. import cst
+from ..contract import BATCH, FEATURE, TIME
 from ..facts import ModuleCalled
 from ..nodes import code_of
 from ..values import Tensor

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH
-
+from ..contract import BATCH
 from ..facts import LayerCalled
 from ..values import Tensor
 from .base import Problem, Right, Rule, Wrong, model

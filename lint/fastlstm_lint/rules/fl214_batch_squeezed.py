@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH
-
 from .. import cst
+from ..contract import BATCH
 from ..facts import Applied
 from ..naming import BATCH_NAMES, names_of
 from ..nodes import code_of

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH, TIME
-
+from ..contract import BATCH, TIME
 from ..facts import Applied
 from ..naming import BATCH_NAMES, names_of
 from ..nodes import code_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import DIRECTION, FEATURE
-
 from .. import cst
+from ..contract import DIRECTION, FEATURE
 from ..dims import Dim
 from ..facts import ModuleCalled
 from ..layers import Recurrent

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import TIME
-
 from .. import cst
+from ..contract import TIME
 from ..facts import Indexed
 from ..nodes import code_of
 from ..values import Value, int_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import BATCH, TIME
-
 from .. import cst
+from ..contract import BATCH, TIME
 from ..facts import Applied, ModuleCalled
 from ..values import Tensor, Value, int_of
 from ._code import last_word, only_use

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import TIME
-
+from ..contract import TIME
 from ..facts import Applied
 from ..values import Tensor, int_of
 from .base import Problem, Right, Rule, Wrong, model

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastlstm.contract import BATCH
-
+from ..contract import BATCH
 from ..dims import Dim, never_equal
 from .grammar import Axis, Entry, Shape, read, read_written
 from .lines import RETURN, Bound, Line, Program, Row

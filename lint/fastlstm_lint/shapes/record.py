@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastlstm.contract import BATCH, FEATURE, TIME
-
 from .. import cst
+from ..contract import BATCH, FEATURE, TIME
 from ..dims import Dim, Symbol
 from ..facts import Applied, Fact, LayerCalled, ModuleCalled
 from ..interpreter.machine import Machine

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fastlstm.contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
-
+from ..contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
 from ..dims import Dim, Invented, Symbol
 from ..values import Axis, Packed, Tensor, Tup, Value, resolve
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastlstm.contract import FEATURE
-
+from ..contract import FEATURE
 from ..dims import Dim, words
 from ..facts import ModuleCalled
 from ..tensors import CONTIGUOUS, GUESSED, Strides

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fastlstm.contract import FEATURE
-
+from ..contract import FEATURE
 from ..dims import Dim
 from ..tensors import CONTIGUOUS
 from ..values import Axis, Const, Num, Opaque, Origin, Rows, SizesOf, Tensor, Tup, Value, dim_of, resolve

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fastlstm.contract import FEATURE
-
+from ..contract import FEATURE
 from ..dims import product
 from ..tensors import CONTIGUOUS
 from ..values import Axis, Module, Num, Tensor, Value, resolve

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fastlstm.contract import DIRECTION, FEATURE
-
 from .. import cst
+from ..contract import DIRECTION, FEATURE
 from ..dims import Dim
 from ..facts import Indexed
 from ..tensors import CONTIGUOUS

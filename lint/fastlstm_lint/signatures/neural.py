@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastlstm.contract import BATCH, FEATURE
-
+from ..contract import BATCH, FEATURE
 from ..dims import Dim, product, words
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Axis, Const, Module, Opaque, Rows, Tensor, Tup, Value, dim_of, int_of, resolve

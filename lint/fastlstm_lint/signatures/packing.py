@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from fastlstm.contract import BATCH, TIME
-
 from .. import cst
+from ..contract import BATCH, TIME
 from ..dims import Dim
 from ..tensors import CONTIGUOUS, GUESSED, Strides
 from ..values import Axis, Const, Many, Num, Opaque, Packed, Tensor, Tup, Value, int_of, resolve

@@ -1,12 +1,11 @@
-"""torch.nn.LSTM, GRU, RNN and their cells. Every shape comes from `fastlstm.contract`, through `layers.Recurrent`."""
+"""torch.nn.LSTM, GRU, RNN and their cells. Every shape comes from `contract.py`, through `layers.Recurrent`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from fastlstm.contract import BATCH, TIME
-
+from ..contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastlstm.contract import BATCH, TIME
-
+from ..contract import BATCH, TIME
 from ..dims import Dim, Symbol, never_equal, product
 from ..naming import BATCH_NAMES, TIME_NAMES, names_of
 from ..tensors import COPIES, Axis, Part, Tensor

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fastlstm.explain.words import Lang
+from .words import Lang
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ AXES = {
     "unit": "隐藏单元",
     "head": "头",
 }
-"""The meanings of `fastlstm.contract.Axis` in Chinese."""
+"""The meanings of `fastlstm_lint.contract.Axis` in Chinese."""
 
 LETTERS = {
     "en": {

@@ -7,17 +7,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fastlstm_lint.explain import explain_code, understand
-from fastlstm_lint.rules import rule_codes, rule_names
-
-from fastlstm.contract import Cell, Layer
-from fastlstm.explain.draw import bare, explain
-from fastlstm.explain.named import Named
-from fastlstm.explain.parse import CALLED, PARAMETERS, LayerSyntaxError, Read, read
-from fastlstm.explain.shape_text import parse_input, read_shape
-from fastlstm.explain.told import tell, topics_of
-from fastlstm.explain.topics import TOPICS
-from fastlstm.explain.words import Lang
+from ..contract import Cell, Layer
+from ..rules import rule_codes, rule_names
+from .draw import bare, explain
+from .named import Named
+from .parse import CALLED, PARAMETERS, LayerSyntaxError, Own, Read, read
+from .reasons import explain_code, understand
+from .shape_text import parse_input, read_shape
+from .told import tell, topics_of
+from .topics import TOPICS
+from .words import Lang
 
 KIND = re.compile(r"(?:torch\.)?(?:nn\.)?(LSTM|GRU|RNN)(Cell)?(?:\(\))?", re.IGNORECASE)
 """A layer or cell by its name alone."""
@@ -36,8 +35,8 @@ class UnknownQuestion(ValueError):
     """Nothing is known about what was asked; the message says what comes near and what can be asked."""
 
 
-def answer(question: str, lang: Lang, shape: str | None = None) -> str:
-    """What `fastlstm explain QUESTION` prints; `shape` is the shape of the input to a layer.
+def answer(question: str, lang: Lang, shape: str | None = None, own: Own | None = None) -> str:
+    """What `fastlstm explain QUESTION` prints; `shape` is the shape of the input to a layer, `own` what `read` takes.
 
     LayerSyntaxError for a constructor that cannot be explained, UnknownQuestion for what is nothing known.
     """
@@ -50,7 +49,7 @@ def answer(question: str, lang: Lang, shape: str | None = None) -> str:
     if spelled:
         layer = f"{spelled[1].upper()}{'Cell' * bool(spelled[2])}({', '.join(spelled[3].split())})"
     if layer is not None:
-        return of_layer(*layer_of(layer, shape), lang)
+        return of_layer(*layer_of(layer, shape, own), lang)
     kind = KIND.fullmatch(question)
     if kind is not None:
         name = kind[1].upper()
@@ -63,13 +62,13 @@ def answer(question: str, lang: Lang, shape: str | None = None) -> str:
     if topics:
         return tell(topics, lang)
     if CALL.fullmatch(question):
-        return of_layer(*layer_of(question, shape), lang)
+        return of_layer(*layer_of(question, shape, own), lang)
     raise UnknownQuestion(_unknown(question, lang))
 
 
-def layer_of(text: str, shape: str | None) -> tuple[Read, int | None, int | None, bool]:
+def layer_of(text: str, shape: str | None, own: Own | None = None) -> tuple[Read, int | None, int | None, bool]:
     """A constructor call as read, T and B of its input, and whether there is a batch axis."""
-    found = read(text)
+    found = read(text, own)
     if shape is None:
         return found, None, None, True
     T, B = parse_input(shape, found.config)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .causes import CAUSES, SUMMARIES, find
+from ..causes import CAUSES, SUMMARIES, find
 
 CODE = re.compile(r"FL\d{3}", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ class Told:
 
 def rule_lines(codes: Iterable[str], lang: str = "en") -> Iterator[str]:
     """Each rule by its code and name, with what it finds."""
-    from .rules import by_code
+    from ..rules import by_code
 
     rules = by_code()
     _, _, head, colon = HEADS[lang]
@@ -49,8 +49,8 @@ def explain(text: str, lang: str = "en") -> str | None:
 
 def explain_code(text: str) -> str | None:
     """The page of a rule, by its code or its name (`state-batch-first`, also with blanks); None if there is none."""
-    from .config import OWN_CODES, codes_by_name
-    from .pages import rule_page, sentence
+    from ..config import OWN_CODES, codes_by_name
+    from ..pages import rule_page, sentence
 
     asked = text.strip()
     named = codes_by_name()
@@ -60,7 +60,7 @@ def explain_code(text: str) -> str | None:
         return f"{code} {name}\n\n{sentence(summary)}"
     if code is None or code not in named.values():
         return None
-    from .rules import by_code
+    from ..rules import by_code
 
     return rule_page(by_code()[code]).rstrip("\n")
 

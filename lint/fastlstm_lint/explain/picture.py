@@ -1,6 +1,6 @@
 """A layer's call as a picture: the axes of its values, the way through the layers, and what expressions pick.
 
-Axes, sizes and places are read from `fastlstm.contract` and `memory.py`; nothing is drawn by hand.
+Axes, sizes and places are read from `fastlstm_lint.contract` and `memory.py`; nothing is drawn by hand.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fastlstm.contract import Layer, Shape, letters, sizes
-from fastlstm.explain.draw import bare, places, title
-from fastlstm.explain.memory import Array, Entry, array_of, picks, verdict
-from fastlstm.explain.svg import COLOURS, Drawing
-from fastlstm.explain.words import Lang, meaning, width
+from ..contract import Layer, Shape, letters, sizes
+from .draw import bare, places
+from .memory import Array, Entry, array_of, picks, verdict
+from .svg import COLOURS, Drawing
+from .words import Lang, meaning, width
 
 MOST = 5
 """Entries of an axis that are drawn; larger ones are drawn as if they had so many, and the picture says so."""
@@ -83,11 +83,11 @@ class _Picture:
         samples = 1 if self.b is None else self.b
         self.lengths = [min(n, self.t) for n in lengths][:samples] if lengths else [self.t] * samples
         self.packed = lengths is not None
-        self.page = Drawing(f"{title(layer)}, {bare(sizes(layer.input(T, B)))}")
+        self.page = Drawing(f"{layer.constructor()}, {bare(sizes(layer.input(T, B)))}")
         self.y = 0.0
 
     def drawn(self) -> str:
-        self._say(f"{title(self.layer)}    input {bare(sizes(self.layer.input(self.T, self.B)))}", "head", 24)
+        self._say(f"{self.layer.constructor()}    input {bare(sizes(self.layer.input(self.T, self.B)))}", "head", 24)
         self._say(self.words["legend"], "small", 20)
         cut = [
             f"{letter} = {drawn}"

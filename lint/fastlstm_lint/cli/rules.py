@@ -1,4 +1,4 @@
-"""`fastlstm rules`."""
+"""The command `rules`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def rules(as_json: bool) -> None:
 
     A star: --fix changes it. [unsafe]: --fix --unsafe-fixes does. off: only where it is selected.
     """
-    from fastlstm_lint.finding import URL
-    from fastlstm_lint.rules import load_rules
+    from ..finding import URL
+    from ..rules import load_rules
 
     if as_json:
         listed = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from fastlstm.contract import Cell, Layer
-from fastlstm.explain.named import Named
-from fastlstm.explain.parse import LayerSyntaxError
+from ..contract import Cell, Layer
+from .named import Named
+from .parse import LayerSyntaxError
 
 WRITTEN = re.compile(
     r"""(?:\w{1,40}(?:\.shape|\.size\(\))?\s*[:=]\s*)?  (?:(?:torch\.)?Size\s*)?

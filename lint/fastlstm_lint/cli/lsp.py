@@ -1,8 +1,10 @@
-"""`fastlstm lsp`."""
+"""The command `lsp`."""
 
 from __future__ import annotations
 
 import click
+
+from ..program import named
 
 
 @click.command()
@@ -12,9 +14,10 @@ def lsp() -> None:
     Started by the editor, not by hand; docs/editor.md has the lines for VS Code, Neovim, Helix and Emacs.
     """
     try:
-        from fastlstm_lint.lsp.server import make
+        from ..lsp.server import make
     except ModuleNotFoundError as error:
         if error.name not in ("pygls", "lsprotocol"):
             raise
-        raise click.UsageError("the language server needs pygls: pip install 'fastlstm[lsp]'") from error
+        needs = named("the language server needs pygls: pip install 'fastlstm[lsp]'")
+        raise click.UsageError(needs) from error
     make().start_io()

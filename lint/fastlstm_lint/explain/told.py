@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastlstm.contract import Layer, Shape, letters, sizes
-from fastlstm.explain.draw import bare, table, title
-from fastlstm.explain.named import Named
-from fastlstm.explain.topics import TOPICS, Topic
-from fastlstm.explain.words import LETTERS, Lang, meaning
+from ..contract import Layer, Shape, letters, sizes
+from .draw import bare, table
+from .named import Named
+from .topics import TOPICS, Topic
+from .words import LETTERS, Lang, meaning
 
 I, H, L = Named("I"), Named("H"), Named("L")
 
@@ -45,7 +45,7 @@ def tell(topics: list[Topic], lang: Lang) -> str:
         T, B = 7, 3
         given = {"en": "on an input of", "zh": "，输入"}[lang]
         shapes = [(value, bare(sizes(shape_of(value, EXAMPLE, T, B)))) for value in values]
-        parts.append(f"{title(EXAMPLE)} {given} {bare(sizes(EXAMPLE.input(T, B)))}:\n\n{table(shapes)}")
+        parts.append(f"{EXAMPLE.constructor()} {given} {bare(sizes(EXAMPLE.input(T, B)))}:\n\n{table(shapes)}")
         seen = "".join(row[1] for value in values for row in _forms(value, lang))
         parts.append(table(each for each in LETTERS[lang].items() if each[0] in seen))
     return "\n\n".join(parts)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from fastlstm.contract import FEATURE, Axis, Cell, Layer, Shape, letters, sizes
-from fastlstm.explain.words import Lang, meaning, padded, width
-from fastlstm.spec import Stack
+from ..contract import Cell, Layer, Shape, letters, sizes
+from .words import Lang, meaning, padded, width
 
 Row = tuple[str, ...]
 
@@ -83,27 +82,11 @@ def _place(layer: Layer, direction: int, batched: bool) -> str:
     return f"output[{', '.join(index)}]"
 
 
-def title(config: Layer | Cell) -> str:
-    """The constructor call, with what is not as it is by default."""
-    options = [f"{config.input_size}, {config.hidden_size}"]
-    if isinstance(config, Stack):
-        options = [config.cell.name, *options]
-    if isinstance(config, Layer):
-        options += [f"num_layers={config.num_layers}"] if config.num_layers != 1 else []
-        options += [f"{flag}=True" for flag in ("batch_first", "bidirectional") if getattr(config, flag)]
-        options += [f"proj_size={config.proj_size}"] if config.projected else []
-        options += [f"num_heads={config.num_heads}"] if isinstance(config, Stack) and config.num_heads != 1 else []
-    options += [] if config.bias else ["bias=False"]
-    name = config.kind if isinstance(config, Layer) else f"{config.kind}Cell"
-    name = "Recurrent" if isinstance(config, Stack) else name
-    return f"{name}({', '.join(options)})"
-
-
 def _title(config: Layer | Cell, lang: Lang) -> str:
     counts = [_count(shape) for shape in config.parameters().values()]
     if None in counts:  # some size is a name
-        return title(config)
-    return f"{title(config)}: {WORDS[lang]['parameters'].format(count=sum(filter(None, counts)))}"
+        return config.constructor()
+    return f"{config.constructor()}: {WORDS[lang]['parameters'].format(count=sum(filter(None, counts)))}"
 
 
 def _count(shape: Shape) -> int | None:
@@ -123,10 +106,7 @@ def _values(config: Layer | Cell, T: object, B: object, lang: Lang) -> Iterator[
         return
     yield row("input", config.input(T, B))
     yield from (row(f"{name}_0", shape) for name, shape in config.states(B).items())
-    if isinstance(config, Stack):
-        for name in config.cell.step:
-            lead = config.input(T, B)[:-1]
-            yield row(f"step {name}", (*lead, Axis(config.hidden_size, "H", (FEATURE,))))
+    yield from (row(f"step {name}", shape) for name, shape in config.step_inputs(T, B).items())
     yield row("output", config.output(T, B))
     yield from (row(f"{name}_n", shape) for name, shape in config.states(B).items())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fastlstm.contract import BATCH, DIRECTION, LAYER, TIME, Layer, Shape, Size
+from ..contract import BATCH, DIRECTION, LAYER, TIME, Layer, Shape, Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`fastlstm lint`. Nothing heavy is imported before there are files to read: `--help` stays under 0.3 s."""
+"""The command `lint`. Nothing heavy is imported before there are files to read: `--help` stays under 0.3 s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .color import WHEN, wanted
+from ..color import WHEN, wanted
 
 FORMAT_NAMES = ("text", "concise", "json", "github", "gitlab", "sarif", "junit")
 
@@ -57,9 +57,9 @@ def lint(context: click.Context, paths: tuple[str, ...], migrate: bool, color: s
         raise click.UsageError("--migrate selects what is looked for: not with --select or --extend-select")
     if migrate:
         options["select"] = ("FL805",)
-    from .config import ConfigError
-    from .session import Options, Session
-    from .visible import visible
+    from ..config import ConfigError
+    from ..session import Options, Session
+    from ..visible import visible
 
     try:
         sys.exit(Session(paths or (".",), Options(**options)).run())  # type: ignore[arg-type]

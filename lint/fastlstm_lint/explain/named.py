@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A size as it is written. With `*` and `+`, which is what `fastlstm.contract` asks of a size."""
+    """A size as it is written. With `*` and `+`, which is what `fastlstm_lint.contract` asks of a size."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""`fastlstm shapes`."""
+"""The command `shapes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fastlstm_lint.shapes.document import Document
+    from ..shapes.document import Document
 
 STDIN = "-"
 
@@ -29,8 +29,8 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
 
     Exit code: 0 done, 1 a comment is wrong or a file cannot be read, 2 misuse.
     """
-    from fastlstm_lint.shapes.lines import Unreadable
-    from fastlstm_lint.visible import visible, visible_lines
+    from ..shapes.lines import Unreadable
+    from ..visible import visible, visible_lines
 
     if write and check:
         raise click.UsageError("--write and --check are separate runs")
@@ -59,9 +59,9 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
 
 def _texts(files: tuple[Path, ...], stdin_filename: str) -> Iterator[tuple[str, Path | bytes]]:
     """Each file by its name: its path, or what standard input holds."""
-    from fastlstm_lint.config import ConfigError, find_config, load_settings
-    from fastlstm_lint.files import discover
-    from fastlstm_lint.visible import visible
+    from ..config import ConfigError, find_config, load_settings
+    from ..files import discover
+    from ..visible import visible
 
     try:
         settings = load_settings(find_config(Path.cwd()))
@@ -89,9 +89,9 @@ def _worth_reading(path: Path) -> bool:
 
 
 def _read(text: Path | bytes, name: str) -> Document:
-    from fastlstm_lint.files import decode
-    from fastlstm_lint.shapes.document import Document
-    from fastlstm_lint.sources import Imports, SourceTree
+    from ..files import decode
+    from ..shapes.document import Document
+    from ..sources import Imports, SourceTree
 
     data = text.read_bytes() if isinstance(text, Path) else text
     imports = Imports(SourceTree([Path.cwd()]), name)
@@ -99,7 +99,7 @@ def _read(text: Path | bytes, name: str) -> Document:
 
 
 def _check(document: Document, name: str) -> bool:
-    from fastlstm_lint.visible import visible
+    from ..visible import visible
 
     wrong = document.contradictions()
     for place, message in wrong:
@@ -108,8 +108,8 @@ def _check(document: Document, name: str) -> bool:
 
 
 def _write(document: Document, path: Path) -> None:
-    from fastlstm_lint.files import write
-    from fastlstm_lint.visible import visible
+    from ..files import write
+    from ..visible import visible
 
     after = document.written()
     if after != document.text:

@@ -101,6 +101,10 @@ class Cell:
         """Shapes by torch's names: weight_ih, weight_hh, bias_ih, bias_hh."""
         return {name.strip("_"): shape for name, shape in _weights(self, self.input_size, "I", "", self.hidden_size)}
 
+    def constructor(self) -> str:
+        """The constructor call that makes it, with what is not as it is by default: `GRUCell(5, 6, bias=False)`."""
+        return f"{self.kind}Cell({self.input_size}, {self.hidden_size}{'' if self.bias else ', bias=False'})"
+
     def layer(self) -> Layer:
         """The layer that does the same when it is called with T = 1."""
         return Layer(self.kind, self.input_size, self.hidden_size, bias=self.bias, nonlinearity=self.nonlinearity)
@@ -174,6 +178,24 @@ class Layer:
     def states(self, B: Size | None) -> dict[str, Shape]:
         """The shape of each state, in the order in which it is passed."""
         return {name: self.state(name, B) for name in self.state_names}
+
+    def step_inputs(self, T: Size, B: Size | None) -> dict[str, Shape]:
+        """The shapes of what each step is given beside the input, by name. None here: cells of one's own have some."""
+        return {}
+
+    def constructor(self) -> str:
+        """The constructor call that makes it, with what is not as it is by default: `LSTM(5, 6, num_layers=2)`."""
+        return f"{self.kind}({', '.join(self._options())})"
+
+    def _options(self) -> list[str]:
+        flags = [f"{flag}=True" for flag in ("batch_first", "bidirectional") if getattr(self, flag)]
+        return [
+            f"{self.input_size}, {self.hidden_size}",
+            *([f"num_layers={self.num_layers}"] if self.num_layers != 1 else []),
+            *flags,
+            *([f"proj_size={self.proj_size}"] if self.projected else []),
+            *([] if self.bias else ["bias=False"]),
+        ]
 
     def layer_input_size(self, layer: int) -> Size:
         """I of layer `layer`: input_size for the first, D*P for the rest."""

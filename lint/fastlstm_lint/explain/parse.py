@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
 
-from fastlstm import cells
-from fastlstm.contract import Cell, Layer
-from fastlstm.explain.named import Named
-from fastlstm.spec.checked import stack
+from ..contract import Cell, Layer
+from .named import Named
 
 # Positional order of torch's constructors.
 _LAYER = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size")
@@ -54,6 +53,10 @@ PROMPT = re.compile(r"^(?:>>> |\.\.\. |In \[\d+\]: |\(\w+\): )", re.MULTILINE)
 """What stands before code in a session, and before a layer where torch prints a model."""
 
 
+Own = Callable[[dict[str, Any]], Layer]
+"""The layers of a cell of one's own, from the arguments of `Recurrent` as they are written. ValueError: wrong ones."""
+
+
 class LayerSyntaxError(ValueError):
     """The text is not a constructor call this library can explain; the message says what is wrong with it."""
 
@@ -66,9 +69,9 @@ class Read:
     supposed: tuple[tuple[str, int], ...] = ()
 
 
-def parse(text: str) -> Layer | Cell:
+def parse(text: str, own: Own | None = None) -> Layer | Cell:
     """The configuration that a constructor call names. Arguments must be literals: nothing is evaluated."""
-    found = read(text)
+    found = read(text, own)
     named = [name for name, _ in found.supposed]
     named += [str(size) for key in sorted(SIZES) if isinstance(size := getattr(found.config, key, 0), Named)]
     if named:
@@ -76,10 +79,11 @@ def parse(text: str) -> Layer | Cell:
     return found.config
 
 
-def read(text: str) -> Read:
+def read(text: str, own: Own | None = None) -> Read:
     """The first constructor call in a piece of program, an assignment or a printed model for example.
 
-    Sizes may be names, which stand for themselves (`Named`).
+    Sizes may be names, which stand for themselves (`Named`). `own` makes the layers of `Recurrent`, which only
+    fastlstm has.
     """
     name, given = _call(text)
     known = [*PARAMETERS[name], *sorted(KEYWORDS.get(name, ()))]
@@ -91,7 +95,7 @@ def read(text: str) -> Read:
             raise LayerSyntaxError(f"{name} needs {required}: for example {name}(5, 6)")
     options = {key: value for key, value in given.items() if key not in SHAPELESS}
     if name == "Recurrent":
-        return Read(_own(options))
+        return Read(_own(options, own))
     supposed: tuple[tuple[str, int], ...] = ()
     if isinstance(options.get("num_layers"), Named):
         supposed = ((str(options["num_layers"]), DRAWN_LAYERS),)
@@ -106,18 +110,17 @@ def read(text: str) -> Read:
     return Read(Cell(kind, **options) if name.endswith("Cell") else Layer(kind, **options), supposed)
 
 
-def _own(options: dict[str, Any]) -> Layer:
-    """Layers of a cell of `fastlstm.cells`; cells of a program's own are not looked for, since nothing is run."""
+def _own(options: dict[str, Any], make: Own | None) -> Layer:
+    """Layers of a cell of one's own."""
+    if make is None:
+        raise LayerSyntaxError("Recurrent is a layer of fastlstm: its own `explain` knows it (pip install fastlstm)")
     if "cell" not in options:
         raise LayerSyntaxError("Recurrent needs a cell: for example Recurrent(PeepholeLSTM, 5, 6)")
-    cell = options.pop("cell")
-    if cell not in cells.SHELF:
-        raise LayerSyntaxError(f"{cell!r} is no cell of fastlstm.cells, which has {', '.join(cells.SHELF)}")
     for key, value in options.items():
         if isinstance(value, Named):
             raise LayerSyntaxError(f"{key}={value} is not a literal; put the number there")
     try:
-        return stack(getattr(cells, cell), **options)
+        return make(options)
     except (TypeError, ValueError) as error:
         raise LayerSyntaxError(str(error)) from None
 

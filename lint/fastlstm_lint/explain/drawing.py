@@ -1,6 +1,6 @@
 """The picture that `fastlstm explain LAYER --svg FILE` writes, and those of the pages in docs.
 
-`python -m fastlstm.explain.drawing docs/pictures` writes the pages' own.
+`python -m fastlstm_lint.explain.drawing docs/pictures` writes the pages' own.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fastlstm.contract import Cell
-from fastlstm.explain.ask import layer_of
-from fastlstm.explain.parse import LayerSyntaxError
-from fastlstm.explain.picture import picture
-from fastlstm.explain.shape_text import read_shape
-from fastlstm.explain.words import LANGS, Lang
+from ..contract import Cell
+from .ask import layer_of
+from .parse import LayerSyntaxError, Own
+from .picture import picture
+from .shape_text import read_shape
+from .words import LANGS, Lang
 
 STEPS, SAMPLES = 4, 3
 """What is drawn where no input is given."""
@@ -31,9 +31,9 @@ GALLERY = {
 """The pages' pictures: the layer, its input, and the lengths of a packed batch."""
 
 
-def draw(text: str, lang: Lang, shape: str | None, lengths: str | None = None) -> str:
+def draw(text: str, lang: Lang, shape: str | None, lengths: str | None = None, own: Own | None = None) -> str:
     """The picture of a constructor call as SVG text; LayerSyntaxError for what cannot be drawn."""
-    found, T, B, _ = layer_of(text, shape)
+    found, T, B, _ = layer_of(text, shape, own)
     if isinstance(found.config, Cell):
         raise LayerSyntaxError("a picture is of a layer; a cell is one step of it")
     T, B = (STEPS, SAMPLES) if shape is None else (T or 0, B)
