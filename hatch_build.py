@@ -35,7 +35,7 @@ class CustomMetadataHook(MetadataHookInterface):
         if "dependencies" not in metadata:  # an sdist's are in its PKG-INFO
             metadata["dependencies"] = [*self.config["dependencies"], *linter.get("dependencies", [])]
         metadata["scripts"] = self.config["scripts"] | linter.get("scripts", {})
-        metadata["entry-points"] = linter.get("entry-points", {})
+        metadata["entry-points"] = self.config["entry-points"] | linter.get("entry-points", {})
 
     def _linter(self) -> dict[str, Any]:
         file = Path(self.root, "lint", "pyproject.toml")

@@ -52,7 +52,7 @@ FASTLSTM = Tower(
         rooms("torch interop"),
         rooms("info testing"),
         rooms("prove tracebacks"),
-        rooms("bench"),
+        rooms("bench pytest_plugin"),
         rooms("demo"),
         rooms("cli"),
         rooms("__main__"),

@@ -116,6 +116,7 @@ def test_what_is_published_requires_the_linter_of_its_own_version(
         assert metadata(wheel)["Requires-Python"] == ">=3.11"
         assert metadata(wheel)["License-Expression"] == "MIT"
     assert "fastlstm = fastlstm.cli:main" in text(published, "entry_points.txt")
+    assert "fastlstm = fastlstm.pytest_plugin" in text(published, "entry_points.txt")
     assert "lint" not in text(published, "entry_points.txt")
     assert "fastlstm-lint = fastlstm_lint.cli:main" in text(linter, "entry_points.txt")
     assert "FL = fastlstm_lint.flake8:Plugin" in text(linter, "entry_points.txt")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 GUESSES: dict[str, Any] = {
     "input_size": 5, "input_dim": 5, "in_features": 5, "in_dim": 5, "n_features": 5, "num_features": 5, "embed": 5,
     "embedding_dim": 5, "embed_dim": 5, "emb_dim": 5, "embed_size": 5, "embedding_size": 5, "emb_size": 5, "emb": 5,
@@ -174,3 +176,11 @@ def _literal(option: str, text: str | None, kind: Any, example: str) -> Any:
     if not isinstance(value, kind):
         raise TargetError(f"{option} must be a literal, such as {example}, got {value!r}")
     return value
+
+
+def seed(number: int) -> None:
+    """Make the next model the same every time, whichever library draws its weights."""
+    np.random.seed(number)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(number)
