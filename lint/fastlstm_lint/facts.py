@@ -26,6 +26,7 @@ class Where:
     small: frozenset[Symbol] = frozenset()  # sizes of which an enclosing `if` says that all are at their smallest
     given: str = ""  # what a walk supposes of a constructor's flag: "bidirectional is True"
     foreign: bool = False  # whether the function is in another file than the linted one
+    body: Any = None  # that function, or the module at module level
 
     @property
     def in_class(self) -> bool:

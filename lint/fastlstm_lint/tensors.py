@@ -103,6 +103,9 @@ class Origin:
 GUESSED = "assumed"
 """The trait of a tensor whose number of axes is taken from how it is used, and may be another one."""
 
+TURNED = "turned"
+"""The trait of a tensor whose first axis the program itself has brought there, and of what a layer makes of it."""
+
 CONTIGUOUS = "contiguous"
 """The strides of a tensor that lies in memory as its axes are written."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .dims import Dim, Symbol
-from .tensors import GUESSED, Axis, Tensor, Value
+from .tensors import GUESSED, TURNED, Axis, Tensor, Value
 
 LONGEST = 120
 """Characters of a name made of the names of other things: it is read in messages."""
@@ -202,7 +202,8 @@ class Swapped(Opaque):
                 return None
             axes = list(inner.axes)
             axes[i], axes[j] = axes[j], axes[i]
-            self.settled = inner.replaced(axes)
+            turned = i % rank == 0 or j % rank == 0
+            self.settled = inner.replaced(axes, None, inner.traits ^ {TURNED} if turned else inner.traits)
         return super().as_tensor(rank, names, sure)
 
 

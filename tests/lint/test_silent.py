@@ -178,6 +178,54 @@ class CharModel(nn.Module):
 net = CharModel(nn.LSTM(28, 64), 28)
 output, state = net(torch.zeros(32, 35, dtype=torch.long), net.begin_state(32))
 """,
+    "a method of an unknown object that has the name of a tensor's": """
+def train(decoder, batches):
+    lstm = nn.LSTM(5, 6)
+    loss_of = nn.NLLLoss()
+    for x, y in batches:
+        logits, _ = decoder.step(x)
+        loss_of(decoder.softmax(logits), y).backward()
+""",
+    "an axis put in with None": """
+def include(first, output):
+    lstm = nn.LSTM(5, 6)
+    joined = torch.cat([first[:, None, :], output], dim=1)
+    batch, units = first.size()
+    return joined, first.new_empty(batch, 0, units)
+""",
+    "an array of NumPy's turned round": """
+def to_numpy(x):
+    return None if x is None else x.cpu().detach().numpy()
+
+def weights(x, n):
+    out, _ = nn.LSTM(5, 6)(x)
+    array = to_numpy(out.view(7, 3, 2, 3))
+    return array[0, :, :n, :][:, ::-1]
+""",
+    "a default that a subclass replaces": """
+class Metric(nn.Module):
+    def __init__(self, quantiles=None):
+        super().__init__()
+        self.quantiles = quantiles
+        self.lstm = nn.LSTM(5, 6)
+
+    def levels(self, y):
+        return torch.as_tensor(self.quantiles, device=y.device)[:, None]
+
+class Special(Metric):
+    def __init__(self):
+        super().__init__()
+
+special = Special()
+print(special.levels(torch.zeros(3)))
+""",
+    "the number of a single prediction": """
+lstm, head = nn.LSTM(5, 6), nn.Linear(6, 1)
+series = [0.5]
+for step in range(30):
+    out, _ = lstm(torch.randn(7, 1, 5))
+    series.append(head(out[-1]).squeeze().detach().item())
+""",
 }
 
 

@@ -8,8 +8,10 @@ from ..facts import Misused
 from ..signatures import index, splitting
 from ..signatures.refusal import Refusal, tell
 from ..values import (
+    NONE,
     Axis,
     Const,
+    Foreign,
     Many,
     Module,
     Num,
@@ -47,10 +49,10 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
         return pick(base, items[0])
     if isinstance(base, Opaque) and len(items) > 2 and _is_whole(items[-1]) and Const(...) not in items:
         # Nobody writes a trailing `:` but to spell out every axis.
-        settled = base.as_tensor(len(items))
+        settled = base.as_tensor(sum(item != NONE for item in items))
         if settled is not None:
             return index.index_tensor(vm, node, settled, items)
-    return Opaque("?")
+    return Foreign(base.name) if isinstance(base, Foreign) else Opaque("?")
 
 
 def _check_place(vm: Walk, node: cst.Subscript, base: Value, item: Value) -> None:

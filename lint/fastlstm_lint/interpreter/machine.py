@@ -229,7 +229,8 @@ class Machine(Walk):
         node = frame.node.node if isinstance(frame.node, Function) else None
         foreign = frame.scope.top is not self.scope
         small = frame.small
-        return Where(frame.function, frame.loops, node, frame.instance, frame.large, small, self._given, foreign)
+        body = node or self.module
+        return Where(frame.function, frame.loops, node, frame.instance, frame.large, small, self._given, foreign, body)
 
     @property
     def file(self) -> SourceFile | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from .. import cst
 from ..facts import Fact, Indexed, Where
+from ..layers import Recurrent
 from ..nodes import code_of, walk
 from ..values import Const, Range, Value
 
@@ -137,3 +138,13 @@ def only_use(fact: Fact, given: cst.BaseExpression | None) -> cst.BaseExpression
 def mentions(function: cst.CSTNode, name: str) -> int:
     """How often a name stands in a function."""
     return sum(isinstance(each, cst.Name) and each.value == name for each in walk(function))
+
+
+def add_batch_first(layer: Recurrent) -> tuple[tuple[cst.CSTNode, str], ...]:
+    """The edit that makes a sequence-first layer batch first, where its call can take one keyword more."""
+    node = layer.node
+    if layer.batch_first is not False or not isinstance(node, cst.Call):
+        return ()
+    if len([each for each in node.args if each.keyword is None]) > 4 or any(each.star for each in node.args):
+        return ()
+    return ((node, with_keyword(node, "batch_first", "True")),)

@@ -12,7 +12,7 @@ from ..layers import Recurrent
 from ..naming import BATCH_NAMES, TIME_NAMES, names_of
 from ..nodes import code_of
 from ..values import Range, Tensor, int_of
-from ._code import assignment_of, indices_of, last_word, plain_items, whole, with_keyword
+from ._code import add_batch_first, assignment_of, indices_of, last_word, plain_items, whole, with_keyword
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -232,7 +232,7 @@ def _sequence_first_output(source: Tensor) -> bool:
 def _read_as_batch_first(source: Tensor, use: str, edits: tuple[tuple[cst.CSTNode, str], ...] = ()) -> Problem:
     assert source.origin is not None
     layer = source.origin.layer
-    added = _add_batch_first(layer)
+    added = add_batch_first(layer)
     return Problem(
         source.origin.node,
         f"this layer is sequence-first and gives {source}, but {use}: the input has the batch first, so the layer "
@@ -287,7 +287,7 @@ def _words(value: Tensor, known: tuple[str | None, ...]) -> str:
 
 def _edits(fact: LayerCalled) -> tuple[tuple[cst.CSTNode, str], ...]:
     if not fact.layer.batch_first:
-        return _add_batch_first(fact.layer)
+        return add_batch_first(fact.layer)
     if _steps_first(fact):
         return _drop_batch_first(fact.layer)
     node = fact.input_node
@@ -313,12 +313,3 @@ def _drop_batch_first(layer: Recurrent) -> tuple[tuple[cst.CSTNode, str], ...]:
         return ()
     flags = [each.value for each in node.args if each.keyword is not None and each.keyword.value == "batch_first"]
     return ((flags[0], "False"),) if len(flags) == 1 and code_of(flags[0]) == "True" else ()
-
-
-def _add_batch_first(layer: Recurrent) -> tuple[tuple[cst.CSTNode, str], ...]:
-    node = layer.node
-    if layer.batch_first is not False or not isinstance(node, cst.Call):
-        return ()
-    if len([each for each in node.args if each.keyword is None]) > 4 or any(each.star for each in node.args):
-        return ()
-    return ((node, with_keyword(node, "batch_first", "True")),)

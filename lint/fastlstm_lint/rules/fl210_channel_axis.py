@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from .. import cst
 from ..contract import BATCH, FEATURE, TIME
+from ..dims import Dim
 from ..facts import ModuleCalled
 from ..nodes import code_of
-from ..values import Tensor
+from ..values import Module, Tensor, dim_of
 from .base import Problem, Right, Rule, Wrong, model
 
 CHANNELS_SECOND = frozenset(
@@ -25,7 +26,8 @@ RULE = Rule(
 The one-dimensional modules of torch.nn take (batch, channels, length). A recurrent output is (batch, time, features):
 its channels are last. The module then normalises, convolves or pools over features as if they were time. torch raises
 when the number of channels does not fit, and says nothing when it does, or when the module has no channel count
-(pooling).
+(pooling). A module made for as many channels as there are features is reported; one made for another number may be
+meant for the steps.
 """,
     wrong=model(
         "self.lstm = nn.LSTM(5, 6, batch_first=True)\nself.pool = nn.AdaptiveAvgPool1d(1)",
@@ -64,6 +66,12 @@ when the number of channels does not fit, and says nothing when it does, or when
                 "output = self.gru(x)[0]\nreturn self.norm(output.mean(1)), self.norm(output[:, -1])",
             )
         ),
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.norm = nn.BatchNorm1d(7)",
+                "return self.norm(self.gru(x)[0])",
+            )
+        ),
     ),
     fixable="unsafe",
 )
@@ -75,6 +83,8 @@ def check(fact: ModuleCalled) -> Iterator[Problem]:
     if fact.module.kind not in CHANNELS_SECOND or not isinstance(value, Tensor) or value.rank != 3:
         return
     if value.axes[2].meaning[-1] != FEATURE or value.axes[1].meaning not in ((TIME,), (BATCH,)):
+        return
+    if not fact.module.kind.endswith("Pool1d") and _channels(fact.module) != value.sizes[2]:
         return
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
     if len(fact.call.args) == 1 and value.axes[1].means(TIME):
@@ -91,3 +101,8 @@ def check(fact: ModuleCalled) -> Iterator[Problem]:
         edits,
         "Transpose around the call",
     )
+
+
+def _channels(module: Module) -> Dim | None:
+    """What the module was made for."""
+    return dim_of(module.config.get("in_channels", module.config.get("num_features")))

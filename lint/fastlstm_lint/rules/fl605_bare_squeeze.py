@@ -38,6 +38,12 @@ axis or raises. Name the axis: `squeeze(0)`.
     valid=(
         Right(model("self.gru = nn.GRU(5, 6)", "_, h_n = self.gru(x)\nreturn h_n.squeeze(0), x.squeeze()")),
         Right(
+            model(
+                "self.gru = nn.GRU(5, 6)\nself.head = nn.Linear(6, 1)",
+                "score = self.head(self.gru(x[:, :1])[1][-1]).squeeze().detach().item()\nreturn x + score",
+            ),
+        ),
+        Right(
             model("self.gru = nn.GRU(5, 6)", "output, _ = self.gru(x.view(-1, 1, 5))\nreturn output.squeeze()"),
         ),
     ),
@@ -74,9 +80,11 @@ def check(fact: Applied) -> Iterator[Problem]:
 
 def _picks_one(fact: Applied) -> bool:
     """Whether one action is picked from what is squeezed: there is one sample, and no batch is meant."""
-    for each in () if fact.where.node is None else walk(fact.where.node):
+    for each in walk(fact.where.body):
         if isinstance(each, cst.Call) and last_word(each.func) in ("argmax", "item", "tolist", "multinomial"):
             base = each.func.value if isinstance(each.func, cst.Attribute) else None
+            while isinstance(base, cst.Call) and isinstance(base.func, cst.Attribute) and base is not fact.node:
+                base = base.func.value  # `.squeeze().detach().item()`
             if base is fact.node or any(argument.value is fact.node for argument in each.args):
                 return True
     return False

@@ -95,7 +95,7 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
         return base.attribute(f"{name}()")
     if isinstance(base, (Tensor, Opaque)):
         signature = METHODS.get(name)
-        if signature is not None:
+        if signature is not None and (isinstance(base, Tensor) or signature.may_be_called(arguments.positional)):
             return invoke(signature, Site(vm, node, name), arguments, base)
     return None
 

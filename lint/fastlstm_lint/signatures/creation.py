@@ -159,7 +159,7 @@ def literal(site: Site, data: Value, more: Value | None = None) -> Value | None:
         sizes.append(Dim.of(len(source.items)))
         entries = [resolve(item) for each in entries for item in (each.items if isinstance(each, Tup) else (each,))]
         source = resolve(source.items[0]) if source.items else Const(0.0)
-    if not isinstance(source, (Num, Const)) or (not sizes and site.name not in ("tensor", "as_tensor")):
+    if _scalar(source) is None or (not sizes and site.name not in ("tensor", "as_tensor")):
         return None
     if site.name in ("tensor", "as_tensor"):
         dtype = site.dtype(_common(entries))

@@ -9,7 +9,7 @@ from ..contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent
-from ..tensors import CONTIGUOUS, GUESSED, NOTHING, Strides
+from ..tensors import CONTIGUOUS, GUESSED, NOTHING, TURNED, Strides
 from ..values import (
     NONE,
     Axis,
@@ -200,10 +200,12 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if isinstance(result, Tup) and (asked := arguments.keywords.get("all_states")) is not None:
         result = _with_all_states(layer, result, resolve(asked))
     handed = frozenset({GUESSED} if assumed else ()) | (value.traits & HANDED if isinstance(value, Tensor) else set())
+    if meanings[:2] == (TIME, BATCH):
+        handed |= {TURNED}
     return with_traits(result, handed) if handed and result is not None else result
 
 
-HANDED = frozenset({"led"})
+HANDED = frozenset({"led", TURNED})
 """What is said of a layer's input and holds for its output."""
 
 

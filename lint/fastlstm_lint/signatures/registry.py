@@ -7,7 +7,7 @@ them, and it returns the value of the call or None for unknown.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,21 @@ class Signature:
             self.names = [each.name for each in found]
             self.required = frozenset(each.name for each in found if each.default is each.empty)
         return self.names
+
+    def may_be_called(self, positional: Sequence[Value]) -> bool:
+        """Whether a method of tensors takes these arguments: an unknown with a method of the name may be no tensor."""
+        names = self.parameters()[1:]
+        if len(positional) > len(names) and not self.variadic:
+            return False
+        pairs = zip(names, map(resolve, positional), strict=False)
+        return not any(
+            name in ("dim", "dim0", "dim1") and not isinstance(each, (Num, Const, Tup)) and not _is_counted(each)
+            for name, each in pairs
+        )
+
+
+def _is_counted(value: Value) -> bool:
+    return isinstance(value, Opaque) and value.is_counted
 
 
 FUNCTIONS: dict[str, Signature] = {}

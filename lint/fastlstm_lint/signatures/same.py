@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..dims import words
 from ..tensors import CONTIGUOUS
-from ..values import NONE, Opaque, Same, Tensor, Value, resolve
+from ..values import NONE, Foreign, Opaque, Same, Tensor, Value, resolve
 from . import dtypes, memory
 from .dtypes import BOOL, DOUBLE, FLOAT, LONG
 from .refusal import Refusal
@@ -52,6 +52,12 @@ def contiguous(site: Site, input: Value) -> Value | None:
 def cast(site: Site, input: Value) -> Value | None:
     source = resolve(input)
     return _cast(source, TYPES[site.name]) if isinstance(source, Tensor) else source
+
+
+@method("numpy")
+def array(site: Site, input: Value) -> Value | None:
+    """An array of NumPy's: its methods are called as those of tensors, and do other things."""
+    return Foreign("array")
 
 
 @method("to", "type")

@@ -8,7 +8,7 @@ from .. import cst
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..naming import TIME_NAMES, names_of
-from ..tensors import CONTIGUOUS, NOTHING, Strides
+from ..tensors import CONTIGUOUS, NOTHING, TURNED, Strides
 from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
 from . import memory
 from .caller import Caller
@@ -238,7 +238,8 @@ def _selected(source: Tensor, kept: Sequence[int]) -> Tensor:
     moved = None if strides is None else tuple(strides[i] for i in kept)
     if source.strides == CONTIGUOUS and list(kept) == sorted(kept):
         moved = CONTIGUOUS  # type: ignore[assignment]
-    return source.replaced((source.axes[i] for i in kept), source.origin, strides=moved)
+    traits = source.traits ^ {TURNED} if kept and kept[0] and len(kept) == source.rank else source.traits
+    return source.replaced((source.axes[i] for i in kept), source.origin, traits, moved)
 
 
 @tensor_op("unsqueeze")
