@@ -8,6 +8,7 @@
 #   make bench    this machine, beside whatever is installed
 #   make wheel    dist/: what is published, both sdists and the wheels made from them; fastlstm's with compiled code for
 #                 x86-64-v3 and v4, or FASTLSTM_PREBUILT= for a pure one
+#   make playground    CodeMirror for the playground's page, built with npm into the linter; without, it has its own editor
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
 #
 # torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
@@ -21,7 +22,7 @@ BIN := .venv/bin
 # Most tests use one core: on each, up to four, a file of them runs. A process may take 2 GB.
 BESIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-all torture lint bench wheel test-gpu bench-gpu clean
+.PHONY: demo test test-all torture lint bench wheel playground test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
@@ -46,11 +47,14 @@ bench: .venv/.bench
 
 FASTLSTM_PREBUILT ?= v3,v4
 
-wheel: .venv/.dev
+wheel: .venv/.dev $(if $(shell command -v npm),playground)
 	rm -rf dist
 	cd lint && $(abspath $(BIN))/python -m hatchling build -t sdist -d $(abspath dist)
 	$(BIN)/python -m hatchling build -t sdist -d dist
 	FASTLSTM_PREBUILT=$(FASTLSTM_PREBUILT) $(BIN)/python -m pip wheel --no-deps --no-build-isolation -w dist dist/*.tar.gz
+
+playground:
+	cd lint/editor && npm ci --no-audit --no-fund && npm run build
 
 # These want a GPU, and for the comparison a torch built for CUDA, so they take the Python that is given to them and
 # install nothing: make test-gpu GPU_PYTHON=python3

@@ -14,6 +14,8 @@ COMMANDS = {
     "rules": PLACES["rules"],
     "shapes": PLACES["shapes"],
     "prove": ("fastlstm.cli.prove:prove", "Run a model: does a sample's output depend on another's input?"),
+    "report": PLACES["report"],
+    "playground": PLACES["playground"],
     "lsp": PLACES["lsp"],
     "explain": ("fastlstm.cli.explain:explain", PLACES["explain"][1]),
     "demo": ("fastlstm.cli.demo:demo", "See the library at work on real data."),

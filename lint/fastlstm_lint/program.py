@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.util import find_spec
 
-OURS = re.compile(r"\bfastlstm(?= (?:lint|explain|rules|shapes|lsp)\b|\[lsp\])")
+OURS = re.compile(r"\bfastlstm(?= (?:lint|explain|rules|shapes|report|playground|lsp)\b|\[lsp\])")
 
 
 @cache

@@ -13,6 +13,8 @@ PLACES = {
     "rules": ("fastlstm_lint.cli.rules:rules", "List what lint looks for."),
     "shapes": ("fastlstm_lint.cli.shapes:shapes", "Show a program with the shapes beside its lines."),
     "explain": ("fastlstm_lint.cli.explain:explain", "Answer a question: a layer, h_n, a rule, an error of torch."),
+    "report": ("fastlstm_lint.cli.report:report", "Write a folder's programs, shapes and findings as one HTML file."),
+    "playground": ("fastlstm_lint.cli.playground:playground", "Open a page to try the linter in."),
     "lsp": ("fastlstm_lint.cli.lsp:lsp", "Serve an editor: diagnostics, shapes, quick fixes."),
 }
 """Where each subcommand lives, and its line in `--help`, which is printed without importing any."""

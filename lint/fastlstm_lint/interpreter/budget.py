@@ -14,6 +14,10 @@ LOOK = 4_096
 """Units between two looks at the clock."""
 
 
+_processor_time = getattr(time, "thread_time", time.perf_counter)
+"""Python in a browser has no clock of a thread, and one thread."""
+
+
 class Budget:
     """Units of work that are left. `spent` once there are none: no further statement, call or expression is walked."""
 
@@ -22,7 +26,7 @@ class Budget:
     def __init__(self, work: int = WORK, seconds: float = SECONDS) -> None:
         self.left = work
         self._low = work // 2
-        self._deadline = time.thread_time() + seconds
+        self._deadline = _processor_time() + seconds
         self._earliest = time.perf_counter() + seconds
         self._look_at = work - LOOK
 
@@ -46,5 +50,5 @@ class Budget:
         """Look at the clock: after what is not counted in units, as what rules make of a fact."""
         self._look_at = self.left - LOOK
         # A thread uses no more processor time than passes, and the wall clock is read without asking the kernel.
-        if time.perf_counter() > self._earliest and time.thread_time() > self._deadline:
+        if time.perf_counter() > self._earliest and _processor_time() > self._deadline:
             self.left = 0

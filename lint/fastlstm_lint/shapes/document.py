@@ -41,7 +41,7 @@ class Document:
         self.source = text if self.book is None else self.book.text
         self.program = read_program(self.source, None if imports is None else imports.home)
 
-    def _pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Piece]:
         if self.book is None:
             yield Piece(self.text)
         else:
@@ -54,7 +54,7 @@ class Document:
     def shown(self, style: Callable[[str], str] = str) -> str:
         """The text with comments aligned for reading; a notebook cell by cell, each under its number."""
         parts = []
-        for piece in self._pieces():
+        for piece in self.pieces():
             if piece.cell is not None:
                 parts.append(f"# --- cell {piece.cell}\n")
             parts.append(self._commented(piece, aligned=True, style=style))
@@ -67,7 +67,7 @@ class Document:
         if self.book is None:
             text = program = self._commented(Piece(self.text), aligned=False)
         else:
-            texts = {piece.cell: self._commented(piece, aligned=False) for piece in self._pieces()}
+            texts = {piece.cell: self._commented(piece, aligned=False) for piece in self.pieces()}
             before = {cell.number: cell.text for cell in self.book.cells}
             changed = {number: text for number, text in texts.items() if number is not None and before[number] != text}
             if not changed:

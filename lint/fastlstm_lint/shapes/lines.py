@@ -57,6 +57,11 @@ class Row:
     bound: dict[str, Bound] = field(default_factory=dict)
     comment: Comment | None = None
 
+    @property
+    def note(self) -> str:
+        """What is to be shown beside the row; "" where nothing is known: `out: (B batch, 6 feature); h: (...)`."""
+        return "; ".join(f"{name}: {bound.words}" for name, bound in self.bound.items() if bound.shown)
+
 
 @dataclass(slots=True)
 class Program:
