@@ -78,8 +78,8 @@ TENSORS = (
         ),
     ),
     cause(
-        r"Sizes of tensors must match except in dimension (?P<d>\d+)\. Expected size (?P<a>\d+) but got size "
-        r"(?P<b>\d+)",
+        r"Sizes of tensors must match except in dimension (?P<d>\d+)\. (?:Expected size|Got) (?P<a>\d+) "
+        r"(?:but got size|and) (?P<b>\d+)",
         "FL203 FL703",
         (
             "Tensors joined along axis {d} differ on another one: {a} and {b}. One of them may be (T, B, ...) and the "

@@ -95,7 +95,7 @@ TRAINING = (
         ),
     ),
     cause(
-        r"Expected target size \[(?P<want>[\d, ]+)\], got \[(?P<got>[\d, ]+)\]",
+        r"Expected target size [\[(](?P<want>[\d, ]+)[\])], got (?:torch\.Size\()?[\[(](?P<got>[\d, ]+)[\])]",
         "FL604 FL708",
         (
             "CrossEntropyLoss wants the classes on axis 1: (B, C, T) for targets (B, T). The logits were (B, T, C).",

@@ -20,12 +20,14 @@ path { stroke: #5b6b7b; stroke-width: 1.4; fill: none; }
 .s0 { fill: #9fc5f8; } .s1 { fill: #ffd28a; } .s2 { fill: #b5e3a9; } .s3 { fill: #f4b6c9; } .s4 { fill: #cfc0f0; }
 .dim { opacity: 0.28; }
 @media (prefers-color-scheme: dark) {
-text { fill: #e3eaf1; } text.small { fill: #9fb0c0; } text.out { fill: #5b6b7b; }
+text { fill: #e3eaf1; } text.small { fill: #9fb0c0; } text.out { fill: #9fb0c0; }
+text.in.dim { fill: #e3eaf1; opacity: 0.5; }
 text.good { fill: #6fd198; } text.bad { fill: #ff9d94; }
 rect, path { stroke: #9fb0c0; }
 }
 """
-"""Colours of text and lines follow the page's scheme; the samples' own are light in both, with dark text in them."""
+"""Colours of text and lines follow the page's scheme; the samples' own are light in both, with dark text in them,
+and light text in those that are faint on a dark page."""
 
 COLOURS = 5
 """Samples that have a colour of their own."""

@@ -62,7 +62,17 @@ h_n.view(B, -1) 和 h_n.reshape(B, -1) 不会把同一样本的各层并排：�
     ),
     _topic(
         "h_n",
-        _word("h_?n", "(?<!initial )hidden states?", "final state", "h_t", "hx") + "|(?<!初始)(?:隐藏?|最终)状态",
+        _word(
+            "h_?n",
+            "(?<!initial )hidden states?",
+            "hidden vectors?",
+            "hidden(?! (?:state|size|dim|layer|unit|vector))",
+            r"\w+_hidden",
+            "final state",
+            "h_t",
+            "hx",
+        )
+        + "|(?<!初始)(?:隐藏?|最终)状态",
         """\
 h_n is h after the last step, of every layer and direction: one row per layer (two if
 bidirectional), for every sample. It has no time axis, and its first axis is never the batch,
@@ -116,8 +126,10 @@ h_0)。批大小从 x 取：x.size(1)；batch_first=True 时是 x.size(0)。""",
             "sequence length",
             "axes",
             "axis",
+            r"batch (?:and|with|or|vs\.?) (?:time|steps?|seq\w*)",
+            r"(?:time|steps?|seq\w*) (?:and|with|or|vs\.?) batch",
         )
-        + "|批大小|批次|序列长度|哪个(?:维|轴)|维度",
+        + "|批大小|批次|序列长度|哪个(?:维|轴)|维度|批(?:和|与|跟)时间|时间步?(?:和|与|跟)批",
         """\
 batch_first=True exchanges the first two axes of input and output, and nothing else: (B, T, I) in,
 (B, T, D*H) out. Without it axis 0 is time and axis 1 the batch. h_0, c_0, h_n and c_n are (L*D,
@@ -169,7 +181,7 @@ bidirectional=True 再从最后一步到第一步算一遍。output 有 2*H 个�
     ),
     _topic(
         "num_layers",
-        _word("num_layers?", "layers?", "stacked") + "|层数|多层|堆叠",
+        _word("(?:num|n)_?layers?", "layers?_?nums?", "layers?", "stacked") + "|层数|多层|几层|堆叠",
         """\
 num_layers=L puts L layers on each other: each takes the output of the one below, at the same
 step. output is the top one's alone; h_n and c_n have a row for each. dropout= acts between them,
@@ -227,7 +239,7 @@ proj_size=P（只有 LSTM 有）在每一步之后把 h 乘以 weight_hr (P, H)�
             "variable[- ]length",
             "batch_sizes",
         )
-        + "|打包|填充|变长",
+        + "|打包|填充|变长|(?:实际|真实)长度|(?:长度|长短)不(?:同|一|等)|不等长",
         """\
 pack_padded_sequence keeps the real steps of a padded batch and leaves the padding out: first step
 0 of all samples, then step 1 of those that have one, and so on. It needs batch_first as the data
