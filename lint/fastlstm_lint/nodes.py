@@ -53,6 +53,33 @@ def _child_fields(kind: Any) -> tuple[str, ...]:
     return tuple(name for name, told in kind.__init__.__annotations__.items() if told not in PLAIN)
 
 
+LIBRARIES = frozenset({"torch", "nn", "F", "np", "numpy"})
+"""What programs call the libraries whose functions they use."""
+
+
+def read_names(node: cst.CSTNode) -> frozenset[str]:
+    """The names of values in an expression, not those of functions and libraries; of `self.x` that."""
+    found: set[str] = set()
+    todo = [node]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, cst.Attribute):
+            if isinstance(each.value, cst.Name) and each.value.value == "self":
+                found.add(f"self.{each.attr.value}")
+            else:
+                todo.append(each.value)
+        elif isinstance(each, cst.Call):
+            todo += each.args
+            if isinstance(each.func, cst.Attribute):
+                todo.append(each.func)
+        elif isinstance(each, cst.Name):
+            if each.value not in LIBRARIES:
+                found.add(each.value)
+        else:
+            todo.extend(children(each))
+    return frozenset(found)
+
+
 def code_of(node: cst.CSTNode) -> str:
     """The text of a node, with the parentheses around it where it needs them and has them."""
     text = _dotted(node) or node.text.of(node.at)

@@ -219,6 +219,64 @@ class Special(Metric):
 special = Special()
 print(special.levels(torch.zeros(3)))
 """,
+    "the shift of relative attention": """
+def shifted(scores):
+    gru = nn.GRU(5, 6)
+    batch, heads, queries, keys = scores.size()
+    padded = torch.cat([torch.zeros(batch, heads, queries, 1), scores], dim=-1)
+    return padded.view(batch, heads, keys + 1, queries)[:, :, 1:].view_as(scores)
+""",
+    "the first of several steps, whose state comes back": """
+class Nodes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6)
+
+    def forward(self, x, h=None, c=None):
+        if h is None:
+            out, (h, c) = self.lstm(x[None, :, :])
+        else:
+            out, (h, c) = self.lstm(x[None, :, :], (h, c))
+        return out.squeeze(0), h, c
+""",
+    "a call that Python refuses before torch sees it": """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 6)
+
+    def forward(self, x, mask, again=False):
+        return x.masked_fill(mask[:, :, None], 0.0)
+
+model = Model()
+try_it = lambda: model(torch.zeros(2, 7, 5), torch.tensor([5, 6]), 1, 2, again=True)
+try_it()
+""",
+    "a test of one's own that guards what it asks about": """
+def is_latent(x):
+    return x.dtype == torch.float
+
+def prepare(x):
+    if is_latent(x):
+        x = x.permute(0, 2, 1)
+    return x
+
+lstm = nn.LSTM(5, 6)
+prepare(torch.randint(0, 9, (2, 100)))
+""",
+    "an action drawn from what was squeezed": """
+class Agent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.LSTMCell(4, 8)
+        self.head = nn.Linear(8, 3)
+
+    def act(self, seen, state):
+        h, c = self.cell(seen, state)  # one row
+        scores = self.head(h)
+        scores = scores.squeeze()
+        return torch.distributions.Categorical(scores.exp()).sample().item()
+""",
     "the number of a single prediction": """
 lstm, head = nn.LSTM(5, 6), nn.Linear(6, 1)
 series = [0.5]

@@ -56,9 +56,16 @@ def read_arguments(vm: Walk, node: cst.Call) -> Arguments:
 
 
 def is_called_right(params: cst.Parameters, positional: int, keywords: dict[str, Value]) -> bool:
-    """Whether a call gives every parameter without a default: Python refuses another one before anything is run."""
-    ordered = [*params.posonly_params, *params.params][positional:]
-    asked = [param for param in (*ordered, *params.kwonly_params) if param.default is None]
+    """Whether a call gives every parameter without a default, and none twice or beyond the last.
+
+    Python refuses another one before anything is run.
+    """
+    ordered = [*params.posonly_params, *params.params]
+    if positional > len(ordered) and params.star_arg is None:
+        return False
+    if any(param.name.value in keywords for param in params.params[: max(positional - len(params.posonly_params), 0)]):
+        return False
+    asked = [param for param in (*ordered[positional:], *params.kwonly_params) if param.default is None]
     return all(param.name.value in keywords for param in asked)
 
 

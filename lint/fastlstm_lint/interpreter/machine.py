@@ -277,6 +277,10 @@ class Machine(Walk):
         """Whether what is being walked may raise, by the program's own words: `try`, `with pytest.raises(...)`."""
         return self.frame.guarded > 0
 
+    def asked(self) -> frozenset[str]:
+        """The names that a test around the place is about, where nobody knows how it comes out."""
+        return self.frame.asked
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         if any(frame.function == "__init__" for frame in self.frames):

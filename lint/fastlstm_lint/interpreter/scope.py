@@ -82,6 +82,7 @@ class Frame:
     small: frozenset[Symbol] = frozenset()
     node: Any = None
     guarded: int = 0  # how many statements around, in this function, expect that what is in them raises
+    asked: frozenset[str] = frozenset()  # names in the undecided tests of the `if` statements around
 
     def snapshot(self) -> Snapshot:
         """The state that a branch may change."""

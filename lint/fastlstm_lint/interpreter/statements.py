@@ -8,6 +8,7 @@ from typing import Any
 from .. import cst
 from ..facts import Discarded, Named, Unpacked
 from ..layers import Recurrent
+from ..nodes import read_names
 from ..values import NONE, Condition, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
 from .assign import assign, delete
 from .branches import Ranks, merge
@@ -123,7 +124,8 @@ def _if(vm: Walk, statement: cst.If) -> None:
         _else(vm, statement.orelse)
         return
     before, ranks = _snapshot(vm), Ranks(frame)
-    large, small = frame.large, frame.small
+    large, small, asked = frame.large, frame.small, frame.asked
+    frame.asked = asked | read_names(statement.test)
     ones, ones_else = (test.ones, test.ones_else) if isinstance(test, Condition) else (frozenset(), frozenset())
     frame.large, frame.small = large | large_if_true(test), small | ones
     vm.run(statement.body.body)
@@ -133,6 +135,7 @@ def _if(vm: Walk, statement: cst.If) -> None:
     ranks.turn()
     frame.small = small | large_if_true(test) | ones_else
     _else(vm, statement.orelse)
+    frame.asked = asked
     # `if height != 1: raise`: what comes after it is on the other path only.
     frame.small = small | (ones if not frame.alive else frozenset()) | (ones_else if not taken.alive else frozenset())
     ranks.meet(taken.alive, frame.alive)

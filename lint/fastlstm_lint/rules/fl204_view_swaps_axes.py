@@ -193,8 +193,8 @@ def check(fact: Viewed) -> Iterator[Problem]:
     source = fact.source
     if not source.rank or set(source.axes[0].meaning) <= {LAYER, DIRECTION}:
         return  # a state: FL205 and FL206
-    if not fact.moved:
-        return
+    if not fact.moved or any(len(source.sizes[at].terms) > 1 for at in fact.moved):
+        return  # rows of `n + 1` read as rows of `n`: each is shifted by one more, which relative attention wants
     receiver = code_of(fact.receiver)
     asked = ", ".join("?" if size is None else str(size) for size in fact.target)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()

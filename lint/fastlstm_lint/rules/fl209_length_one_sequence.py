@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from .. import cst
 from ..facts import LayerCalled
+from ..nodes import code_of, walk
 from ..signatures.recurrent import given_states
 from ..values import Tensor
 from ._code import names_in, parameters_of
@@ -73,7 +74,7 @@ return output
 def check(fact: LayerCalled) -> Iterator[Problem]:
     if fact.layer.is_cell or fact.packed or fact.time != 1 or fact.batch == 1:
         return
-    if fact.state is not None and not _fresh(fact):
+    if (fact.state is not None and not _fresh(fact)) or _continued(fact):
         return
     if fact.where.in_class and not fact.where.loops and fact.batch is not None:
         yield Problem(
@@ -81,6 +82,15 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
             "the sequence has one time step and starts from zeros, so the layer never recurs. Time may be another axis",
             fact.layer,
         )
+
+
+def _continued(fact: LayerCalled) -> bool:
+    """Whether the same function calls the layer with a state as well: this is the first step of several."""
+    if fact.state is not None:
+        return False
+    layer = code_of(fact.call.func)
+    calls = (each for each in walk(fact.where.body) if isinstance(each, cst.Call) and len(each.args) > 1)
+    return any(code_of(each.func) == layer for each in calls)
 
 
 def _fresh(fact: LayerCalled) -> bool:

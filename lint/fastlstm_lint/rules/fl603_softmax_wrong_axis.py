@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from .. import cst
 from ..contract import BATCH, TIME
 from ..facts import Applied, ModuleCalled
+from ..tensors import GUESSED
 from ..values import Tensor, Value, int_of
 from ._code import last_word, only_use
 from .base import Problem, Right, Rule, Wrong, model
@@ -57,7 +58,7 @@ return (weights * output).sum(1)
         Wrong(
             model(
                 "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
-                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
+                "samples, steps, _ = x.shape\nreturn F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
             ),
             "differs",
         ),
@@ -65,7 +66,7 @@ return (weights * output).sum(1)
             "from torch.functional import F\n"
             + model(
                 "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
-                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
+                "samples, steps, _ = x.shape\nreturn F.log_softmax(self.head(self.gru(x)[0]), dim=1)  # FL603",
             ),
             "differs",
         ),
@@ -82,6 +83,13 @@ return torch.bmm(weights.unsqueeze(1), output).squeeze(1), F.softmax(h_n[-1], di
 """,
             )
         ),
+        Right(
+            model(
+                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
+                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)",
+            ),
+            "T=7 I=5",
+        ),
     ),
     fixable="unsafe",
 )
@@ -92,7 +100,8 @@ def _problem(node: cst.CSTNode, value: Tensor, dim: int, edit: cst.CSTNode | Non
     axis = value.axes[at]
     over_batch = axis.means(BATCH) and axis.size != 1
     # Attention normalises over time, but by softmax, and its scores have one number per step.
-    over_time = log and axis.means(TIME) and value.rank == 3 and at != 2 and value.sizes[2] != 1
+    sure = GUESSED not in value.traits  # one sequence alone has its classes on axis 1
+    over_time = log and sure and axis.means(TIME) and value.rank == 3 and at != 2 and value.sizes[2] != 1
     if not over_batch and not over_time and (axis.size != 1 or value.rank < 2):
         return
     time = value.find(TIME)

@@ -8,6 +8,8 @@ from .. import cst
 from ..contract import BATCH, FEATURE, TIME
 from ..facts import Applied, ModuleCalled
 from ..nodes import code_of
+from ..signatures.dtypes import LONG
+from ..tensors import GUESSED
 from ..values import Tensor, Value
 from .base import Problem, Right, Rule, Wrong
 
@@ -48,6 +50,7 @@ Transpose, or flatten batch and time into one axis.
             + "        flat = self.loss(scores.reshape(-1, 3), target.view(-1))\n"
             + "        return flat + self.loss(scores.permute(0, 2, 1), target)\n"
         ),
+        Right(HEAD + "        return self.loss(scores, torch.zeros(7, 3))\n", "T=7 I=5"),
     ),
     fixable="unsafe",
 )
@@ -58,6 +61,9 @@ def _problems(
 ) -> Iterator[Problem]:
     if not isinstance(value, Tensor) or value.rank != 3:
         return
+    whole = isinstance(target, Tensor) and target.rank == 2 and target.dtype == LONG
+    if GUESSED in value.traits and not whole:
+        return  # one sequence alone has its classes on axis 1
     if isinstance(target, Tensor) and target.sizes in (value.sizes, (value.sizes[0], value.sizes[2])):
         return  # as the loss wants it, whatever the axes are called
     if value.axes[2].meaning != (FEATURE,) or value.axes[1].meaning not in ((TIME,), (BATCH,)):

@@ -9,7 +9,7 @@ from ..contract import BATCH, FEATURE
 from ..facts import Applied
 from ..nodes import code_of
 from ..values import Tensor
-from ._code import last_word, walk
+from ._code import assignment_of, last_word, names_in, walk
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -80,11 +80,15 @@ def check(fact: Applied) -> Iterator[Problem]:
 
 def _picks_one(fact: Applied) -> bool:
     """Whether one action is picked from what is squeezed: there is one sample, and no batch is meant."""
+    bound = assignment_of(fact.where.body, fact.node)
+    names = set() if bound is None else {code_of(target.target) for target in bound.targets}
     for each in walk(fact.where.body):
         if isinstance(each, cst.Call) and last_word(each.func) in ("argmax", "item", "tolist", "multinomial"):
             base = each.func.value if isinstance(each.func, cst.Attribute) else None
             while isinstance(base, cst.Call) and isinstance(base.func, cst.Attribute) and base is not fact.node:
                 base = base.func.value  # `.squeeze().detach().item()`
+            if names and last_word(each.func) == "item" and names & names_in(each.func):
+                return True  # `Categorical(scores).sample().item()`
             if base is fact.node or any(argument.value is fact.node for argument in each.args):
                 return True
     return False

@@ -28,6 +28,10 @@ class Caller(Protocol):
         """Whether what is being walked may raise, by the program's own words: `try`, `with pytest.raises(...)`."""
         ...
 
+    def asked(self) -> frozenset[str]:
+        """The names that a test around the place is about, where nobody knows how it comes out."""
+        ...
+
     def in_model(self) -> bool:
         """Whether a method of a model is being walked, and no constructor."""
         ...

@@ -126,7 +126,9 @@ def _classes(name: str, a: Tensor, b: Tensor) -> Tensor | None:
             sentence = f"size mismatch (got input: {text(a.sizes)} , target: {text(b.sizes)}"
         raise Refusal("loss", sentence)
     if b.dtype not in (None, LONG, "uint8"):
-        raise Refusal("dtype", f"expected target dtype to be Long or Byte, but got {dtypes.spoken(b.dtype)}", sure=True)
+        sentence = f"expected target dtype to be Long or Byte, but got {dtypes.spoken(b.dtype)}"
+        # Floating numbers may be the probabilities of classes, if the input has other axes than it is taken to have.
+        raise Refusal("dtype", sentence, sure=dtypes.is_whole(b.dtype) or GUESSED not in a.traits)
     _floating(name, a)
     count = a.sizes[1].value if a.rank > 1 else a.sizes[0].value
     if count == 0 and b.numbers is not None and 0 not in b.numbers:

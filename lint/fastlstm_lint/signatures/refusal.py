@@ -12,7 +12,7 @@ from typing import Any
 from .. import cst
 from ..dims import Dim, never_equal
 from ..facts import Refused
-from ..nodes import code_of, walk
+from ..nodes import code_of, read_names, walk
 from ..tensors import GUESSED
 from ..values import Many, Opaque, Tensor, Tup, Value, int_of, resolve
 from .caller import Caller
@@ -38,6 +38,8 @@ def tell(
     """
     if (refusal.law == "dtype" and vm.other_floats) or vm.expects_errors():
         return Opaque("?")
+    if (asked := vm.asked()) and any(asked & read_names(each) for _, each, _ in operands if each is not None):
+        return Opaque("?")  # `if is_batched(x): x.permute(0, 2, 1)`
     tensors = [each for _, _, value in operands for each in _tensors(value)]
     if refusal.sure or not any(GUESSED in tensor.traits for tensor in tensors):
         named = [(_label(name, expression), expression, value) for name, expression, value in operands]
