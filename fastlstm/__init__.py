@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         split_gates,
         stack_gates,
     )
+    from .quantized import quantize
     from .spec import cell
     from .tracebacks import explain_errors
 
@@ -65,6 +66,7 @@ __all__ = [
     "pack_sequence",
     "pad_packed_sequence",
     "pad_sequence",
+    "quantize",
     "save",
     "set_num_threads",
     "split_gates",
@@ -83,6 +85,7 @@ def __getattr__(name: str) -> Any:
     if name == "cells":
         return import_module(f"{__name__}.cells")
     room = "spec" if name == "cell" else "engine" if name.endswith("_num_threads") else "layers"
+    room = "quantized" if name == "quantize" else room
     room = "tracebacks" if name == "explain_errors" or name in EXTENSION else room
     value = globals()[name] = getattr(import_module(f"{__name__}.{room}"), name)
     return value

@@ -49,6 +49,7 @@ FASTLSTM = Tower(
         rooms("compiled"),
         rooms("engine"),
         rooms("layers"),
+        rooms("quantized"),
         rooms("torch interop"),
         rooms("info testing"),
         rooms("prove tracebacks"),
@@ -57,7 +58,7 @@ FASTLSTM = Tower(
         rooms("cli"),
         rooms("__main__"),
     ),
-    door=8,
+    door=9,
     bridge=frozenset({"fastlstm_lint.contract", "fastlstm_lint.__version__"}),
     outside=dict.fromkeys(("cli", "demo", "prove", "tracebacks"), frozenset({"fastlstm_lint"})),
 )

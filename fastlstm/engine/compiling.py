@@ -21,7 +21,8 @@ from fastlstm.kernels.jit import Job, job_type
 from fastlstm.kernels.machine import target
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.plain import products
-from fastlstm.kernels.product import multiply, multiply_signature
+from fastlstm.kernels.product import multiply, multiply_halves, multiply_signature
+from fastlstm.kernels.product8 import multiply_bytes, multiply_words
 from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.kernels.unpacked_backward import step_back
 from fastlstm.kernels.unpacked_few import step_few
@@ -30,6 +31,7 @@ from fastlstm.kernels.unpacked_samples import step_samples
 _N = types.int64
 _OF_A_CELL = {"advance": (advance, advance_in_stages), "retreat": (retreat, retreat_in_stages)}
 """Without products of the step's own, and with some."""
+_NARROW = {"multiply_halves": multiply_halves, "multiply_words": multiply_words, "multiply_bytes": multiply_bytes}
 _ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
 
 
@@ -48,6 +50,8 @@ def _exports(unit: Unit) -> list[Export]:
         return [_kernel(forward, job), _kernel(pack, job), Export(multiply, multiply_signature(job))]
     if unit.name == "training":
         return [_kernel(function, job) for function in (backward, gradients, pack_transposed)]
+    if unit.name in _NARROW:
+        return [Export(_NARROW[unit.name], multiply_signature(job), name=unit.name)]
     if unit.name in _ALONE:
         return [_kernel(_ALONE[unit.name], job)]
     plain, staged = _OF_A_CELL[unit.name]

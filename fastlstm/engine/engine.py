@@ -59,13 +59,16 @@ class Engine:
     Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`).
     """
 
+    products: Mapping[str, str] = {"multiply": "multiply", "multiply_state": "multiply"}
+    """The kernel for each of a job's products."""
+
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
         self.config, self.dtype = config, np.dtype(dtype)
         inner = replace(config, cell=plain(config.cell)) if isinstance(config, Stack) else config
         self.layout = Layout(inner, self.dtype)
         self._cell = cell_name(inner)
         self._pool = pool
-        self._weights = Weights(self.layout)
+        self._weights = self._weights_of(self.layout)
         # By key: plans, and `_Lent` ones that came back. Two threads may be in `forward`; each step here is one that
         # the interpreter does whole, so there is no lock that a fork could leave taken.
         self._idle: dict[Any, list[Plan | _Lent]] = {}
@@ -76,6 +79,9 @@ class Engine:
         self._others = self.layout.trait("OTHERS")  # states beside h
         self._out_width = config.directions * config.output_size
         self._gradients = Gradients(config)
+
+    def _weights_of(self, layout: Layout) -> Weights:
+        return Weights(layout)
 
     @cached_property
     def _forward(self) -> int:
@@ -262,7 +268,7 @@ class Engine:
         else:
             (B, T), lengths = ((first, second) if self.config.batch_first else (second, first)), None
         sizes = Sizes(T, B, train, threads, lengths, split)
-        addresses = {name: self._address(name) for name in ("multiply", "advance")}
+        addresses = {slot: self._address(name) for slot, name in (*self.products.items(), ("advance", "advance"))}
         return Plan(self.layout, self._weights, sizes, addresses, key)
 
     def _returned(self, key: Any) -> list[Plan | _Lent]:

@@ -49,6 +49,9 @@ _TRAITS = {
 class Weights:
     """The panels of all layers and directions. `blocks` has a row for each, ready for the packing kernels."""
 
+    transposed = True
+    """Whether there are the panels that backward reads."""
+
     def __init__(self, layout: Layout) -> None:
         config = layout.config
         self._layout = layout
@@ -59,24 +62,33 @@ class Weights:
         for block, (layer, _, _) in zip(self.blocks, parts(config), strict=True):
             I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
             projected = int(config.projected)
+            panel = {name: self.panel(depth) for name, depth in (("wx", I), ("wh", P), ("wr", H))}
             sizes = {
-                "wx": layout.gate_rows * (1 + I),
-                "wh": layout.gate_rows * (1 + P),
-                "wr": projected * layout.panels(P) * layout.W * (1 + H),
-                "wx_t": layout.panels(I) * layout.W * (1 + layout.gate_rows),
-                "wh_t": layout.panels(P) * layout.W * (1 + layout.gate_rows),
-                "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
+                "wx": layout.gate_rows // layout.W * panel["wx"],
+                "wh": layout.gate_rows // layout.W * panel["wh"],
+                "wr": projected * layout.panels(P) * panel["wr"],
             }
+            if self.transposed:
+                sizes |= {
+                    "wx_t": layout.panels(I) * layout.W * (1 + layout.gate_rows),
+                    "wh_t": layout.panels(P) * layout.W * (1 + layout.gate_rows),
+                    "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
+                }
             plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
             plain |= {slot: layout.trait(trait) for slot, trait in _TRAITS.items()}
+            plain |= {f"{name}_panel": size for name, size in panel.items()}
             for name, value in plain.items():
                 block[SLOTS[name]] = value
             for name, size in sizes.items():
                 block[SLOTS[name]] = memory.add(size)
         self._owner, base = memory.allocate()
-        for name in ("wx", "wh", "wr", "wx_t", "wh_t", "wr_t"):
+        for name in sizes:
             self.blocks[:, SLOTS[name]] += base
         self.units = Units(layout, self.blocks)
+
+    def panel(self, depth: int) -> int:
+        """Distance of two panels of so many columns each, in elements: a bias, then what the product reads."""
+        return self._layout.W * (1 + depth)
 
     def stale(self, kernel: str, version: Any) -> bool:
         """Whether the panels of `pack` or `pack_transposed` are of another version."""

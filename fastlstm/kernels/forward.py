@@ -5,7 +5,7 @@ import numpy as np
 from fastlstm.kernels.advance import call_cell, u_row
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task
 from fastlstm.kernels.machine import host
-from fastlstm.kernels.product import panel_width, product
+from fastlstm.kernels.product import panel_width, product, product_of_state
 from fastlstm.kernels.rows import add, clear, copy, copy_padded, multiply
 from fastlstm.kernels.tokens import (
     boundary,
@@ -106,7 +106,7 @@ def _input_products(job, t0, t1, origin, block0, block1):
     W = panel_width(job.z)
     gates = job.gates * lanes_of(job.z)
     row = token(job, t0) - origin
-    panel = (1 + job.I) * W
+    panel = job.wx_panel
     product(
         job,
         at(job.xs, row * job.xs_ld),
@@ -135,7 +135,7 @@ def _spread_input(job, t0, t1, origin, block0, block1):
         for r in range(block0 * gates, block1 * gates):
             target = at(z, r * lanes)
             copy(at(x, r % gates * job.H + r // gates * lanes), target, lanes)
-            add(at(job.wx, r * lanes // W * (1 + job.I) * W + r * lanes % W), target, lanes)
+            add(at(job.wx, r * lanes // W * job.wx_panel + r * lanes % W), target, lanes)
 
 
 @inner
@@ -168,7 +168,7 @@ def _recurrent_product(job, s, origin, block0, block1):
     """Step s for some blocks: z += h W_hh', or u = h W_hh' + b_hh where the cell splits its gates."""
     W = panel_width(job.z)
     gates = job.gates * lanes_of(job.z)
-    panel = (1 + job.P) * W
+    panel = job.wh_panel
     out, start, start_row, start_panel = (
         at(job.z, (token(job, time_of(job, s)) - origin) * job.z_ld),
         job.z,
@@ -179,7 +179,7 @@ def _recurrent_product(job, s, origin, block0, block1):
         out, start, start_row, start_panel = at(job.u, u_row(job, s) * job.z_ld), job.wh, 0, panel
     else:
         start = out
-    product(
+    product_of_state(
         job,
         at(job.hin, state_row(job, s) * job.h_ld),
         job.h_ld,
@@ -245,7 +245,7 @@ def _step(job, s, origin, block0, block1):
 def _project(job, m, h, count):
     """h = m W_hr'."""
     W = panel_width(job.z)
-    panel = (1 + job.H) * W
+    panel = job.wr_panel
     if count > 0:
         product(
             job,

@@ -23,6 +23,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "wavefront": "int",  # 1: a portion of `forward` is a layer's chunk of time, a phase behind the layer below
     "brief": "int",  # 1: so little work that waking a worker for it costs more than it gives
     "multiply": "int",  # address of the compiled product
+    "multiply_state": "int",  # and of the one for W_hh, which is another where weights have 8 bits
     "advance": "int",  # addresses of the cell's own kernels
     "retreat": "int",
     # sizes
@@ -86,6 +87,9 @@ SLOT_KINDS: Mapping[str, str] = {
     "wx": "real*",  # K = I
     "wh": "real*",  # K = P
     "wr": "real*",  # K = H
+    "wx_panel": "int",  # distance of two panels: (1 + K) W, less where weights are narrower
+    "wh_panel": "int",
+    "wr_panel": "int",
     "wx_t": "real*",  # K = G * blocks * lanes
     "wh_t": "real*",  # K = G * blocks * lanes
     "wr_t": "real*",  # K = P

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +16,8 @@ class Machine:
 
     vector_bytes: width of a register. tile_rows, tile_vectors: the register tile of the matrix product, R rows by C
     vectors; R*C accumulators, C weights and one or more broadcast values must fit the registers. fused: whether
-    `llvm.fma` is an instruction (without it, LLVM calls libm's `fmaf` for each lane).
+    `llvm.fma` is an instruction (without it, LLVM calls libm's `fmaf` for each lane). narrow: the instructions that add
+    up products of small integers: "pairs" (`pmaddwd`, `pmaddubsw`), "dot" (`vpdpbusd` too), or none of x86's.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Machine:
     tile_rows: int
     tile_vectors: int
     fused: bool
+    narrow: str = ""
 
     def lanes(self, dtype: np.dtype) -> int:
         """How many numbers of `dtype` one register holds."""
@@ -32,9 +34,11 @@ class Machine:
 
 # Tiles: 16 registers hold 6x2 (12 accumulators, 2 weights, 2 broadcasts); 32 hold 12x2, within 5 % of 8x3 and with more
 # row counts that divide evenly (KERNELS notes in benchmarks/NOTES.md).
-AVX512 = Machine("avx512", 64, 12, 2, True)
-AVX2 = Machine("avx2", 32, 6, 2, True)
+AVX512 = Machine("avx512", 64, 12, 2, True, "pairs")
+AVX512_VNNI = replace(AVX512, narrow="dot")
+AVX2 = Machine("avx2", 32, 6, 2, True, "pairs")
 SSE = Machine("sse", 16, 6, 2, False)
+SSSE3 = replace(SSE, narrow="pairs")
 NEON = Machine("neon", 16, 12, 2, True)
 SCALAR = Machine("scalar", 8, 2, 2, False)
 
@@ -72,23 +76,24 @@ def host() -> Machine:
 
 def _from_features(features: set[str]) -> Machine:
     if {"avx512f", "avx512dq", "avx512vl"} <= features:
-        return AVX512
+        narrow = AVX512_VNNI if "avx512vnni" in features else AVX512
+        return narrow if "avx512bw" in features else replace(AVX512, narrow="")
     if {"avx2", "fma"} <= features:
         return AVX2
-    return SSE
+    return SSSE3 if "ssse3" in features else SSE
 
 
 # x86 CPUs that can be named for a try on another machine: LLVM gives no way to ask which features a name implies.
 _NAMED = {
     "skylake-avx512": AVX512,
-    "cascadelake": AVX512,
-    "icelake-server": AVX512,
-    "znver4": AVX512,
+    "cascadelake": AVX512_VNNI,
+    "icelake-server": AVX512_VNNI,
+    "znver4": AVX512_VNNI,
     "haswell": AVX2,
     "skylake": AVX2,
     "znver2": AVX2,
     "znver3": AVX2,
-    "nehalem": SSE,
-    "core2": SSE,
+    "nehalem": SSSE3,
+    "core2": SSSE3,
     "x86-64": SSE,
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlstm.kernels.advance import new_states, old_gradients, u_row
 from fastlstm.kernels.jit import at, inner, lanes_of, trait
-from fastlstm.kernels.product import panel_width, product
+from fastlstm.kernels.product import panel_width, product, product_of_state
 from fastlstm.kernels.step import step_slopes, step_value
 from fastlstm.kernels.tokens import es_row, samples, samples_at, state_row, time_of, token
 
@@ -61,8 +61,8 @@ def retreat_in_stages(job, s, origin, first, last):
 def _product(job, v, count, out):
     """out = v W_hh' + b_hh for `count` rows, all gates."""
     W = panel_width(v)
-    panel, panels = (1 + job.P) * W, trait(job, "GATES") * lanes_of(v) * job.blocks // W
-    product(
+    panel, panels = job.wh_panel, trait(job, "GATES") * lanes_of(v) * job.blocks // W
+    product_of_state(
         job, v, job.h_ld, 1, count, job.P, at(job.wh, W), panel, 0, panels, job.wh, 0, panel, out, job.z_ld
     )  # fmt: skip
 

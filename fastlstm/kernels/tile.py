@@ -43,6 +43,33 @@ def tile(
     stands at a + r*a_row + k*a_step; panel p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of
     row r and panel p at start + r*start_row + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
     """
+    return _tile(most_rows, panels, a, w, start, out, False)
+
+
+@intrinsic(prefer_literal=True)
+def halves_tile(
+    typing_context: Any,
+    most_rows: types.IntegerLiteral,
+    panels: types.IntegerLiteral,
+    rows: Any,
+    a: types.CPointer,
+    a_row: Any,
+    a_step: Any,
+    w: types.CPointer,
+    w_panel: Any,
+    K: Any,
+    start: types.CPointer,
+    start_row: Any,
+    start_panel: Any,
+    out: types.CPointer,
+    out_row: Any,
+):
+    """The same with weights of 16 bits, two of which take the place of a number in w."""
+    return _tile(most_rows, panels, a, w, start, out, True)
+
+
+def _tile(most_rows: Any, panels: Any, a: Any, w: Any, start: Any, out: Any, halves: bool) -> Any:
+    """Signature and code."""
     if not isinstance(most_rows, types.IntegerLiteral):
         return None
     most, P = most_rows.literal_value, panels.literal_value
@@ -55,7 +82,7 @@ def tile(
             case = builder.append_basic_block(f"rows{R}")
             choice.add_case(ir.Constant(args[2].type, R), case)
             builder.position_at_end(case)
-            _emit_tile(builder, vectors, R, P, *args[3:])
+            _emit_tile(builder, vectors, R, P, *args[3:], halves=halves)
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
@@ -80,9 +107,11 @@ def _emit_tile(
     start_panel: ir.Value,
     out: ir.Value,
     out_row: ir.Value,
+    halves: bool = False,
 ) -> None:
     """One loop over K with R*P*C accumulators, which LLVM keeps in registers."""
     C, lanes = vectors.machine.tile_vectors, vectors.lanes
+    packed = 2 if halves else 1
 
     def times(n: int, stride: ir.Value) -> ir.Value:
         return builder.mul(ir.Constant(_I64, n), stride)
@@ -113,6 +142,8 @@ def _emit_tile(
         vectors.prefetch(here_w, PREFETCH_BYTES // vectors.align)
 
     def weight(n: int) -> Vector:
+        if halves:
+            return vectors.load_halves(move(here_w, panel_offsets[n // C]), n % C * lanes)
         return vectors.load(move(here_w, panel_offsets[n // C]), n % C * lanes)
 
     def row(r: int) -> Vector:
@@ -131,7 +162,11 @@ def _emit_tile(
             x = row(r)
             for n, w_n in enumerate(ws):
                 products[r * P * C + n] = vectors.fma(x, w_n, Vector(vectors, phis[r * P * C + n])).value
-    following = [builder.add(k, ir.Constant(_I64, 1)), move(here_a, a_step), move(here_w, ir.Constant(_I64, C * lanes))]
+    following = [
+        builder.add(k, ir.Constant(_I64, 1)),
+        move(here_a, a_step),
+        move(here_w, ir.Constant(_I64, C * lanes // packed)),
+    ]
     for phi, value in zip(loop, [*following, *(products[n] for n in range(len(phis)))], strict=True):
         phi.add_incoming(value, body)
     builder.branch(head)

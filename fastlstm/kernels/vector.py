@@ -66,6 +66,15 @@ class Emitter:
         value.align = self.align
         return Vector(self, value)
 
+    def load_halves(self, pointer: ir.Value, index: int) -> Vector:
+        """The numbers of 16 bits at places `index`, ... behind the pointer, made wider."""
+        half = ir.IntType(16)
+        place = self.builder.gep(self.builder.bitcast(pointer, half.as_pointer()), [ir.Constant(_I64, index)])
+        kind = ir.VectorType(ir.HalfType(), self.lanes)
+        value = self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
+        value.align = 2
+        return Vector(self, self.builder.fpext(value, self.type))
+
     def store(self, vector: Vector, pointer: ir.Value, index: ir.Value | int = 0) -> None:
         """Write the vector to `pointer[index:]`."""
         self.builder.store(vector.value, self._place(pointer, index)).align = self.align

@@ -11,6 +11,7 @@ from fastlstm_lint.contract import Layer, sizes
 from numpy import ndarray
 
 from .. import errors
+from ..spec import Engine
 from . import checks
 from .arrays import dropout_mask, float_dtype
 from .attributes import LayerAttributes
@@ -57,11 +58,15 @@ class RecurrentLayer(LayerAttributes, Module):
         """What can be derived: the engine, and the numbers that a call compares."""
         config = self.config
         self._place = PLACES[self.device]
-        self._engine = self._place.engine(config, self.dtype)
+        self._engine = self._made_engine()
         self._batch_axis = 0 if config.batch_first else 1
         self._input_size = config.input_size
         self._state_rows = config.num_layers * config.directions
         self._widths = tuple(sizes(config.state(name, 1))[-1] for name in config.state_names)
+
+    def _made_engine(self) -> Engine:
+        """What computes the layer."""
+        return self._place.engine(self.config, self.dtype)
 
     def _forward(self, x: Any, states: tuple[Any, ...] | None, reset: Any) -> tuple[Any, States]:
         """Output and final states. A dense batch that is right as it is takes the short way: about 1 us of checks."""

@@ -1,0 +1,43 @@
+"""The engine with products of other weights: splits, threads, steps and cells are those of `fastlstm.engine`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..contract import Layer
+from ..engine.engine import Engine
+from ..engine.layout import Layout
+from ..engine.pool import POOL, Threads
+from ..engine.weights import PACKING, Weights
+from ..spec.narrow import of_parameter
+from .weights import Panels
+
+PRODUCTS = {
+    "int8": {"multiply": of_parameter("weight_ih").kernel, "multiply_state": of_parameter("weight_hh").kernel},
+    "float16": {"multiply": "multiply_halves", "multiply_state": "multiply_halves"},
+}
+"""The kernel for each of a job's products, by what the weights are."""
+
+
+class NarrowEngine(Engine):
+    """Forward without training, in float32 but for the products. weights: "int8" or "float16"."""
+
+    def __init__(self, config: Layer, weights: str, pool: Threads = POOL) -> None:
+        self._narrow = weights
+        self.products = PRODUCTS[weights]
+        super().__init__(config, np.float32, pool)
+
+    def _weights_of(self, layout: Layout) -> Weights:
+        return Panels(layout, self._narrow)
+
+    def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
+        weights = self._weights
+        assert isinstance(weights, Panels)
+        with PACKING.lock:
+            if weights.stale(kernel, version):
+                weights.mark_packed(kernel, None)
+                weights.fill(parameters)
+                weights.mark_packed(kernel, version)
