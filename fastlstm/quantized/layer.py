@@ -128,9 +128,6 @@ class Quantized(RecurrentLayer):
         """There is none: RuntimeError."""
         raise RuntimeError(_FOR_INFERENCE)
 
-    def _edit(self) -> dict[str, ndarray]:
-        raise RuntimeError(_FOR_INFERENCE)
-
     @staticmethod
     def _checked(name: str, value: Any, mine: ndarray) -> ndarray:
         """`value` as an array of the very dtype, which may be copied into `mine`."""

@@ -89,5 +89,5 @@ class NarrowReference(Reference):
 
         ih = matrix("weight_ih")
         zeros = np.zeros(len(ih), np.float32)
-        biases = [parameters.get(f"bias_{name}_{suffix}", zeros) for name in ("ih", "hh")]
-        return Weights(ih, matrix("weight_hh"), *biases, matrix("weight_hr"))
+        b_ih, b_hh = (parameters.get(f"bias_{name}_{suffix}", zeros) for name in ("ih", "hh"))
+        return Weights(ih, matrix("weight_hh"), b_ih, b_hh, matrix("weight_hr"))
