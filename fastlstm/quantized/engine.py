@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 
-from ..contract import Layer
 from ..engine.engine import Engine
 from ..engine.layout import Layout
 from ..engine.pool import POOL, Threads

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
-from ..contract import Layer
 from ..spec.narrow import DEPTH, SMALLEST, Rounding, of_parameter
 from .stack import Reference
 from .weights import Weights
