@@ -9,6 +9,8 @@
 #   make wheel    dist/: what is published, both sdists and the wheels made from them; fastlstm's with compiled code for
 #                 x86-64-v3 and v4, or FASTLSTM_PREBUILT= for a pure one
 #   make playground    CodeMirror for the playground's page, built with npm into the linter; without, it has its own editor
+#   make docs     the site, in build/site; a dead link is an error. make docs ARGS=serve to look at it while writing
+#   make test-lowest   the linter and the layers on the lowest versions that pyproject.toml admits
 #   make test-gpu, bench-gpu    the agreement suite and the benchmark on an NVIDIA GPU
 #
 # torch is a test dependency only, asked for by its exact version and before everything else: an index that offers a
@@ -22,7 +24,7 @@ BIN := .venv/bin
 # Most tests use one core: on each, up to four, a file of them runs. A process may take 2 GB.
 BESIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-all torture lint bench wheel playground test-gpu bench-gpu clean
+.PHONY: demo test test-all test-lowest torture lint bench wheel docs playground test-gpu bench-gpu clean
 
 demo: .venv/.demo
 	$(BIN)/fastlstm demo
@@ -55,6 +57,22 @@ wheel: .venv/.dev $(if $(shell command -v npm),playground)
 
 playground:
 	cd lint/editor && npm ci --no-audit --no-fund && npm run build
+
+ARGS_DOCS = $(or $(ARGS),build --strict --site-dir build/site)
+
+docs: build/docs/.made
+	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs $(ARGS_DOCS)
+
+build/docs/.made: pyproject.toml
+	$(PYTHON) -m venv build/docs
+	build/docs/bin/python -m pip install -U 'pip>=25.1'
+	build/docs/bin/python -m pip install --group docs
+	touch $@
+
+# No torch: what needs it is left out.
+test-lowest:
+	$(PYTHON) tests/lowest.py build/lowest
+	build/lowest/bin/python -m pytest -p no:cacheprovider tests/lint tests/test_floors.py tests/layers tests/reference $(ARGS)
 
 # These want a GPU, and for the comparison a torch built for CUDA, so they take the Python that is given to them and
 # install nothing: make test-gpu GPU_PYTHON=python3

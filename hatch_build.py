@@ -12,6 +12,7 @@ in `make wheel`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,18 @@ FEATURES = {"v3": V3, "v4": f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"}
 """In LLVM's words, the levels x86-64-v3 and v4 of the psABI. A machine that lacks one compiles for itself."""
 
 
+def absolute(text: str, urls: dict[str, str]) -> str:
+    """A README whose links hold on an index: to the site for pages of docs/, else to the repository."""
+
+    def at(match: re.Match[str]) -> str:
+        path, anchor = match[1], match[2] or ""
+        if page := re.fullmatch(r"docs/(.+?)(?:/?README)?\.md", path):
+            return f"]({urls['Documentation']}{page[1]}/{anchor})"
+        return f"]({urls['Repository']}/blob/main/{path}{anchor})"
+
+    return re.sub(r"\]\((?!\w+:|#)([^()#\s]+)(#[^()\s]*)?\)", at, text)
+
+
 class CustomMetadataHook(MetadataHookInterface):
     """Dependencies, commands and entry points: those of `[tool.hatch.metadata.hooks.custom]`, and of a lint/ beside."""
 
@@ -34,6 +47,9 @@ class CustomMetadataHook(MetadataHookInterface):
         linter = self._linter()
         if "dependencies" not in metadata:  # an sdist's are in its PKG-INFO
             metadata["dependencies"] = [*self.config["dependencies"], *linter.get("dependencies", [])]
+        if "readme" not in metadata:
+            text = Path(self.root, "README.md").read_text(encoding="utf-8")
+            metadata["readme"] = {"content-type": "text/markdown", "text": absolute(text, metadata["urls"])}
         metadata["scripts"] = self.config["scripts"] | linter.get("scripts", {})
         metadata["entry-points"] = self.config["entry-points"] | linter.get("entry-points", {})
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from pathlib import Path
 
+import absent
 import children
 import pytest
 
@@ -33,9 +35,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
-def pytest_report_header() -> str:
-    """Which slow tests ran can be had again."""
-    return f"slow tests: FASTLSTM_SLOW={SLOW}"
+def pytest_report_header() -> list[str]:
+    """Which slow tests ran can be had again, and what is left out is told."""
+    missing = [f"left out is what wants {', '.join(sorted(absent.ABSENT))}"] if absent.ABSENT else []
+    return [f"slow tests: FASTLSTM_SLOW={SLOW}", *missing]
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files that want an optional library which is not here."""
+    return True if absent.left_out(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Skip a test that imports such a library when it runs."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        if error.name in absent.ABSENT:
+            pytest.skip(f"{error.name} is not installed")
+        raise
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

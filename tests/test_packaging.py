@@ -122,6 +122,18 @@ def test_what_is_published_requires_the_linter_of_its_own_version(
     assert "FL = fastlstm_lint.flake8:Plugin" in text(linter, "entry_points.txt")
 
 
+def test_the_links_of_the_readmes_hold_on_an_index(published: zipfile.ZipFile, linter: zipfile.ZipFile) -> None:
+    for wheel in (published, linter):
+        page = str(metadata(wheel).get_payload())
+        assert not re.findall(r"\]\((?!https://|#)[^)]*\)", page)
+        assert {"Documentation", "Repository"} <= {
+            each.split(",")[0] for each in metadata(wheel).get_all("Project-URL", [])
+        }
+    page = str(metadata(published).get_payload())
+    assert "(https://fastlstm.github.io/fastlstm/lint/)" in page
+    assert "(https://fastlstm.github.io/fastlstm/rules/)" in page
+
+
 def test_a_checkout_brings_the_linter_and_all_that_it_has(checkout: zipfile.ZipFile, linter: zipfile.ZipFile) -> None:
     """Nothing that is not on an index yet is asked of one."""
     assert inside(checkout) == files("fastlstm", "fastlstm_lint")

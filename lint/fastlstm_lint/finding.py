@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-URL = "https://fastlstm.readthedocs.io/rules/"
+SITE = "https://fastlstm.github.io/fastlstm/"
+"""The pages in docs/, published."""
+
 
 REVEAL = "FL903"
 """The code of the notes that `reveal_shape` asks for. They are no complaints: nothing fails for them."""
+
+
+def page_of(code: str) -> str:
+    """The address of the page of a rule, or of one of the engine's own codes."""
+    return f"{SITE}rules/{code}/"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +60,7 @@ class Finding:
 
     @property
     def url(self) -> str:
-        return f"{URL}{self.code}"
+        return page_of(self.code)
 
     @property
     def is_note(self) -> bool:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from .config import OWN_CODES
-from .rules import load_rules
+from .rules import by_code, load_rules
 from .rules.base import Rule
 
 TORCH_SAYS = {
@@ -17,10 +17,10 @@ TORCH_SAYS = {
 }
 
 
-def sentence(summary: str) -> str:
+def sentence(words: str) -> str:
     """A summary with a capital and a full stop; what is code at its beginning, `h_n[0]`, stays as it is written."""
-    is_word = summary.partition(" ")[0].isalpha()
-    return f"{summary[0].upper() if is_word else summary[0]}{summary[1:]}."
+    is_word = words.partition(" ")[0].isalpha()
+    return f"{words[0].upper() if is_word else words[0]}{words[1:]}."
 
 
 def rule_page(rule: Rule) -> str:
@@ -54,15 +54,32 @@ def index_page(rules: tuple[Rule, ...]) -> str:
         torch = rule.torch if rule.default else f"{rule.torch}, off"
         link = f"[{rule.code}]({rule.code}.md)"
         lines.append(f"| {link} | {rule.name} | {rule.summary} | {torch} | {rule.fixable or '-'} |")
-    own = "; ".join(f"{code} {name}: {summary}" for code, (name, summary) in OWN_CODES.items())
+    own = "; ".join(f"[{code}]({code}.md) {name}: {summary}" for code, (name, summary) in OWN_CODES.items())
     lines += ["", f"The linter's own: {own}."]
     return "\n".join(lines) + "\n"
+
+
+def own_page(code: str) -> str:
+    """The page of a diagnostic of the engine."""
+    name, summary = OWN_CODES[code]
+    return f"# {code} {name}\n\n{sentence(summary)}\n"
+
+
+def page(code: str) -> str:
+    """The page of a rule or of a diagnostic of the engine."""
+    return own_page(code) if code in OWN_CODES else rule_page(by_code()[code])
+
+
+def summary(code: str) -> str:
+    """What a code stands for, in a sentence."""
+    return sentence(OWN_CODES[code][1] if code in OWN_CODES else by_code()[code].summary)
 
 
 def pages() -> dict[str, str]:
     """Every page by its file name."""
     rules = load_rules()
-    return {"README.md": index_page(rules)} | {f"{rule.code}.md": rule_page(rule) for rule in rules}
+    own = {f"{code}.md": own_page(code) for code in OWN_CODES}
+    return {"README.md": index_page(rules)} | {f"{rule.code}.md": rule_page(rule) for rule in rules} | own
 
 
 def write(folder: Path) -> None:

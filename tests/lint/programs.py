@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from absent import ABSENT, optional
 from fastlstm_lint import check_source
 from fastlstm_lint.config import Settings
 from fastlstm_lint.rules.base import HEADER
 
-torch.set_num_threads(1)  # the cases are tiny: more threads only wait for each other
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = optional("torch")
+if "torch" not in ABSENT:
+    torch.set_num_threads(1)  # the cases are tiny: more threads only wait for each other
 
 MARK = re.compile(r"#((?: FL\d{3})+)\s*$")
 ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError)
@@ -81,20 +86,20 @@ def mixes(model: Any, x: torch.Tensor, batch: int) -> bool:
     return False
 
 
-class Counting(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
-    """Counts the calls that reach torch from Python."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
 def calls_of_torch(model: Any, x: torch.Tensor) -> int:
     """How many calls of torch a model makes."""
+
+    class Counting(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        """Counts the calls that reach torch from Python."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = 0
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.count += 1
+            return func(*args, **(kwargs or {}))
+
     with Counting() as counting:
         run(model, x)
     return counting.count

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from click import unstyle
+from fastlstm_lint import __version__, pages
 from fastlstm_lint.config import Settings
 from fastlstm_lint.finding import Edit, Finding, Fix, Place
 from fastlstm_lint.report import FORMATS, statistics, summary
@@ -148,19 +149,28 @@ def test_github_as_a_whole() -> None:
 
 def test_sarif_as_a_whole() -> None:
     data = json.loads(FORMATS["sarif"](FINDINGS[1:2] + FINDINGS[3:], {}))
-    url = "https://fastlstm.readthedocs.io/rules/"
+    url = "https://fastlstm.github.io/fastlstm/"
     region = {"startLine": 4, "startColumn": 5, "endLine": 4, "endColumn": 7}
     place = {"artifactLocation": {"uri": "p.py"}}
     change = {**place, "replacements": [{"deletedRegion": region, "insertedContent": {"text": "60"}}]}
     ids = [{"id": "FL205", "name": "state-flatten"}, {"id": "FL903", "name": "reveal-shape"}]
+    texts = [
+        {"shortDescription": {"text": pages.summary(code)}, "fullDescription": {"text": pages.summary(code)},
+         "help": {"text": pages.page(code), "markdown": pages.page(code)}, "helpUri": f"{url}rules/{code}/"}
+        for code in ("FL205", "FL903")
+    ]  # fmt: skip
     (run,) = data.pop("runs")
     assert data == {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0"}
     assert run["columnKind"] == "unicodeCodePoints"
     assert run["tool"]["driver"] == {
         "name": "fastlstm lint",
+        "version": __version__,
         "informationUri": url,
-        "rules": [{**each, "helpUri": url + each["id"]} for each in ids],
+        "rules": [each | text for each, text in zip(ids, texts, strict=True)],
     }
+    (mark,) = run["results"][0].pop("partialFingerprints").items()
+    assert (mark[0], len(mark[1])) == ("fastlstm/v1", 64)
+    assert mark[1] != run["results"][1]["partialFingerprints"]["fastlstm/v1"]
     assert run["results"][0] == {
         "ruleId": "FL205",
         "ruleIndex": 0,
@@ -203,7 +213,7 @@ def test_json_is_ruff_s() -> None:
                 {"content": "60", "location": {"row": 4, "column": 5}, "end_location": {"row": 4, "column": 7}},
             ],
         },
-        "url": "https://fastlstm.readthedocs.io/rules/FL205",
+        "url": "https://fastlstm.github.io/fastlstm/rules/FL205/",
     }
     assert second["fix"]["applicability"] == "unsafe"
     assert json.loads(FORMATS["json"](FINDINGS[:1], {}))[0]["fix"] is None

@@ -204,6 +204,7 @@ def test_options_that_exclude_each_other_are_misuse(folder: Path, arguments: tup
 
 def test_pre_commit_runs_the_hooks(folder: Path) -> None:
     """The hooks as the file says them, but with the interpreter at hand: `language: python` would ask a network."""
+    pytest.importorskip("pre_commit")
     text = "repos:\n- repo: local\n  hooks:\n"
     for block in ("\n" + (ROOT / ".pre-commit-hooks.yaml").read_text()).split("\n- ")[1:]:
         pairs = (line.strip().partition(": ") for line in block.splitlines() if "#" not in line)
@@ -234,6 +235,7 @@ def test_pre_commit_runs_the_hooks(folder: Path) -> None:
 
 
 def test_flake8_runs_the_plugin(folder: Path) -> None:
+    pytest.importorskip("flake8")
     (folder / "m.py").write_text(SAFE)
     from fastlstm_lint.flake8 import Plugin
 

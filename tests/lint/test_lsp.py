@@ -162,7 +162,7 @@ def test_diagnostics_follow_an_unsaved_buffer(session: Session) -> None:
         assert (found.code, found.source, found.severity) == ("FL205", "fastlstm", types.DiagnosticSeverity.Warning)
         assert found.range.start == editor.at("h_n.view")
         assert found.code_description is not None
-        assert found.code_description.href.endswith("FL205")
+        assert found.code_description.href.endswith("/FL205/")
         editor.change(UNSAFE.replace("h_n.view(", "h_n.transpose(0, 1).reshape("))
         assert await editor.diagnostics() == []
         editor.client.text_document_did_close(types.DidCloseTextDocumentParams(editor.document))

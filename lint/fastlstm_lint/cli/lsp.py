@@ -11,7 +11,8 @@ from ..program import named
 def lsp() -> None:
     """Serve an editor over standard input and output: diagnostics, shapes on hover and as inlay hints, quick fixes.
 
-    Started by the editor, not by hand; docs/editor.md has the lines for VS Code, Neovim, Helix and Emacs.
+    Started by the editor, not by hand. The lines for VS Code, Neovim, Helix and Emacs:
+    https://fastlstm.github.io/fastlstm/editor/
     """
     try:
         from ..lsp.server import make

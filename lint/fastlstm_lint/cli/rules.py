@@ -14,7 +14,7 @@ def rules(as_json: bool) -> None:
 
     A star: --fix changes it. [unsafe]: --fix --unsafe-fixes does. off: only where it is selected.
     """
-    from ..finding import URL
+    from ..finding import page_of
     from ..rules import load_rules
 
     if as_json:
@@ -25,7 +25,7 @@ def rules(as_json: bool) -> None:
                 "summary": rule.summary,
                 "default": rule.default,
                 "fix": rule.fixable or None,
-                "url": f"{URL}{rule.code}",
+                "url": page_of(rule.code),
             }
             for rule in load_rules()
         ]

@@ -49,20 +49,13 @@ def explain(text: str, lang: str = "en") -> str | None:
 
 def explain_code(text: str) -> str | None:
     """The page of a rule, by its code or its name (`state-batch-first`, also with blanks); None if there is none."""
-    from ..config import OWN_CODES, codes_by_name
-    from ..pages import rule_page, sentence
+    from ..config import codes_by_name
+    from ..pages import page
 
     asked = text.strip()
     named = codes_by_name()
     code = asked.upper() if CODE.fullmatch(asked) else named.get(re.sub(r"[\s_]+", "-", asked.lower()))
-    if code in OWN_CODES:
-        name, summary = OWN_CODES[code]
-        return f"{code} {name}\n\n{sentence(summary)}"
-    if code is None or code not in named.values():
-        return None
-    from ..rules import by_code
-
-    return rule_page(by_code()[code]).rstrip("\n")
+    return page(code).rstrip("\n") if code in named.values() else None
 
 
 def explain_error(text: str, lang: str = "en") -> str | None:

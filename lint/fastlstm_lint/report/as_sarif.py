@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..finding import URL, Finding, Place
+from .. import __version__
+from ..finding import SITE, Finding, Place, page_of
+from ..pages import page, summary
+from .fingerprint import fingerprints
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -18,20 +21,37 @@ def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
     rules = {finding.code: finding.name for finding in sorted(findings, key=lambda finding: finding.code)}
     driver = {
         "name": "fastlstm lint",
-        "informationUri": URL,
-        "rules": [{"id": code, "name": name, "helpUri": f"{URL}{code}"} for code, name in rules.items()],
+        "version": __version__,
+        "informationUri": SITE,
+        "rules": [_rule(code, name) for code, name in rules.items()],
     }
     order = list(rules)
+    marks = fingerprints(findings, sources)
     run = {
         "tool": {"driver": driver},
         # Columns are counted in code points, as Python does.
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, order.index(finding.code)) for finding in findings],
+        "results": [
+            _result(finding, order.index(finding.code), mark) for finding, mark in zip(findings, marks, strict=True)
+        ],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(finding: Finding, index: int) -> dict[str, Any]:
+def _rule(code: str, name: str) -> dict[str, Any]:
+    """What stands above an alert: the rule in a sentence, and its page."""
+    text = {"text": summary(code)}
+    return {
+        "id": code,
+        "name": name,
+        "shortDescription": text,
+        "fullDescription": text,
+        "help": {"text": page(code), "markdown": page(code)},
+        "helpUri": page_of(code),
+    }
+
+
+def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
     cell = "" if finding.cell is None else f"cell {finding.cell}, line {finding.start.row}: "
     place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.path)}}
     # The rows of a cell are not those of the notebook's file, so a notebook has neither a region nor replacements.
@@ -43,6 +63,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "level": _level(finding),
         "message": {"text": cell + finding.message},
         "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"fastlstm/v1": fingerprint},
     }
     if finding.fix is not None and finding.cell is None:
         replacements = [
