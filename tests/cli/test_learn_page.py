@@ -91,7 +91,19 @@ def test_the_letters_of_the_axes_are_the_contracts(lang: str, first: str) -> Non
 
 
 def test_the_chinese_page_uses_the_terms_of_torchs_documentation() -> None:
-    for term in ("批大小", "序列长度", "隐藏状态", "细胞状态", "时间步", "双向", "打包", "填充"):
+    for term in (
+        "批大小",
+        "批量大小",
+        "序列长度",
+        "隐藏状态",
+        "细胞状态",
+        "时间步",
+        "层数",
+        "双向",
+        "嵌入维度",
+        "打包",
+        "填充",
+    ):
         assert term in TEXTS["zh"]
 
 

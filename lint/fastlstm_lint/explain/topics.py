@@ -88,7 +88,7 @@ h_n[0] 是第 0 层，output 里看不到它。第 l*D + d 行是第 l 层、方
     ),
     _topic(
         "c_n",
-        _word("c_?n", "cell states?", "c_t", "cx") + "|细胞状态|单元状态|记忆单元",
+        _word("c_?n", "cell states?", "c_t", "cx") + "|细胞状态|单元状态|记忆(?:单元|元|细胞)",
         """\
 c_n is the cell state c after the last step, as h_n is h: one row per layer and direction, never
 batch-first. Only an LSTM has one; its h is o * tanh(c). output shows h at every step and c at
@@ -129,7 +129,7 @@ h_0)。批大小从 x 取：x.size(1)；batch_first=True 时是 x.size(0)。""",
             r"batch (?:and|with|or|vs\.?) (?:time|steps?|seq\w*)",
             r"(?:time|steps?|seq\w*) (?:and|with|or|vs\.?) batch",
         )
-        + "|批大小|批次|序列长度|哪个(?:维|轴)|维度|批(?:和|与|跟)时间|时间步?(?:和|与|跟)批",
+        + "|批大小|批次|批(?:量|处理)大小|序列长度|哪个(?:维|轴)|维度|批(?:和|与|跟)时间|时间步?(?:和|与|跟)批",
         """\
 batch_first=True exchanges the first two axes of input and output, and nothing else: (B, T, I) in,
 (B, T, D*H) out. Without it axis 0 is time and axis 1 the batch. h_0, c_0, h_n and c_n are (L*D,
@@ -205,14 +205,14 @@ hidden_size=H 是 h 和 c 的特征数，单向时也是 output 的特征数。�
     ),
     _topic(
         "input_size",
-        _word("input_?size", "embedding_dim", "features?") + "|特征(?:数|维度)?",
+        _word("input_?size", "embedding_dim", "features?") + "|特征(?:数|维度)?|嵌入|词向量",
         """\
 input_size=I is the number of features at one step, the last axis of the input: the size of an
 embedding, the number of sensors, the columns of an image read by rows. It is neither the length
 of the sequence nor the batch size.""",
         """\
-input_size=I 是一个时间步的特征数，即输入的最后一轴：词向量的大小、传感器的个数、按行读图像时的列
-数。它既不是序列长度，也不是批大小。""",
+input_size=I 是一个时间步的特征数，即输入的最后一轴：嵌入维度（词向量的大小）、传感器的个数、按行读
+图像时的列数。它既不是序列长度，也不是批大小。""",
         "input",
     ),
     _topic(
