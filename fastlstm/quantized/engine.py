@@ -26,12 +26,12 @@ class NarrowEngine(Engine):
     """Forward without training, in float32 but for the products. weights: "int8" or "float16"."""
 
     def __init__(self, config: Layer, weights: str, pool: Threads = POOL) -> None:
-        self._narrow = weights
+        self.weights = weights
         self.products = PRODUCTS[weights]
         super().__init__(config, np.float32, pool)
 
     def _weights_of(self, layout: Layout) -> Weights:
-        return Panels(layout, self._narrow)
+        return Panels(layout, self.weights)
 
     def _pack(self, kernel: str, parameters: Mapping[str, np.ndarray], version: Any, threads: int) -> None:
         weights = self._weights

@@ -9,6 +9,11 @@ from numpy import ndarray
 
 from ..spec.narrow import of_parameter
 
+
+class Unroundable(ValueError):
+    """Of a weight that fewer bits cannot hold."""
+
+
 WEIGHTS = ("int8", "float16")
 """What the weights of a layer can be made into."""
 
@@ -32,14 +37,14 @@ def rounded(parameters: Mapping[str, ndarray], weights: str) -> dict[str, ndarra
             found[name] = value.copy()
             continue
         if not np.isfinite(value).all():
-            raise ValueError(f"{name} holds NaN or infinity: it cannot be rounded to {weights}")
+            raise Unroundable(f"{name} holds NaN or infinity: it cannot be rounded to {weights}")
         if weights == "int8":
             found[name], found[f"{name}_scale"] = rows_to_int8(value, of_parameter(bare(name)).weights)
         else:
             with np.errstate(over="ignore"):
                 found[name] = value.astype(np.float16)
             if not np.isfinite(found[name]).all():
-                raise ValueError(f"{name} holds {np.abs(value).max():.4g}, and float16 ends at 65504")
+                raise Unroundable(f"{name} holds {np.abs(value).max():.4g}, and float16 ends at 65504")
     return found
 
 

@@ -15,7 +15,7 @@ from fastlstm import errors
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
-from fastlstm.torch.module import Accelerated, call, send_as_they_are, trace, traceable
+from fastlstm.torch.module import NARROW, Accelerated, call, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
 from fastlstm.torch.typed import PairCall, SingleCall
 
@@ -48,8 +48,9 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             if all_states and self.mode != "LSTM" and not is_symbolic(input, hx):
                 output, h_n = self._computed(input, hx, reset, tracing, False)
                 return output, h_n, (output,)
-        if not tracing and reset is None and not all_states and (usual := quick.layer(self, input, hx)) is not None:
-            return usual
+        usual = not tracing and reset is None and not all_states and NARROW not in self.__dict__
+        if usual and (done := quick.layer(self, input, hx)) is not None:
+            return done
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
@@ -100,9 +101,9 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         elif tracing and served:
             output, final = trace(config, x, states, weights, batch_sizes, reset, masks)
         elif served:
-            runner = self._runner(config, x.dtype)
-            output, final = call(runner, x, states, weights, batch_sizes, reset, masks, all_states)
-            final, every = final[: runner.states], (output, *final[runner.states :])
+            output, final = self._by_kernels(config, x, states, weights, batch_sizes, reset, masks, all_states)
+            count = len(config.state_names)
+            final, every = final[:count], (output, *final[count:])
         else:
             output, final, every = composed(config, x, states, weights, batch_sizes, reset, masks)
             if reason is not None:
@@ -123,6 +124,18 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             final = tuple([one.index_select(1, packed.unsorted_indices) for one in final])
         result = outer(output), final if len(final) == 2 else final[0]
         return (*result, (result[0], *map(outer, every[1:]))) if all_states else result
+
+    def _by_kernels(
+        self, config: Layer, x: Tensor, states: Any, weights: Any, batch_sizes: Any, reset: Any, masks: Any,
+        all_states: bool,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+        """A checked call: on rounded weights where they are asked for and the call is one for them."""
+        narrow = self.__dict__.get(NARROW)
+        if narrow is not None:
+            found = narrow.serve(self.training, config, x, states, weights, batch_sizes, reset, all_states)
+            if found is not None:
+                return found
+        return call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks, all_states)
 
     def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None, all_states: bool = False) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""

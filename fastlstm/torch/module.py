@@ -21,6 +21,8 @@ RUNNER, DEVICE_RUNNER = "_fastlstm_runner", "_fastlstm_device_runner"
 
 _CUDA_KERNELS = "_fastlstm_cuda_kernels"
 _DECLINED = "_fastlstm_declined"
+NARROW = "_fastlstm_narrow"
+"""Where weights are to be rounded: a `narrow.Narrow`."""
 _NOT_COPIED = (RUNNER, DEVICE_RUNNER, _DECLINED)
 CUDA_KERNELS = ("never", "measure", "always")
 """The first is the default, for as long as the kernels have not passed `make test-gpu` on a GPU."""
@@ -93,7 +95,8 @@ class Accelerated(torch.nn.Module):
         if "blank" not in vars(type(self)):  # a class of the user's: its own affair
             return super().__reduce_ex__(protocol)
         state = self.__getstate__()
-        state.pop(_CUDA_KERNELS, None)
+        for name in (_CUDA_KERNELS, NARROW):
+            state.pop(name, None)
         # The class is called, not only made: nothing else is allowed by torch.load's `weights_only` besides an object's
         # own class. On the meta device it draws no random numbers.
         return self.original, self.blank, state
@@ -137,7 +140,7 @@ def checked(way: str) -> str:
 
 def forget(module: torch.nn.Module) -> None:
     """Take from a module what torch's own classes do not have."""
-    for name in (RUNNER, DEVICE_RUNNER, _CUDA_KERNELS, _DECLINED):
+    for name in (RUNNER, DEVICE_RUNNER, _CUDA_KERNELS, _DECLINED, NARROW):
         module.__dict__.pop(name, None)
 
 

@@ -9,13 +9,15 @@ from typing import NamedTuple
 import torch
 from torch.nn.utils.parametrize import is_parametrized
 
-from fastlstm.errors import refuse_type
+from fastlstm.errors import one_of, refuse_type
+from fastlstm.quantized.numbers import WEIGHTS
 from fastlstm.torch import gpu
 from fastlstm.torch.adopters import adopter_of, known_base, target_of
 from fastlstm.torch.adopters.base import Adopted
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.layers import GRU, LSTM, RNN
-from fastlstm.torch.module import CUDA_KERNELS, Accelerated, checked, forget
+from fastlstm.torch.module import CUDA_KERNELS, NARROW, Accelerated, checked, forget
+from fastlstm.torch.narrow import Narrow
 from fastlstm.torch.runner import DTYPES
 from fastlstm.torch.wrapped import WRITTEN, objection, on_top
 
@@ -120,12 +122,22 @@ def _replaced(module: torch.nn.Module) -> list[str]:
     if not _is_on_gpu(module):
         other = {parameter.dtype for parameter in module.parameters(recurse=False)}.difference(DTYPES)
         state = f"replaced; torch's own compute {', '.join(sorted(map(str, other)))}" if other else "replaced"
-        return [state, *[f"{count} calls by torch's own: {reason}" for reason, count in module.declined.items()]]
+        narrow = module.__dict__.get(NARROW)
+        lines = [] if narrow is None else narrow.told()
+        state += "" if narrow is None else f"; {narrow.weights} weights in eval mode without gradients"
+        lines += [f"{count} calls by torch's own: {reason}" for reason, count in module.declined.items()]
+        return [state, *lines]
     state, measured = gpu.told(module)
     return [f"replaced; on the GPU {state}", *measured]
 
 
-def accelerate(model: torch.nn.Module, subclasses: bool = False, *, cuda_kernels: str = CUDA_KERNELS[0]) -> Report:
+def accelerate(
+    model: torch.nn.Module,
+    subclasses: bool = False,
+    *,
+    cuda_kernels: str = CUDA_KERNELS[0],
+    weights: str | None = None,
+) -> Report:
     """Make every nn.LSTM, GRU, RNN and cell of `model`, itself included, compute with this library's kernels, in place.
 
     Parameters, buffers, hooks, ties and the training flag stay the same objects. So do some modules of other libraries
@@ -137,16 +149,27 @@ def accelerate(model: torch.nn.Module, subclasses: bool = False, *, cuda_kernels
     as it was.
 
     cuda_kernels: whether they also compute the layers' calls with CUDA tensors: "never", "always" or "measure" (at the
-    first call of each shape, then the faster); a module's attribute of this name can be set later. TypeError where
-    `model` is not a torch.nn.Module, ValueError for another word.
+    first call of each shape, then the faster); a module's attribute of this name can be set later.
+
+    weights: "int8" or "float16": layers in eval mode, also those accelerated before, compute float32 calls whose
+    gradients nobody wants on weights of fewer bits (docs/quantize.md); the parameters stay as they are. The report says
+    how many calls were computed in float32 all the same, and why. None: in float32.
+
+    TypeError where `model` is not a torch.nn.Module, ValueError for another word.
     """
     checked(cuda_kernels)
+    if weights is not None:
+        one_of("weights", weights, WEIGHTS)
     report = _swap(model, OURS, _why_kept, subclasses)
     report.kept += _unseen(model)
     for entry in report.replaced:
         assert isinstance(entry.module, Accelerated)
         if entry.module.cuda_kernels != cuda_kernels:
             entry.module.cuda_kernels = cuda_kernels
+    if weights is not None:
+        for module in model.modules():
+            if isinstance(module, (LSTM, GRU, RNN)):
+                module.__dict__[NARROW] = Narrow(weights)
     return report
 
 
