@@ -19,9 +19,8 @@ from .answers import Answers
 MEMORY = 3_000_000_000
 """Bytes of address space: half a gigabyte is a stack of which little is used, the tree of 10,000 lines takes 150 MB."""
 
-OBJECTS = 100_000
-"""Objects made between two looks for garbage: a long file's tree has as many. A look takes longer than an answer."""
-
+MOST = 20
+"""Answers in a row whose garbage is left."""
 
 FIRST = "import torch\nx, _ = torch.nn.LSTM(5, 6)(torch.zeros(4, 3, 5))\n"
 """Looked at before the first question: the rules are loaded then."""
@@ -46,6 +45,10 @@ def serve(asked: BinaryIO, told: BinaryIO) -> None:
 def _answer(questions: SimpleQueue[bytes], told: BinaryIO) -> None:
     answers = Answers()
     answers.answer({"ask": "look", "source": FIRST})
+    # Garbage is looked for between two questions: a look takes half as long as an answer. What is there now stays.
+    gc.disable()
+    gc.freeze()
+    left = 0
     while True:
         answer: dict[str, Any]
         try:
@@ -54,11 +57,15 @@ def _answer(questions: SimpleQueue[bytes], told: BinaryIO) -> None:
             answer = {"stopped": "failed", "message": type(error).__name__}
         told.write(json.dumps(answer).encode() + b"\n")
         told.flush()
+        answers.tidy()
+        left += 1
+        if questions.empty() or left > MOST:
+            gc.collect()
+            left = 0
 
 
 if __name__ == "__main__":
     bounded()
-    gc.set_threshold(OBJECTS, 50, 50)
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         serve(sys.stdin.buffer, sys.stdout.buffer)
     os._exit(0)  # a thread that answers would be waited for where it holds the output

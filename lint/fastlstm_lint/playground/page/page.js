@@ -6,7 +6,7 @@ import { changesOf, findingOf, known, pictureOf } from "./panels.js";
 import { packed, unpacked } from "./share.js";
 import { LANGS, choose, lang, say } from "./words.js";
 
-const REST = 60; // milliseconds without a key before a text is looked at: answers that come too late are dropped
+const REST = 60; // milliseconds without a key before a text is looked at: somebody who types presses the next one sooner
 const LANG = "fastlstm-language";
 
 const here = (name) => document.getElementById(name);
