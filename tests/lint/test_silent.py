@@ -226,6 +226,23 @@ def shifted(scores):
     padded = torch.cat([torch.zeros(batch, heads, queries, 1), scores], dim=-1)
     return padded.view(batch, heads, keys + 1, queries)[:, :, 1:].view_as(scores)
 """,
+    "the shift of relative attention without a row put in": """
+def shifted(scores, keys):
+    gru = nn.GRU(5, 6)
+    shape = scores.size()
+    scores = scores.view(shape[1], shape[0], *shape[2:])[1:]
+    return scores.view(shape[0], shape[1] - 1, *shape[2:])[:, :keys]
+
+shifted(torch.zeros(7, 8, 3, 2), 7)
+""",
+    "an axis enlarged to what a tensor says": """
+def discounted(reward, lengths):
+    gru = nn.GRU(5, 6)
+    longest = torch.max(lengths)
+    return reward.unsqueeze(-1).expand(reward.shape[0], longest)
+
+discounted(torch.ones(2), torch.tensor([3, 5]))[0, 4]
+""",
     "the first of several steps, whose state comes back": """
 class Nodes(nn.Module):
     def __init__(self):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from .. import cst
 from ..contract import DIRECTION, LAYER
 from ..facts import Viewed
-from ..nodes import code_of
+from ..nodes import code_of, walk
+from ._code import assignment_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -193,8 +194,8 @@ def check(fact: Viewed) -> Iterator[Problem]:
     source = fact.source
     if not source.rank or set(source.axes[0].meaning) <= {LAYER, DIRECTION}:
         return  # a state: FL205 and FL206
-    if not fact.moved or any(len(source.sizes[at].terms) > 1 for at in fact.moved):
-        return  # rows of `n + 1` read as rows of `n`: each is shifted by one more, which relative attention wants
+    if not fact.moved or _shifts(fact):
+        return
     receiver = code_of(fact.receiver)
     asked = ", ".join("?" if size is None else str(size) for size in fact.target)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
@@ -213,6 +214,28 @@ def check(fact: Viewed) -> Iterator[Problem]:
         edits,
         "Exchange the axes with transpose",
     )
+
+
+def _shifts(fact: Viewed) -> bool:
+    """Whether rows of `n + 1` are read as rows of `n`, and the first is cut off: relative attention's shift by one."""
+    if any(len(fact.source.sizes[at].terms) > 1 for at in fact.moved):
+        return True
+    if fact.source.rank < 4:
+        return False  # scores have samples and heads beside the two; a sequence without its first step has three axes
+    bound = assignment_of(fact.where.body, fact.call)
+    names = {code_of(fact.call)} | ({code_of(target.target) for target in bound.targets} if bound else set())
+    return any(
+        isinstance(each, cst.Subscript) and code_of(each.value) in names and any(map(_from_one, each.slice))
+        for each in walk(fact.where.body)
+    )
+
+
+def _from_one(element: cst.SubscriptElement) -> bool:
+    """Whether an index is `1:`."""
+    part = element.slice
+    if not isinstance(part, cst.Slice) or part.upper is not None:
+        return False
+    return isinstance(part.lower, cst.Integer) and part.lower.value == 1
 
 
 def _arguments(fact: Viewed) -> list[cst.BaseExpression]:

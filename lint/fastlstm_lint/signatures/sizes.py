@@ -40,7 +40,7 @@ def expand(site: Site, input: Value, sizes: Value) -> Value | None:
                 f"dimension {i}.  Target sizes: {text(target)}.  Tensor sizes: {text(source.sizes)}",
                 source,
             )
-        if own is not None and (size is None or size == -1 or own.size != 1 or size == 1):
+        if own is not None and (size == -1 or own.size != 1 or size == 1):
             axes.append(own)
         else:
             axes.append(Axis.of(unknown_size() if size is None else size))
