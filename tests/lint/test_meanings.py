@@ -310,3 +310,14 @@ def test_the_shapes_of_a_model_keep_their_names_when_a_function_of_the_file_call
     shown = {bound.name: str(bound.words) for line in read_program(called).lines for bound in line.bound}
     assert shown["out"] == "(B batch, T time, 6 feature)"
     assert shown["y"] == "(4 batch, 7 time, 6 feature)"
+
+
+def test_axes_named_in_the_other_order_behind_a_free_first_one_are_found_once() -> None:
+    for last in ("nodes", "self.head(nodes)"):
+        source = HEADER + model(
+            "self.gru = nn.GRU(5, 6)\nself.head = nn.Linear(5, 6)\nself.norm = nn.BatchNorm1d(6)",
+            f"nodes = x\ny = {last}\ny = self.norm(y.view(-1, y.size(2), y.size(1)))\n"
+            "return y.view(-1, y.size(2), y.size(1))",
+        )
+        assert codes(source) == ["FL204"]
+        assert codes(source.replace("y.size(2), y.size(1)", "y.size(1), y.size(2)")) == []

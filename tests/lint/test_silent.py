@@ -235,6 +235,15 @@ def shifted(scores, keys):
 
 shifted(torch.zeros(7, 8, 3, 2), 7)
 """,
+    "the longest of several, begun with -1": """
+def filled(sequences):
+    gru = nn.GRU(5, 6)
+    longest = -1
+    for each in sequences:
+        if len(each) > longest:
+            longest = len(each)
+    return torch.zeros(len(sequences), longest)
+""",
     "an axis enlarged to what a tensor says": """
 def discounted(reward, lengths):
     gru = nn.GRU(5, 6)

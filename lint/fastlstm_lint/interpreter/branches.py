@@ -75,7 +75,7 @@ def _merge_names(
                 mine[name] = _as_made(value if from_theirs else present)
             elif (chosen := by_flag(tested, value, present)) is not None:
                 mine[name] = chosen
-            elif isinstance(size := given[name], Num) and sizes.get(size.dim, -1) == dim_of(made[name]):
+            elif isinstance(size := given[name], Num) and size.dim in sizes and sizes[size.dim] == dim_of(made[name]):
                 # `if h is None: b, h = n, zeros(n, H)`, `else: b = h.size(0)`: the same size by another name.
                 mine[name] = made[name]
             else:

@@ -46,6 +46,7 @@ def _view(site: Site, input: Value, shape: Value | None) -> Value | None:
     result = Tensor(tuple(Axis.of(size) for size in known), None, traits)
     front = _front(input, target)
     moved = () if front is None else moved_axes(front, [None if size == -1 else size for size in target])
+    moved = moved or _turned_round(input, target)
     if front is not None:
         if moved:
             result = Tensor(tuple(Axis((Part(size, NOTHING),)) for size in known))
@@ -62,6 +63,18 @@ def named_rank(input: Opaque, target: Sequence[Dim | None]) -> int | None:
     rank = len(named)
     places = {index % rank for index in named if index is not None and -rank <= index < rank}
     return rank if len(places) == rank else None
+
+
+def _turned_round(input: Opaque, target: Sequence[Dim | None]) -> tuple[int, ...]:
+    """The axes that `x.view(-1, x.size(2), x.size(1))` names, the later one in front: whatever rank x has."""
+    by_size = {size: index for index, size in input.measured().items() if index >= 0}
+    if len(target) < 3 or target[0] is None or target[0] != -1:
+        return ()
+    named = [by_size.get(size) for size in target[1:] if size is not None]
+    if None in named or len(named) != len(target) - 1:
+        return ()
+    places = [index for index in named if index is not None]
+    return tuple(sorted(places)) if min(places) > 0 and places != sorted(places) else ()
 
 
 def _front(input: Opaque, target: Sequence[Dim | None]) -> Tensor | None:
@@ -98,7 +111,7 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Seque
     moved: tuple[int, ...] = ()
     if axes is None or (sizes != source.sizes and any(axis is not None for axis in read)):
         hole = next((i for i, size in enumerate(target) if size is not None and size == -1), None)
-        moved = moved_axes(source, sizes, read, hole, site.vm.where().small)
+        moved = () if _scrambled(source) else moved_axes(source, sizes, read, hole, site.vm.where().small)
     strides, refusal = _strides(site, source, [size.value for size in full] if len(full) == len(sizes) else [None])
     if axes is None or moved:
         word = NOTHING if moved else None
@@ -113,6 +126,11 @@ def viewed(site: Site, source: Tensor, target: Sequence[Dim | None], read: Seque
     if refusal is not None:
         raise refusal
     return result
+
+
+def _scrambled(source: Tensor) -> bool:
+    """Whether a reshape has exchanged the axes before, and was reported: a second one may undo it."""
+    return all(part.meaning == NOTHING for axis in source.axes for part in axis.parts)
 
 
 def check_count(total: Dim, target: Sequence[Dim | None], source: Tensor) -> None:
