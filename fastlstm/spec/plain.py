@@ -23,15 +23,23 @@ def plain(cell: Cell) -> Cell:
     graph, numbers = Graph(), list[int]()
     h = cell.states[0]
 
-    def product(gate: str) -> int:
+    def scaled(gate: str, number: int) -> int:
+        return graph.add("mul", graph.leaf("unit", WEIGHT + gate), number)
+
+    def product(gate: str, number: int | None = None) -> int:
+        """Of node `number`, or of the state."""
         if not diagonal:
             return graph.constant(0)
-        scaled = graph.add("mul", graph.leaf("unit", WEIGHT + gate), graph.leaf("state", h))
-        return graph.add("add", scaled, graph.leaf("unit", BIAS + gate))
+        number = graph.leaf("state", h) if number is None else number
+        return graph.add("add", scaled(gate, number), graph.leaf("unit", BIAS + gate))
 
     for node in cell.nodes:
         if node.op == "const":
             number = graph.constant(node.data)
+        elif node.op == "product":
+            number = product(node.data, numbers[node.args[0]])
+        elif node.op == "product_back":
+            number = scaled(node.data, numbers[node.args[0]])
         elif node.op != "leaf":
             number = graph.add(node.op, *(numbers[arg] for arg in node.args), data=node.data)
         elif node.data[0] == "u":
@@ -45,17 +53,23 @@ def plain(cell: Cell) -> Cell:
     for (kind, name), number in cell.gradients.items():
         if kind != "u":
             gradients["gate" if kind == "x" else kind, name] = numbers[number]
+
+    def pass_to(leaf: tuple[str, str], number: int) -> None:
+        before = gradients.get(leaf)
+        gradients[leaf] = number if before is None else graph.add("add", before, number)
+
+    def pass_product(gate: str, slope: int, value: int) -> None:
+        pass_to(("unit", WEIGHT + gate), graph.add("mul", slope, value))
+        pass_to(("unit", BIAS + gate), slope)
+
     if diagonal:
+        for gate, slope, value in cell.products:
+            pass_product(gate, numbers[slope], numbers[value])
         for gate in cell.gates:
             of_product = cell.gradients.get(("u" if cell.splits_gates else "gate", gate))
-            if of_product is None:
-                continue
-            slope = numbers[of_product]
-            gradients["unit", WEIGHT + gate] = graph.add("mul", slope, graph.leaf("state", h))
-            gradients["unit", BIAS + gate] = slope
-            passed = graph.add("mul", slope, graph.leaf("unit", WEIGHT + gate))
-            before = gradients.get(("state", h))
-            gradients["state", h] = passed if before is None else graph.add("add", before, passed)
+            if of_product is not None:
+                pass_product(gate, numbers[of_product], graph.leaf("state", h))
+                pass_to(("state", h), scaled(gate, numbers[of_product]))
     more = (*(WEIGHT + gate for gate in cell.gates), *(BIAS + gate for gate in cell.gates)) if diagonal else ()
     return replace(
         cell,

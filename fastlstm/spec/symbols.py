@@ -240,7 +240,9 @@ class Value(_Symbol):
 
 
 class Product(Value):
-    """`u.n`: the gate's recurrent product of the previous output. Called, the product of another value in its place."""
+    """`u.n`: the gate's recurrent product of the previous output. Called, the product of another value in its place;
+    refused where `_gate` is empty, since there is none.
+    """
 
     __slots__ = ("_gate",)
     _gate: str
@@ -251,6 +253,8 @@ class Product(Value):
 
     def __call__(self, value: Any) -> Value:
         trace = self._trace
+        if not self._gate:
+            trace.refuse("multiplies a value with W_hh, which a cell declared with recurrent='none' does not have")
         return Value(trace, trace.graph.add("product", trace.number(value), data=self._gate))
 
 

@@ -55,7 +55,7 @@ def trace_step(declared: Declaration, function: Callable[..., Any]) -> tuple[Gra
                         ("unit", declared.unit), ("step", declared.step)):  # fmt: skip
         offered[kind] = Names(trace, kind, {name: Value(trace, graph.leaf(kind, name)) for name in names})
     if declared.recurrent == "none":
-        offered["u"] = Names(trace, "u", {name: Value(trace, graph.constant(0)) for name in declared.gates})
+        offered["u"] = Names(trace, "u", {name: Product(trace, graph.constant(0), "") for name in declared.gates})
     else:
         products = {name: Product(trace, graph.leaf("u", name), name) for name in declared.gates}
         offered["u"] = Names(trace, "u", products)

@@ -153,6 +153,15 @@ def test_products_inside_the_step(form: str) -> None:
     agree(cells.GRUD if form == "packed" else cells.ResetBeforeGRU, **FORMS[form])
 
 
+def test_a_diagonal_product_of_any_value() -> None:
+    @fastlstm.cell(gates="a b", states="h c", unit="w", recurrent="diagonal")
+    def twice(m, x, u, state, unit):
+        h = m.tanh(x.a + u.a + u.a(state.c) * u.b(u.a(unit.w * state.h)))
+        return h, m.layer_norm(state.c + x.b)
+
+    agree(twice, **FORMS["packed"])
+
+
 def test_rows_that_are_multiplied_twice_are_the_references() -> None:
     @fastlstm.cell(gates="a", states="h")
     def twice(m, x, u, state):

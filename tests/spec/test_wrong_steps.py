@@ -343,7 +343,7 @@ def multiplies_a_gate(m, gate, state):
     return gate.i(state.h), state.c
 
 
-@wrong("only u.i can be called", recurrent="none")
+@wrong("multiplies a value with W_hh, which a cell declared with recurrent='none' does not have", recurrent="none")
 def multiplies_where_there_is_no_product(m, x, u, state):
     return x.i + u.i(state.c), state.c
 
