@@ -240,9 +240,8 @@ def hydrology_model(name: str) -> Any:
 
 
 def hydrology_data(B: int, T: int) -> dict[str, Any]:
-    """As the data loader of 2025 gives it: (B, T, I) in one tensor; later versions, a dictionary by name."""
-    dynamic = torch.randn(B, T, I)
-    return {"x_d": dynamic, "x_s": torch.randn(B, STATIC)}
+    """As version 1.13 reads it: (B, T, 1) by name."""
+    return {"x_d": {f"d{n}": torch.randn(B, T, 1) for n in range(I)}, "x_s": torch.randn(B, STATIC)}
 
 
 def check_hydrology() -> None:
