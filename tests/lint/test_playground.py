@@ -108,6 +108,9 @@ def test_a_rule_is_told_with_the_picture_of_the_layer(answers: Answers) -> None:
     assert told["summary"].startswith("h_n or c_n flattened")
     assert [list(each) for each in told["why"]] == [["text"], ["drawing"]]
     assert "LSTM(5, 6, batch_first=True)" in told["picture"]
+    packed = answers.answer({"ask": "rule", "code": "FL403", "source": MISTAKE, "row": 3})["picture"]
+    assert "padding where a sequence is shorter" in packed
+    assert "padding" not in told["picture"]
     assert answers.answer({"ask": "rule", "code": "FL205"})["picture"] is None
     chinese = answers.answer({"ask": "rule", "code": "FL205", "lang": "zh"})
     assert "展平" in chinese["summary"]

@@ -11,6 +11,7 @@ from fastlstm_lint.cli.shapes import shapes
 from fastlstm_lint.rules.base import HEADER, model
 from fastlstm_lint.shapes.document import Document
 from fastlstm_lint.shapes.grammar import read, read_written, split
+from fastlstm_lint.shapes.lines import read_program
 
 OUT = "(B batch, T time, 12 feature)"
 STATE = "(2 layer*direction, B batch, 6 feature)"
@@ -350,3 +351,10 @@ def test_a_comment_on_its_own_line_is_about_its_name_above_or_below(body: str, w
     start = source.count("\n")
     found = Document(source + body, "m.py").contradictions()
     assert [int(place) - start for place, _ in found] == wrong
+
+
+def test_tuples_in_tuples_are_spelled_out_as_far_as_anybody_reads_them() -> None:
+    program = read_program("import torch\nx = torch.zeros(2, 3)\nfour = ((((x,),),),)\nfive = (((((x,),),),),)\n")
+    notes = {row.row: row.note for row in program.rows()}
+    assert notes[3] == "four: (((((2 ?, 3 ?)))))"
+    assert notes[4] == ""

@@ -32,6 +32,9 @@ Answer = dict[str, Any]
 TYPES = {"ask": str, "source": str, "row": int, "column": int, "which": str, "code": str, "text": str}
 """What the parts of a question are."""
 
+PACKED = "FL4"
+"""The rules about packed batches."""
+
 PAGES = 8
 """Pages whose last text is remembered: while a text cannot be parsed, what was known before is shown."""
 
@@ -113,7 +116,8 @@ class Answers:
         rule = by_code().get(question.get("code", ""))
         if rule is None:
             return {"refused": "there is no such rule"}
-        return {**rule_words(rule, lang), "picture": self._layer_at(question, lang)}
+        packed = rule.code.startswith(PACKED)
+        return {**rule_words(rule, lang), "picture": self._layer_at(question, lang, packed)}
 
     def tell(self, question: Mapping[str, Any], lang: Lang) -> Answer:
         """What `fastlstm explain` says to a question in `text`, with a picture where it is about a layer."""
@@ -141,7 +145,7 @@ class Answers:
             del self._kept[next(iter(self._kept))]
         return kept
 
-    def _layer_at(self, question: Mapping[str, Any], lang: Lang) -> str | None:
+    def _layer_at(self, question: Mapping[str, Any], lang: Lang, packed: bool) -> str | None:
         """The picture of the layer that is made at a row."""
         buffer, row = self._buffer(question), question.get("row", 0)
         lines = split_lines(buffer.source)
@@ -149,7 +153,7 @@ class Answers:
         if made is None or buffer.good is not buffer:
             return None
         found = buffer.told(Place(row, made.start() + 1))
-        return None if found is None else layer_picture(found[0], lang)
+        return None if found is None else layer_picture(found[0], lang, packed)
 
 
 def _lang(question: Mapping[str, Any]) -> Lang:

@@ -15,6 +15,9 @@ MOST, USUAL = 5, 3
 
 CELL, TALL, LEFT = 40.0, 22.0, 12.0
 
+LENGTHS = "4,2,1"
+"""Of the packed batch that is drawn."""
+
 LETTERS = {"time": "t", "batch": "s", "layer": "l", "direction": "d"}
 """What stands in a cell: t1s0 is step 1 of sample 0."""
 
@@ -44,10 +47,11 @@ WORDS: dict[Lang, dict[str, str]] = {
 }
 
 
-def layer_picture(told: str, lang: Lang) -> str | None:
-    """The picture of one call of a layer, from its constructor in words; None for what is no layer."""
+def layer_picture(told: str, lang: Lang, packed: bool = False) -> str | None:
+    """The picture of one call of a layer, on a packed batch or not, from its constructor in words; None for what is no
+    layer."""
     try:
-        return draw(told, lang, None)
+        return draw(told, lang, None, LENGTHS if packed else None)
     except LayerSyntaxError:
         return None
 

@@ -22,8 +22,8 @@ LETTERS = {BATCH: "B", TIME: "T", LAYER: "L", DIRECTION: "D", "directions": "D",
 ReadAs = Mapping[Tensor, tuple[str | None, ...]]
 """By tensor: what its axes mean to the layer that it was given to."""
 
-MOST_ITEMS = 4
-"""Items of a tuple that are spelled out."""
+MOST_ITEMS, MOST_DEEP = 4, 4
+"""Items of a tuple that are spelled out, and tuples in tuples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,9 @@ def size_words(dim: Dim, name: Callable[[Symbol], str]) -> str:
     )
 
 
-def describe(value: Value, name: Callable[[Symbol], str], read_as: ReadAs | None = None) -> Words | None:
+def describe(
+    value: Value, name: Callable[[Symbol], str], read_as: ReadAs | None = None, deep: int = MOST_DEEP
+) -> Words | None:
     """A tensor, a packed sequence or a tuple of them in words; None for all else."""
     value = resolve(value)
     if isinstance(value, Tensor):
@@ -116,8 +118,8 @@ def describe(value: Value, name: Callable[[Symbol], str], read_as: ReadAs | None
     if isinstance(value, Packed):
         axes = (Axis.of(value.batch, BATCH), Axis.of(value.time, TIME), value.feature)
         return ShapeWords(tuple(_axis(axis, name) for axis in axes), packed=True)
-    if isinstance(value, Tup) and 0 < len(value.items) <= MOST_ITEMS:
-        items = [describe(item, name, read_as) for item in value.items]
+    if isinstance(value, Tup) and 0 < len(value.items) <= MOST_ITEMS and deep > 0:
+        items = [describe(item, name, read_as, deep - 1) for item in value.items]
         known = [item for item in items if item is not None]
         return TupleWords(tuple(known)) if len(known) == len(items) else None
     return None
