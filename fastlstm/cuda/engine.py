@@ -112,11 +112,13 @@ class Engine:
         grad_output: Any,
         grad_states: tuple[Any, ...] | None,
         grad_all_states: tuple[Any, ...] | None = None,
+        wants_x: bool = True,
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """Gradients of x, of the initial states and, by torch's names, of the parameters. Consumes `saved`."""
+        """Gradients of x (None without `wants_x`), of the initial states and, by torch's names, of the parameters.
+        Consumes `saved`."""
         assert saved.layers, "backward consumes what forward saved"
         with worded(), streams.meeting(saved.streams):
-            return self._backward(parameters, version, saved, grad_output, grad_states)
+            return self._backward(parameters, version, saved, grad_output, grad_states, wants_x)
 
     def launch(self, name: str, B: int) -> Launch:
         """How the kernel "forward" or "backward" is cut for a batch of B."""
@@ -191,7 +193,7 @@ class Engine:
         return output, (hn, cn) if cell.CARRIES_CELL else (hn,), saved if train else None
 
     def _backward(
-        self, parameters: Any, version: Any, saved: Saved, grad_output: Any, grad_states: Any
+        self, parameters: Any, version: Any, saved: Saved, grad_output: Any, grad_states: Any, wants_x: bool
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         cell, config, empty = self._cell, self.config, self._empty
         tokens, H, P, D = saved.tokens, config.hidden_size, config.output_size, config.directions
@@ -231,7 +233,8 @@ class Engine:
                     ))  # fmt: skip
             above = empty(N, config.layer_input_size(layer))
             for d, suffix in enumerate(suffixes(config, layer)):
-                self._library.multiply(kept.z[d], weights.w_ih[d], above, add=d > 0)
+                if layer or wants_x:
+                    self._library.multiply(kept.z[d], weights.w_ih[d], above, add=d > 0)
                 self._library.multiply(kept.z[d], kept.rows, gradients["weight_ih" + suffix], ta=True)
                 self._library.multiply(kept.u[d], kept.hin[d], gradients["weight_hh" + suffix], ta=True)
                 if dh is not None:
@@ -241,7 +244,7 @@ class Engine:
                         total = gradients[name + suffix].reshape(1, len(self._cell_gates()))
                         self._library.multiply(ones, gates[d], total)
         grad_initial = (grad_h0, grad_c0) if cell.CARRIES_CELL else (grad_h0,)
-        return shaped(above, *saved.x_shape), grad_initial, gradients
+        return shaped(above, *saved.x_shape) if wants_x else None, grad_initial, gradients
 
     def _cell_gates(self) -> range:
         """The rows of the weights: all gates of all units."""

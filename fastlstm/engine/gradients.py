@@ -34,10 +34,15 @@ class Gradients:
             if name + suffix in starts
         ]
         self._layers, self._directions, self._slots, self._starts = np.array(told, np.int64).reshape(-1, 4).T
+        self._flat: dict[int, np.ndarray] = {}
+        """By tasks of a layer: where the addresses stand, counted through all job blocks."""
 
     def point(self, plan: Plan, dtype: np.dtype) -> dict[str, np.ndarray]:
         """New arrays by parameter, and their addresses in the job blocks of each direction's first task."""
         memory = np.empty(self._size, dtype)
-        rows = self._layers * plan.tasks + self._directions
-        plan.blocks[rows, self._slots] = memory.ctypes.data + self._starts * dtype.itemsize
+        flat = self._flat.get(plan.tasks)
+        if flat is None:
+            rows = self._layers * plan.tasks + self._directions
+            flat = self._flat[plan.tasks] = rows * plan.blocks.shape[1] + self._slots
+        plan.blocks.reshape(-1)[flat] = memory.ctypes.data + self._starts * dtype.itemsize
         return {name: memory[first:last].reshape(shape) for name, first, last, shape in self._pieces}

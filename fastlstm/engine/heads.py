@@ -89,8 +89,10 @@ class HeadsEngine:
         grad_output: np.ndarray | None,
         grad_states: tuple[np.ndarray | None, ...],
         grad_all_states: tuple[np.ndarray | None, ...] | None = None,
+        wants_x: bool = True,
     ) -> tuple[Any, ...]:
-        """Gradients of x, of the initial states, of the parameters and of the step inputs. Consumes `saved`."""
+        """Gradients of x, wanted or not, of the initial states, of the parameters and of the step inputs. Consumes
+        `saved`."""
         weights, D = self._of_heads(parameters, version), self.config.directions
         grads = {name: np.empty_like(value) for name, value in parameters.items()}
         d_step = {name: np.zeros_like(value) for name, value in saved.step.items()}

@@ -30,6 +30,9 @@ BRIEF_FLOPS = 30_000_000
 # And below about 2 us of arithmetic in a step a barrier costs more than the second thread gives.
 SMALL_STEP = 100_000
 
+# Columns of x and h up to which weight gradients are turned after their sums.
+MOST_NARROW = 128
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -53,6 +56,7 @@ class Plan:
         self.layout, self.sizes, self.key = layout, sizes, key
         self.B = sizes.B
         self.extras = False  # whether the last call had masks, resets or states of every step
+        self.skips_x = False  # whether the last backward made no gradient of x
         self.extras_back = False  # whether the last backward had gradients of the states of every step
         self.split, self.threads, slices, self.reason = choose(layout, sizes)
         self.slices = slices
@@ -201,14 +205,37 @@ class Plan:
             "p_stage": (last - first) * max(self.widths(layer)["u"], self.widths(layer)["hin"]),
             "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
             "sums_ld": self._sums_row(layer),
+            "narrow": int(self._narrow(layer)),
         }
+
+    def _narrow(self, layer: int) -> bool:
+        """Whether the columns of x and h, in whole panels, would be a tenth more than they are.
+
+        Not where there are many: their sums are turned at the end, one number after the other.
+        """
+        config, layout = self.layout.config, self.layout
+        if config.projected or layout.trait("STAGES") or not (layout.trait("RECURS") and layout.trait("INPUTS")):
+            return False
+        I, P = config.layer_input_size(layer), config.output_size
+        columns, padded = I + 1 + P, (layout.panels(I + 1) + layout.panels(P)) * layout.W
+        return columns <= MOST_NARROW and padded >= 1.1 * columns
 
     def _sums_row(self, layer: int) -> int:
         config, layout = self.layout.config, self.layout
+        if self._narrow(layer):
+            return layout.row(layout.gate_rows)
         x_panels = layout.panels(config.layer_input_size(layer) + 1)
         gates = x_panels + 1 + layout.panels(config.output_size)
         projection = layout.panels(config.hidden_size) if config.projected else 0
         return layout.row(max(gates, projection) * layout.W)
+
+    def _sums_size(self, layer: int) -> int:
+        config = self.layout.config
+        if self._narrow(layer):
+            rows = config.layer_input_size(layer) + 1 + config.output_size
+        else:
+            rows = self.layout.gate_rows + (config.output_size if config.projected else 0)
+        return rows * self._sums_row(layer)
 
     def widths(self, layer: int) -> dict[str, int]:
         """Elements of one row of each array that has rows."""
@@ -277,10 +304,8 @@ class Plan:
             )
             product = (columns * layout.W + BLOCK_LD) * DEPTH + BLOCK_LD
             thread = max(product, (ROWS + self.sizes.B) * layout.panels(inputs) * layout.W)
-            rows = layout.gate_rows + (config.output_size if config.projected else 0)
-            widest = max(self._sums_row(layer) for layer in range(config.num_layers))
             shared["scratch"] = memory.add(self.threads * thread)
-            shared["sums"] = memory.add(rows * widest)
+            shared["sums"] = memory.add(max(self._sums_size(layer) for layer in range(config.num_layers)))
             self._scratch_thread = thread
         self.blocks[:, SLOTS["scratch_thread"]] = self._scratch_thread
         return dict(shared)

@@ -5,7 +5,7 @@ import numpy as np
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task
 from fastlstm.kernels.pack import gate_row
 from fastlstm.kernels.product import panel_width, product
-from fastlstm.kernels.rows import add, clear, copy
+from fastlstm.kernels.rows import add, clear, copy, gather
 from fastlstm.kernels.tiling import BLOCK_LD, BLOCK_ROWS, DEPTH, ROWS, C, R
 from fastlstm.kernels.tokens import samples, share, token, x_row
 from fastlstm.kernels.vectorcopy import copy_tile
@@ -18,12 +18,16 @@ def gradients(job, phase, portion):
     """
     for number in range(job.tasks):
         here = task(job, number)
-        if job.multiplies_input:
-            _input_gradient(here, portion, job.threads)
-        else:
-            _gather_gradient(here, portion, job.threads)
+        if not here.skips_x:
+            if job.multiplies_input:
+                _input_gradient(here, portion, job.threads)
+            else:
+                _gather_gradient(here, portion, job.threads)
         if number < 2 and here.direction == number:  # the first task of each direction
-            _weight_gradients(here, portion, job.threads)
+            if here.narrow:
+                _narrow_weight_gradients(here, portion, job.threads)
+            else:
+                _weight_gradients(here, portion, job.threads)
 
 
 @inner
@@ -169,6 +173,78 @@ def _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld,
                 target,
                 job.sums_ld,
             )
+    return first, last
+
+
+@inner
+def _narrow_weight_gradients(job, portion, portions):
+    """`_weight_gradients` where x and h are narrow: theirs are the rows of the product, which nothing pads.
+
+    An LSTM(5, 20) has 26 columns: in whole panels they are 48.
+    """
+    splits = job.splits_gates
+    for part in range(1 + splits):
+        a, x_first = job.z, np.int64(0)
+        if part:
+            a, x_first = job.u, job.I  # of x no more than the 1 behind it, whose sums are the bias' gradient
+        h_width = job.P if part == splits else np.int64(0)
+        first, last = _narrow_sums(job, portion, portions, a, x_first, h_width)
+        for r in range(first, last):
+            gate = gate_row(job, r)
+            if gate >= 0:
+                column = at(job.sums, r)
+                bias = column[(job.I - x_first) * job.sums_ld]
+                if part == 0:
+                    gather(column, job.sums_ld, at(job.grad_w_ih, gate * job.I), job.I)
+                    if job.bias:
+                        put(job.grad_b_ih, gate, bias)
+                if part == splits:
+                    behind = at(column, (job.I + 1 - x_first) * job.sums_ld)
+                    gather(behind, job.sums_ld, at(job.grad_w_hh, gate * job.P), job.P)
+                    if job.bias:
+                        put(job.grad_b_hh, gate, bias)
+
+
+@inner
+def _narrow_sums(job, portion, portions, a, x_first, h_width):
+    """sums[n, r] = sum over tokens k of b[k, n] * a[k, r]; b is xs from x_first to the 1, then `h_width` of h.
+
+    Returns the range of gate rows r of this portion. Rows of b are read where they are: a line or two for each token.
+    """
+    W = panel_width(a)
+    first, last = share(job.gates * lanes_of(a) * job.blocks, W, portion, portions)
+    panel = at(job.scratch, portion * job.scratch_thread)
+    x_rows = job.I + 1 - x_first
+    for n in range(x_rows + h_width):
+        clear(at(job.sums, n * job.sums_ld + first), last - first)
+    for done in range(0, job.all_tokens, DEPTH):
+        K = min(DEPTH, job.all_tokens - done)
+        for r in range(first, last, W):
+            copy_tile(at(a, done * job.z_ld + r), job.z_ld, panel, W, C, 0, K)
+            for part in range(2):
+                rows, ld, count = at(job.xs, x_first), job.xs_ld, x_rows
+                target = at(job.sums, r)
+                if part:
+                    rows, ld, count = job.hin, job.h_ld, h_width
+                    target = at(target, x_rows * job.sums_ld)
+                if count:
+                    product(
+                        job,
+                        at(rows, done * ld),
+                        1,
+                        ld,
+                        count,
+                        K,
+                        panel,
+                        0,
+                        0,
+                        1,
+                        target,
+                        job.sums_ld,
+                        0,
+                        target,
+                        job.sums_ld,
+                    )
     return first, last
 
 

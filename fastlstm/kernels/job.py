@@ -135,6 +135,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "grad_hn": "real*",
     "grad_cn": "real*",
     "grad_x": "real*",  # laid out as x
+    "skips_x": "int",  # 1: nobody wants it
     "grad_h0": "real*",
     "grad_c0": "real*",
     "dh": "real*",
@@ -162,6 +163,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "scratch_thread": "int",  # distance between two threads' scratch
     "sums": "real*",  # weight gradients, a row for each padded gate row, then one for each row of W_hr
     "sums_ld": "int",
+    "narrow": "int",  # 1: `sums` has the columns of x and h as rows, and the gate rows as columns
 }
 SLOTS: Mapping[str, int] = {name: number for number, name in enumerate(SLOT_KINDS)}
 

@@ -55,6 +55,13 @@ def add(source, target, count):
 
 
 @inner
+def gather(source, step, target, count):
+    """target[i] = source[i * step] for i < count."""
+    for i in range(count):
+        put(target, i, source[i * step])
+
+
+@inner
 def multiply(source, target, count):
     """target[:count] *= source[:count]."""
     for i in range(count):

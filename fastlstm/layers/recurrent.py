@@ -177,9 +177,8 @@ class RecurrentLayer(LayerAttributes, Module):
         if grad_output is not None:
             grad_output = self._checked_grad_output("grad_output", grad_output, tape)
         states = self._checked_grad_states(grad_states, tape)
-        more = {} if every is None else {"grad_all_states": every}
         grad_x, grad_initial, grads, *grad_step = self._engine.backward(
-            self._parameters, self._version, tape.saved, grad_output, states, **more
+            self._parameters, self._version, tape.saved, grad_output, states, every
         )
         self._done(tape, grads)
         if tape.form is not None:

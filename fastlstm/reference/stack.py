@@ -116,9 +116,10 @@ class Reference:
         grad_output: ndarray | None,
         grad_states: tuple[ndarray | None, ...],
         grad_all_states: tuple[ndarray | None, ...] | None = None,
+        wants_x: bool = True,
     ) -> tuple[Any, ...]:
-        """Gradients of x, of the initial states, and of the parameters by name, given those of output and final states
-        and of the states after every step; for a cell with step inputs a fourth result, their gradients by name.
+        """Gradients of x, wanted or not, of the initial states, and of the parameters by name, given those of output,
+        final states and of the states after every step; for a cell with step inputs a fourth, theirs by name.
 
         None stands for zeros. `saved` is good for one call. `parameters` are those of the forward.
         """

@@ -44,7 +44,8 @@ class Engine(Protocol):
         grad_output: Any,
         grad_states: Any,
         grad_all_states: tuple[Any, ...] | None = None,
+        wants_x: bool = True,
     ) -> tuple[Any, ...]:
         """Gradients of x, of the initial states and, by torch's names, of the parameters; of a cell with step inputs a
-        fourth: theirs by name. None stands for zeros. Consumes `saved`.
+        fourth: theirs by name. None stands for zeros. Consumes `saved`. Without `wants_x` that of x may be None.
         """

@@ -145,12 +145,14 @@ class _Function(torch.autograd.Function):
         every = (None, *arrays[count:]) if call.options["all_states"] else None
         runner.update(weights)
         d_output = None if grad_output is None else array(grad_output)
+        wants_x = ctx.needs_input_grad[1]
         d_x, d_states, d_weights, *d_step = runner.engine.backward(
-            runner.arrays, runner.version, saved, d_output, tuple(arrays[:count]), every
+            runner.arrays, runner.version, saved, d_output, tuple(arrays[:count]), every, wants_x
         )
-        first = [d_x, *d_states[: call.states], *(d_step[0].values() if d_step else ())]
+        first = [*d_states[: call.states], *(d_step[0].values() if d_step else ())]
         of_weights = _through(runner.laid_out, weights, list(map(torch.from_numpy, d_weights.values())))
-        return None, *map(torch.from_numpy, first), *of_weights
+        of_x = torch.from_numpy(d_x) if wants_x and d_x is not None else None
+        return None, of_x, *map(torch.from_numpy, first), *of_weights
 
 
 def _through(laid_out: Callable[[Tensors], Tensors], weights: Tensors, gradients: list[Tensor]) -> Tensors:

@@ -67,7 +67,8 @@ class DeviceRunner:
         handle: Tensor,
         grad_output: Tensor | None,
         grad_final: Sequence[Tensor | None],
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        wants_x: bool = True,
+    ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
         """As `Runner.backward`."""
         kept = taken(handle)
         if kept is None:
@@ -82,8 +83,10 @@ class DeviceRunner:
                 saved,
                 None if grad_output is None else _given(grad_output),
                 tuple([None if grad is None else _given(grad) for grad in grad_final]),
+                wants_x=wants_x,
             )
-            return _made(grad_x), [_made(grad) for grad in grad_states], [_made(grads[name]) for name in self.names]
+            of_x = None if grad_x is None else _made(grad_x)
+            return of_x, [_made(grad) for grad in grad_states], [_made(grads[name]) for name in self.names]
 
     def _named(self, weights: Sequence[Tensor]) -> dict[str, Any]:
         return {name: _given(weight) for name, weight in zip(self.names, weights, strict=True)}

@@ -30,7 +30,10 @@ class Snapshot:
 
     def same(self) -> bool:
         """No byte has changed."""
-        return not any(_memcmp(current, copy, count) for current, copy, count in self._pairs)
+        for current, copy, count in self._pairs:  # noqa: SIM110, a generator takes 2 us
+            if _memcmp(current, copy, count):
+                return False
+        return True
 
     def renewed(self) -> Snapshot:
         """A copy of the same tensors as they are now."""

@@ -12,7 +12,7 @@ import torch
 from fastlstm_lint.contract import Layer
 from torch import Tensor
 
-from fastlstm.torch.operators import Recurrence, Served, forward_operator, spell
+from fastlstm.torch.operators import Served, apply, forward_operator, spell
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import wants_gradient
 
@@ -144,6 +144,22 @@ def forget(module: torch.nn.Module) -> None:
         module.__dict__.pop(name, None)
 
 
+def recurrence(
+    runner: Served,
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    batch_sizes: Tensor | None = None,
+    reset: Tensor | None = None,
+    masks: Sequence[Tensor] = (),
+    all_states: bool = False,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """What `call` gives, as a node of autograd's graph."""
+    rest = batch_sizes, reset, tuple(masks), all_states, len(states)
+    output, *final = apply(runner, *rest, x, *states, *weights)
+    return output, tuple(final)
+
+
 def call(
     runner: Served,
     x: Tensor,
@@ -158,9 +174,7 @@ def call(
     behind them those after every step, but for the output.
     """
     if wants_gradient((x, *states, *weights)):
-        rest = batch_sizes, reset, tuple(masks), all_states, len(states)
-        output, *final = Recurrence.apply(runner, *rest, x, *states, *weights)
-        return output, tuple(final)
+        return recurrence(runner, x, states, weights, batch_sizes, reset, masks, all_states)
     more = {"all_states": True} if all_states else {}
     return runner.forward(x, states, weights, batch_sizes, reset, masks, **more)[:2]
 

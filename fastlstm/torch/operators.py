@@ -50,8 +50,9 @@ class Served(Protocol):
         handle: Tensor,
         grad_output: Tensor | None,
         grad_final: Sequence[Tensor | None],
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Gradients of x, states and weights."""
+        wants_x: bool = True,
+    ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+        """Gradients of x (None without `wants_x`), states and weights."""
 
 
 class Recurrence(torch.autograd.Function):
@@ -95,13 +96,18 @@ class Recurrence(torch.autograd.Function):
             return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted, every))
         try:
             grad_x, grad_states, grad_weights = ctx.runner.backward(
-                x, states, weights, *rest, handle, grad_output, grad_final
+                x, states, weights, *rest, handle, grad_output, grad_final, wanted[0]
             )
         except CudaError as error:
             warn_once(str(error))
             return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
         grads = (grad_x, *grad_states[:count], *grad_weights)
         return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(grads, wanted, strict=True)])
+
+
+# Without what torch.autograd.Function.apply looks for in Python: whether a transform of torch.func is active, which who
+# calls has asked.
+apply = super(torch.autograd.Function, Recurrence).apply
 
 
 def gradients(
@@ -237,14 +243,15 @@ def backward_operator(
     grad_output: Tensor | None,
     grad_hn: Tensor | None,
     grad_cn: Tensor | None,
+    wants_x: bool,
 ) -> list[Tensor]:
-    """The gradients of x, of each state and of each weight."""
+    """The gradients of x, where wanted, of each state and of each weight."""
     layer = read(config)
     final = (grad_hn, grad_cn)[: len(layer.state_names)]
     grad_x, grad_states, grad_weights = recent_runner(layer, weights).backward(
-        x, states, weights, batch_sizes, reset, masks, handle, grad_output, final
+        x, states, weights, batch_sizes, reset, masks, handle, grad_output, final, wants_x
     )
-    return [grad_x, *grad_states[: len(states)], *grad_weights]
+    return [*([] if grad_x is None else [grad_x]), *grad_states[: len(states)], *grad_weights]
 
 
 @backward_operator.register_fake
@@ -260,8 +267,9 @@ def _(
     grad_output: Tensor | None,
     grad_hn: Tensor | None,
     grad_cn: Tensor | None,
+    wants_x: bool,
 ) -> list[Tensor]:
-    return [x.new_empty(tensor.shape) for tensor in (x, *states, *weights)]
+    return [x.new_empty(tensor.shape) for tensor in (*([x] if wants_x else []), *states, *weights)]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -276,9 +284,11 @@ def _differentiate(ctx: Any, grad_output: Any, grad_hn: Any, grad_cn: Any, _: An
     count, weights_count = ctx.counts
     end = count + weights_count
     states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
-    grad_x, *grads = backward_operator(
-        ctx.config, x, states, weights, batch_sizes, reset, masks, handle, grad_output, grad_hn, grad_cn
+    wants_x = ctx.needs_input_grad[1]
+    grads = backward_operator(
+        ctx.config, x, states, weights, batch_sizes, reset, masks, handle, grad_output, grad_hn, grad_cn, wants_x
     )
+    grad_x = grads.pop(0) if wants_x else None
     return None, grad_x, grads[:count], grads[count:], None, None, [None] * len(masks), None
 
 

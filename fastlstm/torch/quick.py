@@ -1,4 +1,4 @@
-"""The calls that nearly all programs make, with each check made once: the way through `forward` in 5 us instead of 50.
+"""The calls that nearly all programs make, looked at once for each kind; one like an earlier one is known at once.
 
 A plain tensor with a batch, plain parameters, no reset. Whatever is out of the ordinary gives None, also what is wrong:
 then the module's own `forward` goes through all cases and finds the words.
@@ -6,40 +6,109 @@ then the module's own `forward` goes through all cases and finds the words.
 
 from __future__ import annotations
 
-from operator import attrgetter, itemgetter
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import torch
 from fastlstm_lint.contract import Layer
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from fastlstm.engine.pool import get_num_threads
 from fastlstm.engine.unpacked import MOST_SAMPLES
-from fastlstm.torch.module import RUNNER, call
+from fastlstm.torch.module import RUNNER, recurrence
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import surroundings, wants_gradient
 from fastlstm.torch.step import advance
 
+try:
+    from torch._C._dynamo import guards
+except ImportError:  # not in every torch: then every call is looked at like the first of its kind
+    guards = None  # type: ignore[assignment]
+
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-_CELL_WEIGHTS = (itemgetter(*_NAMES[:2]), itemgetter(*_NAMES))  # without and with bias
-_FACTS = attrgetter("dtype", "shape", "is_cpu", "layout", "__class__")
+_OF_LAYER = itemgetter(
+    "mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "bidirectional", "proj_size",
+    "training", "dropout",
+)  # fmt: skip
+_OF_CELL = itemgetter("input_size", "hidden_size", "bias")
+
+# A rollout's, a training's and a validation's calls, and some for lengths that vary.
+MOST_KINDS = 6
+
+
+class _Kind:
+    """Calls that are alike: what was found out about the first is true of the others.
+
+    alike: whether tensors have dtypes, shapes, strides, classes, `requires_grad` and what is around them (a transform,
+    autocast, a dispatch mode) as those of the first, asked in C++ at 0.2 us a tensor where Python takes 3.
+    """
+
+    __slots__ = ("alike", "count", "grad", "own", "samples", "shape", "steps", "wants_gradient")
+
+    def __init__(self, own: Any, states: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
+        unlimited: Any = dict.fromkeys(("dynamic_dims_sizes", "dynamic_dims_strides"))
+        self.alike = guards.TensorGuards(*tensors, **unlimited).check if guards else _never
+        self.own, self.count = own, len(states)
+        self.grad, self.wants_gradient = torch.is_grad_enabled(), wants_gradient(tensors)
+        self.steps, self.samples, self.shape = False, 0, (0, 0, 0)
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+def _known(runner: Runner, own: Any, parameters: Any, x: Any, states: Any) -> tuple[_Kind, Any] | None:
+    """The kind of this call and the module's weights, where there was such a call before."""
+    if forward_ad._current_level >= 0:  # a dual tensor is like another
+        return None
+    for kind in runner.kinds:
+        if kind.count == len(states) and kind.own == own and kind.grad is torch.is_grad_enabled():
+            try:
+                weights = runner.weights_of(parameters)
+                if kind.alike(x, *states, *weights):
+                    return kind, weights
+            except (KeyError, TypeError):  # a weight that something computes, or none
+                return None
+    return None
+
+
+def _note(runner: Runner, kind: _Kind) -> _Kind:
+    """Keep a kind for the next call, the newest first."""
+    runner.kinds = [kind, *runner.kinds[: MOST_KINDS - 1]]
+    return kind
 
 
 def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     """What `_Layer.forward(x, hx)` returns, or None."""
     own = module.__dict__
+    runner: Runner | None = own.get(RUNNER)
+    if runner is not None and (hx is None or runner.states == 1 or type(hx) is tuple):
+        states = () if hx is None else hx if runner.states == 2 else (hx,)
+        known = _known(runner, _OF_LAYER(own), own["_parameters"], x, states)
+        if known is not None:
+            return _computed(runner, *known, x, states)
+    return _first(module, x, hx)
+
+
+def _computed(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor, states: Any, masks: Any = ()) -> Any:
+    if kind.steps:
+        output, final = _step(runner, kind, weights, x, states)
+    elif kind.wants_gradient:
+        output, final = recurrence(runner, x, states, weights, masks=masks)
+    else:
+        output, final, _ = runner.forward(x, states, weights, masks=masks)
+    return output, final if len(final) == 2 else final[0]
+
+
+def _first(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
+    """The same for a call of a kind that is new."""
+    own = module.__dict__
     if type(x) is not Tensor or x.dim() != 3 or x.dtype not in DTYPES or not _dense(x) or surroundings() is not None:
         return None
-    key = (
-        own["mode"], own["input_size"], own["hidden_size"], own["num_layers"],
-        own["bias"], own["batch_first"], own["bidirectional"], own["proj_size"],
-    )  # fmt: skip
-    runner: Runner | None = own.get(RUNNER)
-    if runner is None or runner.key != key or runner.dtype is not x.dtype:
-        runner = module._runner(module._config(), x.dtype)
-        runner.key = key
+    runner = module._runner(module._config(), x.dtype)
     config, shape = runner.config, x.shape
     T, B = (shape[1], shape[0]) if config.batch_first else (shape[0], shape[1])
     states = _states(config, hx)
@@ -48,92 +117,102 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     for state, (count, width) in zip(states, runner.widths, strict=False):
         if state.shape != (count, B, width) or state.dtype is not x.dtype or not _dense(state):
             return None
-    weights, pointers = _weights(runner, own["_parameters"], own["_flat_weights_names"])
-    if not pointers:
+    names = own["_flat_weights_names"]
+    weights = _weights(runner, own["_parameters"], names)
+    if not weights:
         return None
     masks = module._masks(config, x)
-    may_step = T == 1 and B <= MOST_SAMPLES and not masks and runner.unpacked is not None
-    if may_step and not wants_gradient((x, *states, *weights)):
-        output, final = _step(runner, pointers, (shape[0], shape[1], runner.output_width), x, states)
-    else:
-        output, final = call(runner, x, states, weights, masks=masks)
-    return output, final if len(final) == 2 else final[0]
+    kind = _Kind(_OF_LAYER(own), states, (x, *states, *weights))
+    kind.samples, kind.shape = B, (shape[0], shape[1], runner.output_width)
+    kind.steps = T == 1 and B <= MOST_SAMPLES and not masks and runner.unpacked is not None and not kind.wants_gradient
+    if not masks:
+        runner.weights_of = itemgetter(*names)
+        _note(runner, kind)
+    return _computed(runner, kind, weights, x, states, masks)
 
 
 def cell(module: Any, x: Any, hx: Any) -> Any:
     """What `_Cell.forward(x, hx)` returns, or None."""
-    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or surroundings() is not None:
-        return None
     own = module.__dict__
-    key = (own["input_size"], own["hidden_size"], own["bias"], own.get("nonlinearity"))
     runner: Runner | None = own.get(RUNNER)
-    if runner is None or runner.key != key or runner.dtype is not x.dtype:
-        config = module._config()
-        if config.nonlinearity not in ("tanh", "relu"):
+    weights = None
+    if runner is not None and (hx is None or runner.states == 1 or type(hx) is tuple):
+        states = () if hx is None else hx if runner.states == 2 else (hx,)
+        known = _known(runner, (*_OF_CELL(own), own.get("nonlinearity")), own["_parameters"], x, states)
+        weights = None if known is None else known[1]
+    if runner is None or weights is None:
+        found = _first_of_cell(module, x, hx)
+        if found is None:
             return None
-        runner = module._runner(config, x.dtype)
-        runner.key, runner.facts = key, []
-    config, (B, I) = runner.config, x.shape
-    states = _states(config, hx)
-    if states is None or not B or not I or config.input_size != I or not _dense(x):
-        return None
-    expected = (x.dtype, (B, config.hidden_size), True, torch.strided, Tensor)
-    for state in states:
-        if _FACTS(state) != expected or state.is_neg():
-            return None
-    try:
-        weights = _CELL_WEIGHTS[bool(config.bias)](own["_parameters"])
-        facts = list(map(_FACTS, weights))
-    except (KeyError, AttributeError):  # a weight that something computes, or None
-        return None
-    # One comparison with what was found right before, for all weights.
-    if facts != runner.facts or False in map(Tensor.is_contiguous, weights) or True in map(Tensor.is_neg, weights):
-        if not _weights(runner, own["_parameters"], _NAMES[: len(weights)])[1]:
-            return None
-        runner.facts = facts
+        runner, weights, states = found
     after = advance(runner, weights, list(map(Tensor.data_ptr, weights)), x, states)
     return after if len(after) == 2 else after[0]
 
 
-def _step(runner: Runner, pointers: list[int], shape: tuple[int, int, int], x: Tensor, states: Any) -> Any:
+def _first_of_cell(module: Any, x: Any, hx: Any) -> tuple[Runner, Any, Any] | None:
+    """Runner, weights and states of a cell's call of a new kind, or None."""
+    if type(x) is not Tensor or x.dim() != 2 or x.dtype not in DTYPES or not _dense(x) or surroundings() is not None:
+        return None
+    own, config = module.__dict__, module._config()
+    if config.nonlinearity not in ("tanh", "relu"):
+        return None
+    runner = module._runner(config, x.dtype)
+    B, I = x.shape
+    states = _states(config, hx)
+    if states is None or not B or not I or config.input_size != I:
+        return None
+    for state in states:
+        if state.dtype is not x.dtype or state.shape != (B, config.hidden_size) or not _dense(state):
+            return None
+    names = _NAMES[: len(runner.shapes)]
+    weights = _weights(runner, own["_parameters"], names)
+    if not weights:
+        return None
+    runner.weights_of = itemgetter(*names)
+    _note(runner, _Kind((*_OF_CELL(own), own.get("nonlinearity")), states, (x, *states, *weights)))
+    return runner, weights, states
+
+
+def _step(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor, states: Any) -> Any:
     if not x.is_contiguous():
         x = x.contiguous()
-    for state in states:
-        if not state.is_contiguous():
-            states = [state.contiguous() for state in states]
-            break
+    shape, B = kind.shape, kind.samples
+    final: tuple[Tensor, ...]
+    if states:
+        for state in states:
+            if not state.is_contiguous():
+                states = [state.contiguous() for state in states]
+                break
+        final = tuple([torch.empty_like(state) for state in states])  # a third of the time of new_empty
+        h0, c0 = states[0].data_ptr(), states[-1].data_ptr()
+    else:
+        final = tuple([x.new_empty((count, B, width)) for count, width in runner.widths[: runner.states]])
+        h0 = c0 = 0
+    h = final[0]
+    out = torch.empty_like(h) if h.shape == shape else x.new_empty(shape)
     assert runner.unpacked is not None
-    dtype, B = DTYPES[x.dtype], shape[0] * shape[1]
-    out = torch.from_numpy(np.empty(shape, dtype))
-    final = [torch.from_numpy(np.empty((count, B, width), dtype)) for count, width in runner.widths[: runner.states]]
-    h0, c0 = (states[0], states[-1]) if states else (out, out)
     runner.unpacked.step(
-        pointers, B, min(torch.get_num_threads(), get_num_threads()), bool(states), x.data_ptr(), h0.data_ptr(),
-        c0.data_ptr(), out.data_ptr(), final[0].data_ptr(), final[-1].data_ptr(),
+        list(map(Tensor.data_ptr, weights)), B, min(torch.get_num_threads(), get_num_threads()), bool(states),
+        x.data_ptr(), h0, c0, out.data_ptr(), h.data_ptr(), final[-1].data_ptr(),
     )  # fmt: skip
-    return out, tuple(final)
+    return out, final
 
 
-def _weights(runner: Runner, parameters: Any, names: Any) -> tuple[list[Tensor], list[int]]:
-    """The parameters and their addresses, where each is a plain one, as the configuration says and contiguous."""
-    weights: list[Tensor] = []
-    pointers: list[int] = []
+def _weights(runner: Runner, parameters: Any, names: Any) -> list[Tensor]:
+    """The parameters, where each is a plain one, as the configuration says and contiguous; else none."""
     if len(names) != len(runner.shapes):
-        return weights, pointers
-    dtype = runner.dtype
-    for name, shape in zip(names, runner.shapes, strict=True):
-        weight = parameters.get(name)
+        return []
+    weights = [parameters.get(name) for name in names]
+    for weight, shape in zip(weights, runner.shapes, strict=True):
         if (
             type(weight) is not Parameter
-            or weight.dtype is not dtype
+            or weight.dtype is not runner.dtype
             or weight.shape != shape
             or not weight.is_contiguous()
             or not _dense(weight)
         ):
-            return weights, []
-        weights.append(weight)
-        pointers.append(weight.data_ptr())
-    return weights, pointers
+            return []
+    return weights
 
 
 def _states(config: Layer, hx: Any) -> tuple[Tensor, ...] | None:

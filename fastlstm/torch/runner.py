@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -38,10 +39,10 @@ class Runner:
         self.states = len(config.state_names)
         self.output_width = config.directions * config.output_size
         self.unpacked = None if config.projected else Unpacked(config, DTYPES[dtype], POOL)
-        self.key: Any = None
-        """For `quick`: what the configuration was made from."""
-        self.facts: list[Any] = []
-        """For `quick`: what its weights were when they were last found right."""
+        self.kinds: Sequence[Any] = ()
+        """For `quick`: the kinds of calls that were looked at, the newest first."""
+        self.weights_of: Callable[[Mapping[str, Any]], Sequence[Any]] = itemgetter(*self.names)
+        """For `quick`: the weights, out of the module's parameters, by the names that they have there."""
         self.shared: Any = None
         """For `step`: the node of the weights in autograd's graph."""
         self._pointers: list[int] = []
@@ -119,8 +120,10 @@ class Runner:
         handle: Tensor,
         grad_output: Tensor | None,
         grad_final: Sequence[Tensor | None],
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Gradients of x, states and weights. grad_final: as `forward` gives the states.
+        wants_x: bool = True,
+    ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+        """Gradients of x (None without `wants_x`), states and weights. grad_final: as `forward` gives the
+        states.
 
         The first call takes what the forward kept, another repeats the forward.
         """
@@ -139,9 +142,10 @@ class Runner:
             None if grad_output is None else array(grad_output),
             given[: self.states],
             (None, *given[self.states :]) if len(given) > self.states else None,
+            wants_x,
         )
         return (
-            torch.from_numpy(grad_x),
+            None if grad_x is None else torch.from_numpy(grad_x),
             [torch.from_numpy(grad) for grad in grad_states],
             [torch.from_numpy(grads[name]) for name in runner.names],
         )

