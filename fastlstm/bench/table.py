@@ -28,13 +28,23 @@ def sizes(workload: Workload) -> str:
     """`LSTM 128,8,64,256 x2 bi V100`: T, B, I, H, then layers and directions where there are several, a vocabulary."""
     text = f"{workload.cell} {workload.T},{workload.B},{workload.I},{workload.H}"
     text += (f" x{workload.L}" if workload.L > 1 else "") + (" bi" if workload.D == 2 else "")
+    text += f" {workload.weights}" if workload.weights else ""
     return text + (f" V{workload.V}" if workload.V else "")
 
 
 def render(result: Result) -> str:
     """The whole report."""
     peers = [name for name in result.versions if name != OURS]
-    return "\n".join([*_table(result, peers), "", *_busy(result, peers), *_averages(result, peers), *_notes(result)])
+    return "\n".join(
+        [
+            *_table(result, peers),
+            "",
+            *_errors(result),
+            *_busy(result, peers),
+            *_averages(result, peers),
+            *_notes(result),
+        ]
+    )
 
 
 def _table(result: Result, peers: list[str]) -> Iterator[str]:
@@ -51,6 +61,21 @@ def _aligned(rows: list[list[str]], left: int) -> Iterator[str]:
         cells = [cell.ljust(width) for cell, width in zip(row[:left], widths, strict=False)]
         cells += [cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)]
         yield "  ".join(cells).rstrip()
+
+
+def _errors(result: Result) -> Iterator[str]:
+    """How far results on rounded weights lie from float64, library by library."""
+    rows = [row for row in result.rows if row.workload.weights]
+    if not rows:
+        return
+    names = list(result.versions)
+    yield "Largest errors against float64, relative to the largest value of the array:"
+    lines = [["row", "T,B,I,H", *names]]
+    for row in rows:
+        found = [f"{row.timings[name].error:.1e}" if name in row.timings else "-" for name in names]
+        lines.append([row.workload.name, sizes(row.workload), *found])
+    yield from _aligned(lines, 2)
+    yield ""
 
 
 def _busy(result: Result, peers: list[str]) -> Iterator[str]:

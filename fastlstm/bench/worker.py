@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastlstm.bench import check, timing
-from fastlstm.bench.libraries import Task, library
+from fastlstm.bench.libraries import OF_WEIGHTS, Task, library
 from fastlstm.bench.workload import Workload, problem
 
 WARM_SECONDS = 0.05
@@ -34,6 +34,8 @@ class Worker:
         self.task = None
         work = Workload(**workload)
         refusal = library(self.name).refuses(work)
+        if work.weights and self.name not in OF_WEIGHTS[work.weights]:
+            refusal = f"no {work.weights} weights"
         if refusal:
             return {"refused": refusal}
         given = problem(work)
@@ -45,7 +47,7 @@ class Worker:
         if truth is not None:
             with np.load(truth) as stored:
                 reply["errors"] = check.errors(task.results(), dict(stored))
-            wrong = check.verdict(reply["errors"])
+            wrong = check.verdict(reply["errors"], check.NARROW if work.weights else check.TOLERANCE)
             if wrong:
                 return reply | {"refused": wrong}
         timing.times(task.call, WARM_SECONDS)

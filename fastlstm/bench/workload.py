@@ -31,7 +31,7 @@ class Workload:
 
     In mode "model" V is the number of tokens that there are; elsewhere it is 0. cell: LSTM, GRU or RNN, or
     "module:name" of a user's, with N heads where it has them; `same_step`: its step inputs are (B, H), the same at
-    every step.
+    every step. weights: "int8" or "float16" where layers are to have such ones; only inference has them.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Workload:
     V: int = 0
     N: int = 1
     same_step: bool = False
+    weights: str = ""
     source: str = ""
     assumed: str = ""
 
@@ -63,6 +64,12 @@ class Workload:
             raise ValueError(f"{self.name}: L={self.L}, D={self.D}, expected 1 and 1: a cell is one layer")
         if self.mode == "reset" and self.D != 1:
             raise ValueError(f"{self.name}: an episode has one direction")
+        plain = self.mode == "infer" and not is_own(self.cell)
+        if self.weights not in ("", "int8", "float16") or (self.weights and not plain):
+            raise ValueError(
+                f"{self.name}: weights {self.weights!r} in mode {self.mode!r}, expected int8 or float16 in infer, of "
+                "LSTM, GRU or RNN"
+            )
         if is_own(self.cell) and self.mode not in ("infer", "train"):
             raise ValueError(f"{self.name}: mode {self.mode!r}, expected infer or train for a cell of one's own")
 

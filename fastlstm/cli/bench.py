@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ class CellName(click.ParamType):
 @click.option("--vocabulary", "V", type=click.IntRange(1), help="V, number of tokens; with --mode model.")
 @click.option("--heads", "N", type=click.IntRange(1), default=1, help="N, of a cell of your own that has heads.")
 @click.option("--same-step", is_flag=True, help="Its step inputs are (B, H), the same at every step.")
+@click.option("--weights", type=click.Choice(["int8", "float16"]), help="Of rows in mode infer, "
+              "rounded to these where a library can; errors are shown.")  # fmt: skip
 @click.option("--through", type=click.Choice(["torch"]), help="Measure fastlstm.torch instead of the array layers.")
 @click.option("--library", "libraries", multiple=True, help="Measure only these (repeat); fastlstm is always in.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
@@ -94,6 +97,7 @@ def bench(
     V: int | None,
     N: int,
     same_step: bool,
+    weights: str | None,
     through: str | None,
     libraries: tuple[str, ...],
     threads: int | None,
@@ -148,6 +152,10 @@ def bench(
             chosen.append(workload.Workload(name, cell, mode, *sizes, N, same_step))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+    if weights is not None:
+        if through is not None or own or any(entry.mode != "infer" for entry in chosen if names != ("all",) and names):
+            raise click.UsageError("--weights is for rows in mode infer, of LSTM, GRU and RNN on arrays")
+        chosen = [replace(entry, weights=weights) for entry in chosen if entry.mode == "infer"]
     if through is None and any(entry.needs_torch for entry in chosen):
         raise click.UsageError("a whole model, or the training of a loop over cells, is timed with --through torch")
     served_by = dict.fromkeys(OF_OWN_CELLS if len(own) == len(chosen) else (*NAMES, *OF_OWN_CELLS) if own else NAMES)

@@ -22,6 +22,9 @@ OF_OWN_CELLS = ("fastlstm", "torch", "torch_compiled", "jax")
 THROUGH = {"torch": "fastlstm_torch"}
 """Other ways to use this library, measured in its place; the module of this package for each."""
 
+OF_WEIGHTS = {"int8": ("fastlstm", "torch", "onnxruntime"), "float16": ("fastlstm",)}
+"""Who has layers with weights of fewer bits, by what these are; torch and ONNX Runtime by their quantize_dynamic."""
+
 NEEDS = {
     "fastlstm_torch": ("torch",),
     "torch_compiled": ("torch",),

@@ -31,7 +31,7 @@ def build(problem: Problem, threads: int) -> Task:
     layer = getattr(fastlstm, work.cell)(work.I, work.H, work.L, bidirectional=work.D == 2)
     layer.load_state_dict(problem.parameters)
     if not work.training:
-        layer.eval()
+        layer = fastlstm.quantize(layer, work.weights) if work.weights else layer.eval()
         state = problem.states if work.cell == "LSTM" else problem.states[0]
         return Task(lambda: layer(problem.x, state), lambda: _named(*layer(problem.x, state)))
     x: Any = problem.x

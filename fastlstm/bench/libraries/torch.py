@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ def version() -> str:
 
 
 def refuses(workload: Workload) -> str | None:
-    return None
+    return "its quantize_dynamic has no RNN" if workload.weights and workload.cell == "RNN" else None
 
 
 def build(problem: Problem, threads: int) -> Task:
@@ -48,6 +49,11 @@ def task(problem: Problem, threads: int, classes: Any, with_resets: Forward) -> 
 
 def _inference(problem: Problem, module: torch.nn.RNNBase) -> Task:
     module.eval()
+    if problem.workload.weights:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            wrapped = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(module), {type(module)}, torch.qint8)
+        (module,) = wrapped
     x = torch.from_numpy(problem.x)
     states = tuple(torch.from_numpy(state) for state in problem.states)
     state: Any = states if len(states) == 2 else states[0]
