@@ -1,10 +1,12 @@
-"""A third-party program, untouched, with and without `accelerate`: sb3-contrib's RecurrentPPO on CartPole-v1 from which
-the velocities have been taken, so that only memory can balance it.
+"""A third-party program, untouched, with and without `accelerate` or `one_call`: sb3-contrib's RecurrentPPO on
+CartPole-v1 from which the velocities have been taken, so that only memory can balance it.
 
     pip install sb3-contrib gymnasium
     python benchmarks/recurrent_ppo.py --steps 30000 --seeds 0 1 --json FILE
 
-For each seed both are trained, one after the other; printed are the mean return of the last 20 episodes at every tenth
+With `one_call` the policy's loop over time steps becomes one call too.
+
+For each seed all are trained, one after the other; printed are the mean return of the last 20 episodes at every tenth
 of the way, and how many frames per second the updates took (frames collected over seconds of `train()`).
 Hyperparameters are near rl-baselines3-zoo's for CartPoleNoVel-v1; one LSTM for actor and critic, and a larger learning
 rate, so that a minute is enough to see it learn.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,11 @@ from stable_baselines3.common.vec_env import VecEnv
 import fastlstm.torch
 
 ENVIRONMENTS, STEPS_PER_ROLLOUT = 8, 32
+PREPARE: dict[str, Callable[[torch.nn.Module], object]] = {
+    "plain": lambda policy: None,
+    "accelerated": fastlstm.torch.accelerate,
+    "one call": fastlstm.torch.one_call,
+}
 POSITIONS = [0, 2]  # of the cart and of the pole; 1 and 3 are their velocities
 
 
@@ -50,7 +58,7 @@ class NoVelocity(gymnasium.ObservationWrapper):  # type: ignore[type-arg]
 class Run:
     """One training. `curve`: mean return of the last 20 episodes, at every tenth of the way."""
 
-    accelerated: bool
+    kind: str
     seed: int
     curve: list[float] = field(default_factory=list)
     update_seconds: float = 0.0
@@ -58,11 +66,10 @@ class Run:
     frames: int = 0
 
     def __str__(self) -> str:
-        name = "accelerated" if self.accelerated else "plain"
         curve = " ".join(f"{value:4.0f}" for value in self.curve)
         return (
-            f"seed {self.seed} {name:<11}  return {curve}  update {self.frames / self.update_seconds:5.0f} frames/s, "
-            f"rollout {self.frames / self.rollout_seconds:5.0f} frames/s"
+            f"seed {self.seed} {self.kind:<11}  return {curve}  update {self.frames / self.update_seconds:5.0f} "
+            f"frames/s, rollout {self.frames / self.rollout_seconds:5.0f} frames/s"
         )
 
 
@@ -98,7 +105,7 @@ class Watch(BaseCallback):
         return True
 
 
-def train(accelerated: bool, seed: int, steps: int) -> Run:
+def train(kind: str, seed: int, steps: int) -> Run:
     env: VecEnv = make_vec_env("CartPole-v1", ENVIRONMENTS, seed=seed, wrapper_class=NoVelocity)
     options: dict[str, Any] = {
         "ortho_init": False,
@@ -112,9 +119,8 @@ def train(accelerated: bool, seed: int, steps: int) -> Run:
         "MlpLstmPolicy", env, n_steps=STEPS_PER_ROLLOUT, batch_size=256, n_epochs=10, gamma=0.98, gae_lambda=0.8,
         learning_rate=3e-3, policy_kwargs=options, seed=seed, device="cpu",
     )  # fmt: skip
-    if accelerated:
-        fastlstm.torch.accelerate(agent.policy)
-    run = Run(accelerated, seed)
+    PREPARE[kind](agent.policy)
+    run = Run(kind, seed)
     agent.learn(steps, callback=Watch(run, steps))
     return run
 
@@ -124,16 +130,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--only", choices=["plain", "accelerated"])
+    parser.add_argument("--only", choices=PREPARE)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    train(True, 0, 600)  # compiled, and everything imported
+    train("one call", 0, 600)  # compiled, and everything imported
     runs = []
     for seed in given.seeds:
-        for name, accelerated in (("plain", False), ("accelerated", True)):
-            if given.only in (None, name):
-                runs.append(train(accelerated, seed, given.steps))
+        for kind in PREPARE:
+            if given.only in (None, kind):
+                runs.append(train(kind, seed, given.steps))
                 print(runs[-1], flush=True)
     if given.json:
         given.json.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n", encoding="utf-8")

@@ -38,7 +38,7 @@ README = """\
 # fastlstm-lint for pre-commit
 
 ```yaml
-- repo: https://github.com/OWNER/fastlstm-lint-pre-commit
+- repo: https://github.com/fastlstm/fastlstm-lint-pre-commit
   rev: v{version}
   hooks:
     - id: fastlstm-lint     # args: [--fix] to let it write

@@ -54,7 +54,7 @@ FASTLSTM = Tower(
         rooms("info testing"),
         rooms("prove tracebacks"),
         rooms("bench pytest_plugin"),
-        rooms("demo"),
+        rooms("demo run"),
         rooms("cli"),
         rooms("__main__"),
     ),
@@ -97,7 +97,7 @@ LINT = Tower(
 )
 
 HEAVY = {
-    "torch": rooms("torch interop bench demo info testing prove cuda"),
+    "torch": rooms("torch interop bench demo run info testing prove cuda"),
     "numba": rooms("kernels engine cuda bench info"),
     "llvmlite": rooms("kernels compiled engine cuda bench info"),
     "sklearn": rooms("demo"),

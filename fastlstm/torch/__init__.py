@@ -7,6 +7,7 @@ they are the faster.
 from fastlstm.torch.cells import GRUCell, LSTMCell, RNNCell
 from fastlstm.torch.comparing import Comparison, compare
 from fastlstm.torch.compiling import teach_dynamo
+from fastlstm.torch.episodes import one_call
 from fastlstm.torch.layers import GRU, LSTM, RNN
 from fastlstm.torch.recurrent import Recurrent
 from fastlstm.torch.swap import Report, accelerate, restore
@@ -23,6 +24,7 @@ __all__ = [
     "Report",
     "accelerate",
     "compare",
+    "one_call",
     "restore",
 ]
 
