@@ -67,7 +67,8 @@ def page() -> tuple[str, Read]:
 def test_code_shapes_findings_and_the_rule_are_in_one_file(folder: Path) -> None:
     (folder / "src" / "model.py").write_text(MODEL)
     (folder / "src" / "other.py").write_text("x = 1\n")
-    assert report("src").exit_code == 0
+    done = report("src")
+    assert (done.exit_code, done.output) == (0, "report.html: 1 file\n")
     text, read = page()
     assert "1 finding in 1 file with tensors." in read.text
     for said in (

@@ -53,4 +53,4 @@ def report(paths: tuple[str, ...], output: Path, title: str | None, proofs: tupl
         output.write_text(page(programs, shown, name), encoding="utf-8")
     except OSError as error:
         raise click.ClickException(visible(f"{output}: {error.strerror}")) from error
-    click.echo(visible(f"{output}: {len(programs)} files"), err=True)
+    click.echo(visible(f"{output}: {len(programs)} file{'' if len(programs) == 1 else 's'}"), err=True)
