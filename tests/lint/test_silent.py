@@ -235,6 +235,20 @@ def shifted(scores, keys):
 
 shifted(torch.zeros(7, 8, 3, 2), 7)
 """,
+    "the classes of one sequence alone": """
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6, batch_first=True)
+        self.head = nn.Linear(6, 3)
+        self.loss = nn.CrossEntropyLoss()
+
+    def forward(self, x):
+        return F.log_softmax(self.head(self.gru(x)[0]), dim=1)
+
+    def step(self, x, wanted):
+        return self.loss(self(x), torch.zeros(len(wanted), 3))
+""",
     "the longest of several, begun with -1": """
 def filled(sequences):
     gru = nn.GRU(5, 6)

@@ -83,13 +83,6 @@ return torch.bmm(weights.unsqueeze(1), output).squeeze(1), F.softmax(h_n[-1], di
 """,
             )
         ),
-        Right(
-            model(
-                "self.gru = nn.GRU(5, 6, batch_first=True)\nself.head = nn.Linear(6, 3)",
-                "return F.log_softmax(self.head(self.gru(x)[0]), dim=1)",
-            ),
-            "T=7 I=5",
-        ),
     ),
     fixable="unsafe",
 )

@@ -87,11 +87,17 @@ def _picks_one(fact: Applied) -> bool:
             base = each.func.value if isinstance(each.func, cst.Attribute) else None
             while isinstance(base, cst.Call) and isinstance(base.func, cst.Attribute) and base is not fact.node:
                 base = base.func.value  # `.squeeze().detach().item()`
-            if names and last_word(each.func) == "item" and names & names_in(each.func):
+            if names and last_word(each.func) == "item" and names & names_in(each.func) and _draws(each):
                 return True  # `Categorical(scores).sample().item()`
             if base is fact.node or any(argument.value is fact.node for argument in each.args):
                 return True
     return False
+
+
+def _draws(node: cst.CSTNode) -> bool:
+    """Whether a place is picked in an expression."""
+    calls = (last_word(each.func) for each in walk(node) if isinstance(each, cst.Call))
+    return not {"sample", "argmax", "multinomial"}.isdisjoint(calls)
 
 
 def _is_one_number(source: Tensor) -> bool:
