@@ -28,8 +28,8 @@ draw = np.random.default_rng(0)
 x, grad = (draw.standard_normal(shape).astype(DTYPE) for shape in ((T, B, I), (T, B, 2 * H)))
 reference = Reference(layer.config, np.dtype(DTYPE))
 parameters = layer.state_dict()
-wanted, _, saved = reference.forward(parameters, 0, x, None, train=True)
-wanted_grad, _, _ = reference.backward(parameters, 0, saved, grad, None)
+wanted, final, saved = reference.forward(parameters, 0, x, None, train=True)
+wanted_grad, _, _ = reference.backward(parameters, 0, saved, grad, (None,) * len(final))
 for stream in (cupy.cuda.Stream.null, cupy.cuda.Stream(), cupy.cuda.Stream(non_blocking=True)):
     with stream:
         output, _ = layer(cupy.asarray(x) * 1)

@@ -171,7 +171,7 @@ def test_a_gpus_calls_are_made_while_it_is_the_current(monkeypatch: pytest.Monke
             seen.append(current[-1])
             return SimpleNamespace(copy_to_host=lambda: x), (), "saved"
 
-        def backward(self, *_: Any) -> Any:
+        def backward(self, *_: Any, **__: Any) -> Any:
             seen.append(current[-1])
             raise CudaError("enough")
 

@@ -61,9 +61,9 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append("forward")
         return forward(*arguments, **options)
 
-    def counted_backward(*arguments: Any) -> Any:
+    def counted_backward(*arguments: Any, **options: Any) -> Any:
         calls.append("backward")
-        return backward(*arguments)
+        return backward(*arguments, **options)
 
     monkeypatch.setattr(Engine, "forward", counted_forward)
     monkeypatch.setattr(Engine, "backward", counted_backward)
