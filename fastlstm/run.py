@@ -53,7 +53,7 @@ def watched() -> Iterator[Found]:
         setattr(cls, name, method)
 
     for theirs, ours in OURS.items():
-        put(theirs, "__init__", _making(theirs, theirs.__init__, found))
+        put(theirs, "__init__", _making(theirs, vars(theirs)["__init__"], found))
         put(ours, "__call__", _counting(ours.__call__, found))
     try:
         yield found
@@ -63,10 +63,12 @@ def watched() -> Iterator[Found]:
 
 
 def _making(theirs: type[torch.nn.Module], init: Callable[..., None], found: Found) -> Callable[..., None]:
-    def __init__(self: Any, *args: Any, **options: Any) -> None:
+    def __init__(self: torch.nn.Module, *args: Any, **options: Any) -> None:
         init(self, *args, **options)
         if type(self) is theirs:
             accelerate(self)
+        if type(self) is OURS[theirs]:
+            assert isinstance(self, Accelerated)
             frame = sys._getframe(1)
             found[self] = Made(f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}")
 

@@ -55,7 +55,7 @@ def explain_code(text: str) -> str | None:
     asked = text.strip()
     named = codes_by_name()
     code = asked.upper() if CODE.fullmatch(asked) else named.get(re.sub(r"[\s_]+", "-", asked.lower()))
-    return page(code).rstrip("\n") if code in named.values() else None
+    return page(code).rstrip("\n") if code is not None and code in named.values() else None
 
 
 def explain_error(text: str, lang: str = "en") -> str | None:
