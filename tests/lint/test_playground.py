@@ -272,7 +272,10 @@ def test_a_worker_ends_with_who_started_it(python: Any) -> None:
 
 def test_the_command_prints_an_address_serves_it_and_ends(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MISTAKE)
-    command = [sys.executable, "-m", "fastlstm_lint", "playground", "--no-browser", "model.py"]
+    # A shell that runs the tests in the background lets their children ignore the signal.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from fastlstm_lint.cli import main; main()"
+    command = [sys.executable, "-c", code, "playground", "--no-browser", "model.py"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
         url = started.stdout.readline().strip()
