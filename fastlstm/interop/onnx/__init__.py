@@ -32,7 +32,9 @@ def from_onnx(
     model: a path, the bytes of a file, or a ModelProto. Nodes inside an If or a Loop are named `if_node/branch/node`, a
     node without a name has that of its first output. A node is one layer of one or two directions; `stack` joins
     successive ones. float32 and float64 stay; float16 and bfloat16 weights become float32, exactly.
-    Of a node only configuration and weights are read: sequence lengths and initial states belong to a call.
+    DynamicQuantizeLSTM, which ONNX Runtime's quantize_dynamic makes, is read as an LSTM of just these weights in
+    float32; `fastlstm.quantize` rounds it again. Of a node only configuration and weights are read: sequence lengths
+    and initial states belong to a call.
 
     `nodes` names the nodes wanted, where not all can be served. ValueError, naming the node, for what a layer does not
     compute: peepholes, clip, input_forget, other activations, linear_before_reset=0, direction="reverse", layout=1, or

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,12 +12,13 @@ from onnx import helper
 
 from fastlstm.interop.gates import from_order
 from fastlstm.interop.onnx.graph import ORDER
-from fastlstm.interop.onnx.scope import Place, Refused
+from fastlstm.interop.onnx.scope import QUANTIZED, Place, Refused
 
 ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"], "RNN": ["tanh"]}
 """For one direction, as ONNX has them by default; compared in lower case, which ONNX allows."""
 
-INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P",
+          "W_scale", "W_zero_point", "R_scale", "R_zero_point")  # fmt: skip
 
 
 def read(name: str, place: Place) -> tuple[Layer, dict[str, ndarray]]:
@@ -26,8 +28,9 @@ def read(name: str, place: Place) -> tuple[Layer, dict[str, ndarray]]:
 
 class _Reader:
     def __init__(self, name: str, place: Place) -> None:
-        self.place, self.kind = place, place.node.op_type
-        self.title = f"{self.kind} node {name!r}"
+        self.place, self.quantized = place, place.node.op_type == QUANTIZED[1]
+        self.kind = "LSTM" if self.quantized else place.node.op_type
+        self.title = f"{place.node.op_type} node {name!r}"
         self.inputs = dict(zip(INPUTS, place.node.input, strict=False))
         self.attributes = {entry.name: _plain(helper.get_attribute_value(entry)) for entry in place.node.attribute}
 
@@ -35,7 +38,8 @@ class _Reader:
         D = self._directions()
         nonlinearity = self._nonlinearity(D)
         self._refuse_the_rest()
-        W, R = self._weight("W", 3), self._weight("R", 3)
+        read = self._integers if self.quantized else partial(self._weight, rank=3)
+        W, R = read("W"), read("R")
         B = self._weight("B", 2) if self.inputs.get("B") else None
         G = len(GATES[self.kind])
         H = int(self.attributes.get("hidden_size", 0)) or R.shape[-1]
@@ -81,6 +85,23 @@ class _Reader:
             self._refuse("linear_before_reset is 0: r is applied before the recurrent product, in torch and here after")
         if self.inputs.get("P"):
             self._refuse("it has peepholes (P)")
+
+    def _integers(self, letter: str) -> ndarray:
+        """(D, 4*H, K) of integers of 8 bits (D, K, 4*H), with a scale and a zero point for each direction or row."""
+        found = {}
+        for name in (letter, f"{letter}_scale", f"{letter}_zero_point"):
+            value = self.place.scope.value(self.inputs[name]) if self.inputs.get(name) else None
+            if value is None:
+                self._refuse(f"its {name} is not constant")
+            found[name] = value
+        whole, *rest = found.values()
+        if whole.ndim != 3 or whole.dtype not in (np.int8, np.uint8):
+            self._refuse(f"{letter} is {whole.dtype} of shape {whole.shape}, expected 3 axes of int8 or uint8")
+        for name, value in list(found.items())[1:]:
+            if value.shape not in ((whole.shape[0],), (whole.shape[0], whole.shape[2])):
+                self._refuse(f"{name} has shape {value.shape}, expected one number for each direction or row")
+        scale, zero = (value.reshape(len(whole), 1, -1).astype(np.float32) for value in rest)
+        return np.ascontiguousarray(((whole.astype(np.float32) - zero) * scale).swapaxes(1, 2))
 
     def _weight(self, letter: str, rank: int) -> ndarray:
         value = self.place.scope.value(self.inputs[letter]) if self.inputs.get(letter) else None

@@ -26,6 +26,9 @@ LARGEST = 1 << 28
 
 STANDARD = ("", "ai.onnx")
 
+QUANTIZED = ("com.microsoft", "DynamicQuantizeLSTM")
+"""Domain and type of what ONNX Runtime's quantize_dynamic makes of an LSTM node."""
+
 
 class Refused(ValueError):
     """A model or node that is understood, and not served; the message says what and why."""
@@ -75,7 +78,10 @@ class Place:
 
 
 def recurrent_nodes(model: onnx.ModelProto) -> dict[str, Place]:
-    """The LSTM, GRU and RNN nodes of a model in its order, by name; also those in functions and in nested graphs."""
+    """The LSTM, GRU, RNN and DynamicQuantizeLSTM nodes of a model in its order, by name.
+
+    Also those in functions and in nested graphs.
+    """
     if model.functions:
         model = inline_local_functions(model)
     opset = max((entry.version for entry in model.opset_import if entry.domain in STANDARD), default=1)
@@ -90,7 +96,8 @@ def _walk(graph: GraphProto, opset: int, outer: Scope | None, path: str) -> Iter
     scope = Scope(graph, opset, outer)
     for node in graph.node:
         name = path + (node.name or _output(node))
-        if node.domain in STANDARD and node.op_type in GATES:
+        standard = node.domain in STANDARD and node.op_type in GATES
+        if standard or (node.domain, node.op_type) == QUANTIZED:
             yield name, Place(node, scope)
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
