@@ -13,7 +13,7 @@ from fastlstm.engine import entry
 from fastlstm.engine.threads import crew
 from fastlstm.kernels.advance import advance, retreat
 from fastlstm.kernels.backward import backward
-from fastlstm.kernels.build import Export, build
+from fastlstm.kernels.build import Export, emit, lower
 from fastlstm.kernels.cards import trait_of
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
@@ -37,9 +37,9 @@ _ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
 
 def compile_unit(unit: Unit) -> Code:
     """An object file of all the unit's functions."""
-    exports = _exports(unit)
-    made, needs = build(exports, target(), object.__basicsize__)
-    return Code(made, tuple(export.symbol for export in exports), tuple(needs))
+    lowered = lower(_exports(unit), object.__basicsize__)
+    made, needs = emit(lowered, target())
+    return Code(made, lowered.functions, tuple(needs))
 
 
 def _exports(unit: Unit) -> list[Export]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import config, njit, types
+from numba import config, types
 from numba.core.compiler_lock import global_compiler_lock
 
-from fastlstm.kernels.jit import OPTIONS
+from fastlstm.kernels.frontend import inner
 from fastlstm.kernels.machine import Target
 
 _I8P, _I64 = ir.IntType(8).as_pointer(), ir.IntType(64)
@@ -41,31 +41,61 @@ class Export:
         return self.name or self.function.__name__
 
 
-def build(exports: Sequence[Export], target: Target, head: int) -> tuple[bytes, list[str]]:
-    """An object file of all these functions, and the symbols that it needs from the process that loads it.
+@dataclass(frozen=True)
+class Lowered:
+    """LLVM's text of an object that is to be, module by module, and the functions that it gives away."""
+
+    modules: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+def lower(exports: Sequence[Export], head: int) -> Lowered:
+    """All these functions and what they call, by Numba.
 
     head: bytes of a Python object before an array's first field.
     """
     if config.DISABLE_JIT:
         raise RuntimeError("NUMBA_DISABLE_JIT is set: what is not in the store cannot be compiled")
+    libraries: dict[Any, None] = {}
+    entries = []
     with global_compiler_lock:
-        module = binding.parse_assembly("")
         for export in exports:
-            for text in _modules(export, head):
-                module.link_in(binding.parse_assembly(text))
-        names = {export.symbol for export in exports}
-        for value in (*module.functions, *module.global_variables):
-            if value.name not in names and not value.is_declaration:
-                value.linkage = "internal"
-        machine = _machine(target)
-        module.triple, module.data_layout = target.triple, str(machine.target_data)
-        options = binding.create_pipeline_tuning_options(speed_level=3)
-        options.slp_vectorization = False
-        passes = binding.create_pass_builder(machine, options)
-        passes.getModulePassManager().run(module, passes)
-        module.verify()
-        made = machine.emit_object(module)
-        declared = [function.name for function in module.functions if function.is_declaration]
+            compiled = inner(export.function)
+            compiled.compile(export.result(*export.arguments))
+            (result,) = compiled.overloads.values()
+            entries.append(_entry(export, result, head))
+            _collect(result.library, libraries)
+        modules = (*(library.get_llvm_str() for library in libraries), *entries)
+    return Lowered(modules, tuple(export.symbol for export in exports))
+
+
+def _collect(library: Any, found: dict[Any, None]) -> None:
+    """Put a function's library, and those of all that it calls, into `found`."""
+    if library not in found:
+        found[library] = None
+        for called in getattr(library, "calls", ()):  # Numba's own functions bring theirs inside
+            _collect(called, found)
+
+
+def emit(lowered: Lowered, target: Target) -> tuple[bytes, list[str]]:
+    """An object file of them, and the symbols that it needs from the process that loads it. By LLVM alone: another
+    thread may lower meanwhile.
+    """
+    module = binding.parse_assembly("")
+    for text in lowered.modules:
+        module.link_in(binding.parse_assembly(text))
+    for value in (*module.functions, *module.global_variables):
+        if value.name not in lowered.functions and not value.is_declaration:
+            value.linkage = "internal"
+    machine = _machine(target)
+    module.triple, module.data_layout = target.triple, str(machine.target_data)
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.slp_vectorization = False
+    passes = binding.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    module.verify()
+    made = machine.emit_object(module)
+    declared = [function.name for function in module.functions if function.is_declaration]
     needs = _undefined(made)
     if needs is None:
         needs = [name for name in declared if not name.startswith("llvm.")]
@@ -80,11 +110,8 @@ def _machine(target: Target) -> Any:
     )  # fmt: skip
 
 
-def _modules(export: Export, head: int) -> list[str]:
-    """LLVM's text of a function as Numba compiles it, and of what calls it under the export's name."""
-    signature = export.result(*export.arguments)
-    compiled = njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)(export.function)
-    (result,) = compiled.overloads.values()
+def _entry(export: Export, result: Any, head: int) -> str:
+    """LLVM's text of a function under the export's name that calls the one that Numba has compiled."""
     context = result.target_context
     module = ir.Module()
     native = context.declare_function(module, result.fndesc)
@@ -102,7 +129,7 @@ def _modules(export: Export, head: int) -> list[str]:
         builder.ret_void()
     if export.python:
         _for_python(module, function, export, head)
-    return [result.library.get_llvm_str(), str(module)]
+    return str(module)
 
 
 def _for_python(module: ir.Module, function: ir.Function, export: Export, head: int) -> None:

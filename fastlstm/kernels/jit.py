@@ -18,16 +18,10 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from fastlstm.kernels.cards import trait_of
+from fastlstm.kernels.frontend import inner as inner  # kernels have both from here
 from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
 
-# nogil: workers run beside each other. error_model: no division checks. No fastmath: it would assume away NaN and
-# infinity; the vector IR asks for contraction where it wants it.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-
-# An inner function is never called from Python or C: no wrappers, which cost a third of the compile time.
-inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)
-"""Decorator for functions called by kernels: compiled into each kernel that calls them."""
 
 
 def job_type(cell: str, dtype: np.dtype) -> Job:
