@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Complaint(NamedTuple):
 class Store:
     """What this process has loaded, and how it comes by more. Two threads may ask at once; a fork waits for them."""
 
-    def __init__(self, compile: Callable[[Unit], Code]) -> None:
+    def __init__(self, compile: Callable[[Sequence[Unit]], Iterable[Code]]) -> None:
         self._compile = compile
         self._loaded: dict[Unit, dict[str, int]] = {}
         self._said: set[str] = set()
@@ -40,15 +40,16 @@ class Store:
         self._lock = threading.RLock()
         self._held: list[Any] = []
 
-    def addresses(self, unit: Unit) -> dict[str, int]:
-        """Where the unit's functions are; loaded, or compiled, at the first time."""
+    def addresses(self, unit: Unit, *others: Unit) -> dict[str, int]:
+        """Where the unit's functions are; loaded, or compiled, at the first time. others: what is wanted as well, so
+        that all that must be compiled is compiled at once.
+        """
         found = self._loaded.get(unit)
         if found is not None:
             return found
         complaints: list[Complaint] = []
         with self._lock:
-            if unit not in self._loaded:
-                self._loaded[unit] = self._load(unit, complaints)
+            self._load([one for one in dict.fromkeys((unit, *others)) if one not in self._loaded], complaints)
         self._say(complaints)
         return self._loaded[unit]
 
@@ -63,7 +64,26 @@ class Store:
             self._into = None
             self._loaded = before | self._loaded
 
-    def _load(self, unit: Unit, complaints: list[Complaint]) -> dict[str, int]:
+    def _load(self, units: list[Unit], complaints: list[Complaint]) -> None:
+        lacking = []
+        for unit in units:
+            found = self._kept(unit, complaints)
+            if found is None:
+                lacking.append(unit)
+            else:
+                self._loaded[unit] = found
+        if not lacking:
+            return
+        with _announced(lacking):
+            for unit, code in zip(lacking, self._compile(lacking), strict=True):
+                try:
+                    self._loaded[unit] = load(code)
+                except Unusable as reason:
+                    raise RuntimeError(f"{unit} cannot be loaded: {reason}") from None
+                self._keep(code, made(unit), [self._into] if self._into else places(), complaints)
+
+    def _kept(self, unit: Unit, complaints: list[Complaint]) -> dict[str, int] | None:
+        """Loaded from the first place that has it whole."""
         wanted = made(unit)
         for place in ([self._into] if self._into else []) + places():
             path = place.folder / wanted.file_name(place.shipped)
@@ -79,14 +99,7 @@ class Store:
             if self._into is not None and place != self._into:
                 self._keep(code, wanted, [self._into], complaints)
             return addresses
-        with _announced(unit):
-            code = self._compile(unit)
-        try:
-            addresses = load(code)
-        except Unusable as reason:
-            raise RuntimeError(f"{unit} cannot be loaded: {reason}") from None
-        self._keep(code, wanted, [self._into] if self._into else places(), complaints)
-        return addresses
+        return None
 
     def _keep(self, code: Code, wanted: Made, where: Iterable[Place], complaints: list[Complaint]) -> None:
         """Into the first place that takes it."""
@@ -143,12 +156,12 @@ def _read(place: Place, path: Path, wanted: Made) -> Code | None:
 
 
 @contextmanager
-def _announced(unit: Unit) -> Iterator[None]:
+def _announced(units: Sequence[Unit]) -> Iterator[None]:
     """On a terminal, after a while, why nothing happens."""
     if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
         yield
         return
-    text = f"fastlstm: compiling {unit} for this machine, once; `fastlstm warmup` does it ahead\n"
+    text = f"fastlstm: compiling {', '.join(map(str, units))} for this machine, once; `fastlstm warmup` does it ahead\n"
     timer = threading.Timer(PATIENCE, lambda: sys.stderr.write(text))
     timer.daemon = True
     timer.start()

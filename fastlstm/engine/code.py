@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -22,10 +23,18 @@ _UNITS = {
 _UNIT_OF = {function: unit for unit, functions in _UNITS.items() for function in functions}
 
 
-def _compile(unit: Unit) -> Any:
-    from fastlstm.engine.compiling import compile_unit
+_CALLS = Unit("calls")
+_PASSES = {
+    "pack": (("inference", False), ("advance", True)),
+    "pack_transposed": (("training", False), ("retreat", True)),
+}
+"""By the packing kernel that a pass begins with, what it wants: the name, and whether it is the cell's own."""
 
-    return compile_unit(unit)
+
+def _compile(units: Sequence[Unit]) -> Any:
+    from fastlstm.engine.compiling import compile_units
+
+    return compile_units(units)
 
 
 STORE = Store(_compile)
@@ -35,7 +44,14 @@ watch_forks(STORE)
 @cache
 def kernel(name: str, dtype: str = "any", cell: str = "any") -> int:
     """The address of a kernel: of one for all cells, of a cell's own, or of one that does not depend on the dtype."""
-    return STORE.addresses(Unit(_UNIT_OF.get(name, name), dtype, cell))[name]
+    return STORE.addresses(Unit(_UNIT_OF.get(name, name), dtype, cell), _CALLS)[name]
+
+
+def prepare(packing: str, dtype: str, cell: str) -> None:
+    """Have all that a pass wants which begins with this packing kernel. What must be compiled is compiled at once,
+    which takes less time than one by one."""
+    first, *others = [Unit(name, dtype, cell if of_cell else "any") for name, of_cell in _PASSES[packing]]
+    STORE.addresses(first, *others, _CALLS)
 
 
 @cache

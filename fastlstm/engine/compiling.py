@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from fastlstm.engine import entry
 from fastlstm.engine.threads import crew
 from fastlstm.kernels.advance import advance, retreat
 from fastlstm.kernels.backward import backward
-from fastlstm.kernels.build import Export, emit, lower
+from fastlstm.kernels.build import Export, Lowered, emit, lower
 from fastlstm.kernels.cards import trait_of
 from fastlstm.kernels.forward import forward
 from fastlstm.kernels.gradient import gradients
@@ -35,11 +37,27 @@ _NARROW = {"multiply_halves": multiply_halves, "multiply_words": multiply_words,
 _ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
 
 
-def compile_unit(unit: Unit) -> Code:
-    """An object file of all the unit's functions."""
-    lowered = lower(_exports(unit), object.__basicsize__)
-    made, needs = emit(lowered, target())
-    return Code(made, lowered.functions, tuple(needs))
+def compile_units(units: Sequence[Unit]) -> Iterator[Code]:
+    """Of each unit an object file of all its functions. LLVM makes one in a second thread, without the interpreter's
+    lock, while Numba lowers the next.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        begun = []
+        for unit in units:
+            lowered = lower(_exports(unit), object.__basicsize__)
+            begun.append((lowered, _submit(beside, lowered)))
+        for lowered, emitted in begun:
+            made, needs = emitted.result()
+            yield Code(made, lowered.functions, tuple(needs))
+
+
+def _submit(beside: Executor, lowered: Lowered) -> Future[tuple[bytes, list[str]]]:
+    try:
+        return beside.submit(emit, lowered, target())
+    except RuntimeError:  # the system gives no thread, or the interpreter is ending
+        done: Future[tuple[bytes, list[str]]] = Future()
+        done.set_result(emit(lowered, target()))
+        return done
 
 
 def _exports(unit: Unit) -> list[Export]:

@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 from fastlstm_lint.contract import Layer
 
-from fastlstm.engine.code import entry, kernel
+from fastlstm.engine.code import entry, kernel, prepare
 from fastlstm.engine.gradients import Gradients
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
@@ -260,6 +260,7 @@ class Engine:
         weights = self._weights
         with PACKING.lock:
             if weights.stale(kernel, version):
+                prepare(kernel, self.dtype.name, self._cell)
                 kept = weights.point_to(kernel, parameters)
                 threads = threads if sum(array.size for array in kept) > 100_000 else 1
                 crew = self._pool.crew(threads) if threads > 1 else None

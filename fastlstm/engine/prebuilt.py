@@ -11,7 +11,7 @@ from pathlib import Path
 from fastlstm.cells import CELLS
 from fastlstm.compiled import file
 from fastlstm.compiled.made import Unit, made
-from fastlstm.engine.compiling import compile_unit
+from fastlstm.engine.compiling import compile_units
 
 DTYPES = ("float32", "float64")
 _OF_A_CELL = ("advance", "retreat", "step_few", "step_samples", "step_back")
@@ -30,10 +30,10 @@ def fill(folder: Path) -> int:
     """Compile all units into the folder; how many bytes they take."""
     folder.mkdir(parents=True, exist_ok=True)
     size = 0
-    for unit in units():
+    for unit, code in zip(units(), compile_units(list(units())), strict=True):
         wanted = made(unit)
         path = folder / wanted.file_name(shipped=True)
-        file.write(path, compile_unit(unit), wanted, shared=True)
+        file.write(path, code, wanted, shared=True)
         size += path.stat().st_size
     return size
 

@@ -69,7 +69,7 @@ class Text(CodeLibrary):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _ToText(LoweringPass):
-    """All that is done to a function, as one pass: after each Numba looks over everything again, a tenth of the time."""
+    """All that is done to a function, as one pass: after each one Numba looks everything over again."""
 
     _name = "fastlstm_to_text"
 
@@ -80,7 +80,9 @@ class _ToText(LoweringPass):
         for step in _STEPS:
             step.run_pass(state)
         context, flags = state.targetctx, state.flags
-        context.get_abi_sizeof = cache(context.get_abi_sizeof)  # LLVM's answer, for each variable that is assigned twice
+        context.get_abi_sizeof = cache(
+            context.get_abi_sizeof
+        )  # LLVM's answer, for each variable that is assigned twice
         library = Text(context.codegen(), state.func_id.func_qualname)
         described = PythonFunctionDescriptor.from_specialized_function(
             state.func_ir, state.typemap, state.return_type, state.calltypes, mangler=context.mangler,

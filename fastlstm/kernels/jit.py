@@ -1,4 +1,4 @@
-"""The JIT options, the type of a job, and the pointer operations that kernels are written with.
+"""The type of a job, and the pointer operations that kernels are written with.
 
 A kernel is an ordinary function of `(job, phase, portion)`. A job is a block of 64-bit slots: sizes, strides and
 addresses. Its Numba type carries the cell and the dtype, so one source serves every cell and dtype, each compiled by
@@ -18,10 +18,9 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from fastlstm.kernels.cards import trait_of
-from fastlstm.kernels.frontend import inner as inner  # kernels have both from here
+from fastlstm.kernels.frontend import inner as inner  # kernels have all of this from here
 from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
-
 
 
 def job_type(cell: str, dtype: np.dtype) -> Job:

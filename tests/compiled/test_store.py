@@ -11,7 +11,7 @@ import resource
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import children
@@ -50,9 +50,9 @@ class Compiler:
         self.asked = 0
         self.code = emitted(value, calls)
 
-    def __call__(self, unit: Unit) -> Code:
-        self.asked += 1
-        return self.code
+    def __call__(self, units: Sequence[Unit]) -> list[Code]:
+        self.asked += len(units)
+        return [self.code] * len(units)
 
 
 @pytest.fixture
@@ -339,12 +339,12 @@ def test_a_terminal_is_told_why_nothing_happens(
     monkeypatch.setattr(sys, "stderr", heard)
     begun, code = threading.Event(), emitted()
 
-    def compile(unit: Unit) -> Code:
+    def compile(units: Sequence[Unit]) -> list[Code]:
         for _ in range(6000 if heard.isatty() else 10):  # a minute, on however slow a machine
             begun.wait(0.01)
             if heard.getvalue():
                 break
-        return code
+        return [code]
 
     assert answer(Store(compile), Unit("advance", "float32", "LSTM")) == 42
     told = "fastlstm: compiling advance LSTM float32 for this machine, once; `fastlstm warmup` does it ahead\n"
@@ -360,10 +360,10 @@ from fastlstm.compiled.made import Unit
 import fastlstm.compiled.store as module
 module.places = lambda: []
 begun, code = threading.Event(), test_store.emitted()
-def compile(unit):
+def compile(units):
     begun.set()
     threading.Event().wait(0.3)
-    return code
+    return [code]
 store = Store(compile)
 watch_forks(store)
 import warnings
