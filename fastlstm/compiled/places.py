@@ -12,10 +12,15 @@ VARIABLE = "FASTLSTM_CACHE"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of compiled code. shipped: it came with the package, and is as good as the sources beside it."""
+    """A folder of compiled code.
+
+    shipped: it came with the package, and is as good as the sources beside it. own: the user's cache, which nobody else
+    looks after.
+    """
 
     folder: Path
     shipped: bool = False
+    own: bool = False
 
 
 def places() -> list[Place]:
@@ -23,7 +28,7 @@ def places() -> list[Place]:
     found = [Place(folder, shipped=True) for folder in sorted((Path(__file__).parent.parent / "prebuilt").glob("*"))]
     found += [Place(Path(name)) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
     if (user := _of_user()) is not None:
-        found.append(Place(user))
+        found.append(Place(user, own=True))
     return found
 
 

@@ -16,6 +16,7 @@ from fastlstm.compiled.file import Code, Unusable
 from fastlstm.compiled.loader import load
 from fastlstm.compiled.made import Made, Unit, made
 from fastlstm.compiled.places import VARIABLE, Place, places
+from fastlstm.compiled.prune import prune, touched
 from fastlstm.compiled.trust import strange_folder
 
 PATIENCE = 2.0
@@ -92,6 +93,8 @@ class Store:
                 if code is None:
                     continue
                 addresses = load(code)
+                if place.own:
+                    touched(path)
             except Unusable as reason:
                 about = f"{reason}: {path.parent}"
                 complaints.append(Complaint(about, f"compiled code is not loaded, {reason}: {path}"))
@@ -114,6 +117,8 @@ class Store:
                     reasons.append(f"{folder}: {reason}")
                     continue
                 file.write(folder / wanted.file_name(), code, wanted, shared)
+                if place.own:
+                    prune(folder)
                 return
             except OSError as error:
                 reasons.append(f"{place.folder}: {error.strerror or error}")

@@ -22,7 +22,9 @@ def test_without_sources_the_version_stands_for_them(python, tmp_path: Path) -> 
             for path in folder.rglob("*.py"):
                 text = path.read_text(encoding="utf-8")
                 if path == folder / "__init__.py":
-                    text = text.replace(fastlstm.__version__, version)
+                    line = "from fastlstm_lint import __version__ as __version__"
+                    assert line in text
+                    text = text.replace(line, f'__version__ = "{version}"')
                 file.writestr(str(path.relative_to(folder.parent)), text)
         done = python("-P", "-c", PROGRAM, env=os.environ | {"PYTHONPATH": str(archive)})
         assert done.stdout.startswith(str(archive)), done.stderr
