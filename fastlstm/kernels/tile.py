@@ -82,7 +82,7 @@ def _tile(most_rows: Any, panels: Any, a: Any, w: Any, start: Any, out: Any, hal
             case = builder.append_basic_block(f"rows{R}")
             choice.add_case(ir.Constant(args[2].type, R), case)
             builder.position_at_end(case)
-            _emit_tile(builder, vectors, R, P, *args[3:], halves=halves)
+            _emit_tile(builder, vectors, R, P, halves, *args[3:])
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
@@ -96,6 +96,7 @@ def _emit_tile(
     vectors: Emitter,
     R: int,
     P: int,
+    halves: bool,
     a: ir.Value,
     a_row: ir.Value,
     a_step: ir.Value,
@@ -107,7 +108,6 @@ def _emit_tile(
     start_panel: ir.Value,
     out: ir.Value,
     out_row: ir.Value,
-    halves: bool = False,
 ) -> None:
     """One loop over K with R*P*C accumulators, which LLVM keeps in registers."""
     C, lanes = vectors.machine.tile_vectors, vectors.lanes
