@@ -80,9 +80,8 @@ class _ToText(LoweringPass):
         for step in _STEPS:
             step.run_pass(state)
         context, flags = state.targetctx, state.flags
-        context.get_abi_sizeof = cache(
-            context.get_abi_sizeof
-        )  # LLVM's answer, for each variable that is assigned twice
+        # Asked of LLVM for each variable that is assigned twice. The context is a copy, for this function.
+        context.get_abi_sizeof = cache(context.get_abi_sizeof)
         library = Text(context.codegen(), state.func_id.func_qualname)
         described = PythonFunctionDescriptor.from_specialized_function(
             state.func_ir, state.typemap, state.return_type, state.calltypes, mangler=context.mangler,
