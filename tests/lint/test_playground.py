@@ -256,7 +256,8 @@ def test_the_real_worker_answers_and_survives_bombs() -> None:
 def test_a_worker_ends_with_who_started_it(python: Any) -> None:
     code = (
         "from fastlstm_lint.playground.desk import Desk\n"
-        "desk = Desk()\ndesk.start()\nprint(desk.ask({'ask': 'start'})['starts'][0]['name'], desk._process.pid, flush=True)\n"
+        "desk = Desk()\ndesk.start()\nfirst = desk.ask({'ask': 'start'})['starts'][0]\n"
+        "print(first['name'], desk._process.pid, flush=True)\n"
         "import os; os._exit(0)"
     )
     done = python("-c", code)
