@@ -43,7 +43,8 @@ class _Kind:
     """Calls that are alike: what was found out about the first is true of the others.
 
     alike: whether tensors have dtypes, shapes, strides, classes, `requires_grad` and what is around them (a transform,
-    autocast, a dispatch mode) as those of the first, asked in C++ at 0.2 us a tensor where Python takes 3.
+    autocast, a dispatch mode) as those of the first, asked in C++: of seven tensors in a third of the time that
+    Python takes for the four weights.
     """
 
     __slots__ = ("alike", "count", "grad", "own", "samples", "shape", "steps", "wants_gradient")
