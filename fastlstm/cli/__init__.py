@@ -35,3 +35,5 @@ def main(context: click.Context) -> None:
     Completion, for bash (zsh and fish likewise): eval "$(_FASTLSTM_COMPLETE=bash_source fastlstm)"
     """
     context.color = wanted()
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

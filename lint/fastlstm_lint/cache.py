@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import stat
@@ -19,6 +20,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from .config import Settings
 from .disk import Folder
 from .finding import Finding
 from .sources import Imports
@@ -129,6 +131,33 @@ class Cache:
                 with suppress(FileExistsError):
                     self._open.create(".gitignore", b"*\n")
         return self._open
+
+
+def home(settings: Settings, configured: bool) -> Cache:
+    """The cache of a run: below the file of settings, in the repository's root, or among the user's own caches.
+
+    A folder that is no project gets none: whoever looks at one file from `/` wants no folder there.
+    """
+    root: Path | None = settings.root
+    if not configured:
+        here = settings.root.absolute()
+        root = next((place for place in (here, *here.parents) if (place / ".git").exists()), None)
+    if root is not None:  # what the repository says holds below it
+        return Cache(settings.cache_dir or root / FOLDER, below=root)
+    return Cache(_of_user())
+
+
+def _of_user() -> Path | None:
+    if sys.platform == "win32":
+        place = os.environ.get("LOCALAPPDATA")
+    elif sys.platform == "darwin":
+        place = "~/Library/Caches"
+    else:
+        place = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return None if not place else Path(place).expanduser() / "fastlstm"
+    except RuntimeError:  # a user without a home
+        return None
 
 
 @cache

@@ -22,6 +22,7 @@ OWN_CODES = {
 }
 """Diagnostics of the engine, beside those of the rules."""
 
+CONFIG = "pyproject.toml"
 LARGEST = 1_000_000
 """Bytes of the largest configuration file."""
 
@@ -41,6 +42,10 @@ class ConfigError(Exception):
     """A setting that means nothing; the command line turns it into exit code 2."""
 
 
+class NoConfig(ConfigError):
+    """A file that cannot be read, so that nobody knows whether there are settings in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What to look for. Codes may be prefixes: `FL2` is every rule of the two hundreds."""
@@ -55,6 +60,14 @@ class Settings:
     cache_dir: Path | None = None
     baseline: Path | None = None
     named: tuple[Path, ...] = ()  # folders named on the command line
+
+    def of(self, folder: Path) -> Settings:
+        """Those that hold in a folder: these. `nearest.Nearest` gives each folder its own."""
+        return self
+
+    def excludes(self, path: Path) -> bool:
+        """Whether a file or folder is left out."""
+        return any(matches(str(path), pattern, self.root) for pattern in self.exclude)
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -153,7 +166,7 @@ def find_config(start: Path) -> Path | None:
     """The nearest pyproject.toml with a `[tool.fastlstm.lint]` table, from `start` upwards."""
     folder = start.resolve()
     for place in (folder, *folder.parents):
-        candidate = place / "pyproject.toml"
+        candidate = place / CONFIG
         if candidate.is_file() and read_table(candidate) is not None:
             return candidate
     return None
@@ -164,9 +177,9 @@ def read_table(path: Path) -> dict[str, Any] | None:
     try:
         data: Any = tomllib.loads(disk.read(path, LARGEST).decode())
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise NoConfig(f"{path}: {error}") from error
     except (RecursionError, MemoryError) as error:
-        raise ConfigError(f"{path}: nested too deeply") from error
+        raise NoConfig(f"{path}: nested too deeply") from error
     tools = data.get("tool")
     if isinstance(tools, dict):
         _refuse_misnamed(path, tools)
@@ -250,7 +263,6 @@ def override(
     select: tuple[str, ...] = (),
     extend_select: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
-    exclude: tuple[str, ...] = (),
 ) -> Settings:
     """Settings with those of the command line: a selection replaces the file's, the rest is added."""
     both = replace(
@@ -258,6 +270,5 @@ def override(
         select=select or settings.select,
         extend_select=settings.extend_select + extend_select,
         ignore=settings.ignore + ignore,
-        exclude=settings.exclude + exclude,
     )
     return both.resolved()

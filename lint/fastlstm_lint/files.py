@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import disk
-from .config import Settings, matches
+from .config import Settings
 from .dims import words
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
+    from .nearest import Nearest
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
 
@@ -35,7 +37,7 @@ SKIPPED = frozenset(
 """Folders that are not entered, unless named on the command line."""
 
 
-def discover(paths: Sequence[str], settings: Settings, force_exclude: bool = False) -> Iterator[Path]:
+def discover(paths: Sequence[str], settings: Settings | Nearest, force_exclude: bool = False) -> Iterator[Path]:
     """The files below `paths`, sorted, each once.
 
     A file named on the command line is taken whatever its name; with `force_exclude` the exclude patterns hold for it
@@ -47,7 +49,7 @@ def discover(paths: Sequence[str], settings: Settings, force_exclude: bool = Fal
         if path.is_dir():
             found = _walk(path, settings)
         else:
-            found = iter(() if force_exclude and _excluded(path, settings) else (path,))
+            found = iter(() if force_exclude and settings.excludes(path) else (path,))
         for each in found:
             key = each.absolute()
             if key not in seen:
@@ -55,8 +57,8 @@ def discover(paths: Sequence[str], settings: Settings, force_exclude: bool = Fal
                 yield each
 
 
-def _walk(folder: Path, settings: Settings) -> Iterator[Path]:
-    ignored = GitIgnored(folder) if settings.respect_gitignore else None
+def _walk(folder: Path, settings: Settings | Nearest) -> Iterator[Path]:
+    ignored = GitIgnored(folder) if settings.of(folder).respect_gitignore else None
     for place, folders, names in os.walk(folder):
         here = Path(place)
         if ignored is not None:
@@ -65,14 +67,14 @@ def _walk(folder: Path, settings: Settings) -> Iterator[Path]:
             name
             for name in folders
             if name not in SKIPPED
-            and not _excluded(here / name, settings)
+            and not settings.excludes(here / name)
             and not (ignored is not None and ignored.covers(here / name, is_folder=True))
         )
         for name in sorted(names):
             path = here / name
             if (
                 name.endswith(SUFFIXES)
-                and not _excluded(path, settings)
+                and not settings.excludes(path)
                 and not (ignored is not None and ignored.covers(path))
             ):
                 yield path
@@ -86,10 +88,6 @@ def _is_quick(pattern: str) -> bool:
         and pattern.count("**") <= STARS
         and all(part.count("*") <= STARS for part in stars.split("/"))
     )
-
-
-def _excluded(path: Path, settings: Settings) -> bool:
-    return any(matches(str(path), pattern, settings.root) for pattern in settings.exclude)
 
 
 class GitIgnored:

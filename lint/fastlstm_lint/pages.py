@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .config import OWN_CODES
+from .finding import page_of
 from .rules import by_code, load_rules
 from .rules.base import Rule
 
@@ -73,6 +74,16 @@ def page(code: str) -> str:
 def summary(code: str) -> str:
     """What a code stands for, in a sentence."""
     return sentence(OWN_CODES[code][1] if code in OWN_CODES else by_code()[code].summary)
+
+
+def brief(code: str) -> str:
+    """What an editor shows of a code: what is found, what torch says, why it matters, and where the rest stands."""
+    name = OWN_CODES[code][0] if code in OWN_CODES else by_code()[code].name
+    parts = [f"**{code} {name}**: {summary(code)}"]
+    if code not in OWN_CODES:
+        rule = by_code()[code]
+        parts += [TORCH_SAYS[rule.torch], rule.explanation.strip("\n")]
+    return "\n\n".join([*parts, f"[{code} with examples]({page_of(code)})"])
 
 
 def pages() -> dict[str, str]:

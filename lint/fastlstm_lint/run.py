@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import disk
 from .cache import Cache
@@ -20,6 +20,9 @@ from .finding import Finding
 from .fixes import apply_fixes
 from .parsing import Source
 from .sources import Imports, SourceTree
+
+if TYPE_CHECKING:
+    from .nearest import Nearest
 
 Sources = dict[str, str]
 """The text of each file with findings; of a notebook, of each cell: by `Finding.source_key`."""
@@ -132,25 +135,26 @@ def check_once(data: bytes, path: str, settings: Settings, cache: Cache) -> Resu
 
 def check_files(
     paths: Iterable[Path],
-    settings: Settings,
+    settings: Settings | Nearest,
     cache: Cache | None = None,
     jobs: int = 1,
     watch: Watch | None = None,
 ) -> Result:
     """The findings in many files, in the order of the paths, and the text of those that have some.
 
-    `watch(done, total)` may wrap the iterator over checked files, to show progress.
+    With `Nearest` each file has the settings of its folder. `watch(done, total)` may wrap the iterator over checked
+    files, to show progress.
     """
     cache = cache or Cache(None)
-    tree = SourceTree(settings.places)
+    chosen = [(file, settings.of(file.parent)) for file in paths]
+    places = settings.places  # those of all files, which have been asked for by now
+    tree = SourceTree(places)
     results: dict[str, Result] = {}
     todo: list[File] = []
     held = 0
     keys: dict[str, str] = {}
-    files = 0
-    for file in paths:
+    for file, its in chosen:
         path = str(file)
-        files += 1
         try:
             data = disk.read(file, LARGEST)
         except OSError as error:
@@ -160,20 +164,20 @@ def check_files(
         recurrent = relevant(data)
         if not recurrent and not relevant(data, imports):
             continue
-        key = cache.key(data, file.suffix, settings.chosen_for(path), imports.bases())
+        key = cache.key(data, file.suffix, its.chosen_for(path), imports.bases())
         stored = cache.get(key, path, imports)
         results[path] = Result() if stored is None else Result(*stored)
         if stored is None:
             held += len(data)
-            todo.append(File(path, data if held <= HELD else None, recurrent))
+            todo.append(File(path, data if held <= HELD else None, recurrent, its))
             keys[path] = key
-    checked = _check_each(todo, settings, jobs, tree)
+    checked = _check_each(todo, places, jobs, tree)
     for path, result in checked if watch is None else watch(checked, len(todo)):
         results[path] = result
         cache.put(keys[path], path, result.findings, result.sources, result.needs)
     if todo:
         cache.prune()
-    whole = Result(files=files)
+    whole = Result(files=len(chosen))
     for result in results.values():
         whole.findings += result.findings
         whole.left_out += result.left_out
@@ -187,40 +191,43 @@ class File(NamedTuple):
     path: str
     data: bytes | None  # None: to be read again
     recurrent: bool
+    settings: Settings
 
 
-def _check_each(files: list[File], settings: Settings, jobs: int, tree: SourceTree) -> Iterator[tuple[str, Result]]:
+def _check_each(
+    files: list[File], places: tuple[Path, ...], jobs: int, tree: SourceTree
+) -> Iterator[tuple[str, Result]]:
     if jobs < 2 or len(files) < WORTH_A_PROCESS:
         with rare_collections():
             for file in files:
-                yield _check_file(file, settings, tree)
+                yield _check_file(file, tree)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(min(jobs, len(files) // 4), initializer=_begin, initargs=(settings.places,)) as pool:
-        futures = {pool.submit(_check_file, file, settings): file for file in files}
+    with ProcessPoolExecutor(min(jobs, len(files) // 4), initializer=_begin, initargs=(places,)) as pool:
+        futures = {pool.submit(_check_file, file): file for file in files}
         lost = []
         for future in as_completed(futures):
             try:
                 yield future.result()
             except BrokenProcessPool:  # a process ended, and with it what the others had not begun
                 lost.append(futures[future])
-    yield from _check_alone(lost, settings)
+    yield from _check_alone(lost, places)
 
 
-def _check_alone(files: list[File], settings: Settings) -> Iterator[tuple[str, Result]]:
+def _check_alone(files: list[File], places: tuple[Path, ...]) -> Iterator[tuple[str, Result]]:
     """Each file in a process that has no other: the one that ends its process is named."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     todo = list(reversed(files))
     while todo:
-        with ProcessPoolExecutor(1, initializer=_begin, initargs=(settings.places,)) as pool:
+        with ProcessPoolExecutor(1, initializer=_begin, initargs=(places,)) as pool:
             while todo:
                 file = todo.pop()
                 try:
-                    yield pool.submit(_check_file, file, settings).result()
+                    yield pool.submit(_check_file, file).result()
                 except BrokenProcessPool:
                     message = "ended the process that analysed it, please report"
                     yield file.path, Result([own("FL902", file.path, message)])
@@ -252,13 +259,13 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _check_file(file: File, settings: Settings, tree: SourceTree | None = None) -> tuple[str, Result]:
+def _check_file(file: File, tree: SourceTree | None = None) -> tuple[str, Result]:
     """One file, in whatever process; nothing that its content does is raised."""
     path = file.path
     imports = Imports(tree or _tree, path)
     try:
         data = disk.read(path, LARGEST) if file.data is None else file.data
-        result = check_bytes(data, path, settings, imports, file.recurrent)
+        result = check_bytes(data, path, file.settings, imports, file.recurrent)
         result.needs = imports.needs()
         return path, result
     except OSError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,13 +15,15 @@ from typing import TypeVar
 import click
 
 from . import baseline, disk, files, noqa
-from .cache import FOLDER, Cache
-from .config import ConfigError, Settings, find_config, load_settings, override
+from .cache import Cache, home
+from .config import ConfigError, Settings
 from .finding import Finding
+from .nearest import Nearest
 from .report import FORMATS, statistics, summary
 from .run import Result, available_cores, check_files, check_once, fix_text
 from .source import split_lines
 from .visible import visible, visible_lines
+from .watching import State, changes, stat
 
 CLEAN, FOUND = 0, 1
 NAMED = 3
@@ -57,6 +60,7 @@ class Options:
     no_cache: bool = False
     cache_dir: Path | None = None
     exit_zero: bool = False
+    watch: bool = False
 
 
 class Session:
@@ -70,19 +74,23 @@ class Session:
         missing = [] if self.from_stdin else [path for path in paths if not Path(path).exists()]
         if missing:
             raise ConfigError(f"no such file or folder: {missing[0]}")
-        settings = load_settings(options.config or find_config(Path.cwd()))
-        settings = override(settings, options.select, options.extend_select, options.ignore, options.exclude)
-        if options.no_respect_gitignore:
-            settings = replace(settings, respect_gitignore=False)
-        settings = replace(settings, named=tuple(Path(path) for path in paths if Path(path).is_dir()))
-        self.settings: Settings = settings
-        self.baseline = options.baseline or settings.baseline
-        if options.write_baseline and self.baseline is None:
+        self.nearest = Nearest(
+            options.config,
+            options.select,
+            options.extend_select,
+            options.ignore,
+            options.exclude,
+            not options.no_respect_gitignore,
+            tuple(Path(path) for path in paths if Path(path).is_dir()),
+        )
+        if options.write_baseline and options.baseline is None and self.nearest.here.baseline is None:
             raise ConfigError("--write-baseline needs --baseline FILE")
         if self.from_stdin and options.add_noqa:
             raise ConfigError("--add-noqa needs files")
         if sum((options.fix or options.diff, options.add_noqa, options.write_baseline)) > 1:
             raise ConfigError("fixing, --add-noqa and --write-baseline are separate runs")
+        if options.watch and (self.from_stdin or options.diff or options.add_noqa or options.write_baseline):
+            raise ConfigError("--watch goes on looking at files: not with -, --diff, --add-noqa or --write-baseline")
         self.name = options.stdin_filename or "<stdin>"
         self.stdin = sys.stdin.buffer.read() if self.from_stdin else b""
 
@@ -97,25 +105,54 @@ class Session:
             result.findings = [each for each in result.findings if not each.is_note]
             return self._add_noqa(result)
         if options.write_baseline:
-            assert self.baseline is not None
-            result.findings = [each for each in result.findings if not each.is_note]
-            baseline.save(
-                self.baseline, result.findings, result.sources, None if options.baseline else self.settings.root
-            )
-            click.echo(f"{len(result.findings)} findings written to {visible(str(self.baseline))}", err=True)
+            self._write_baselines(result)
             return CLEAN
-        if self.baseline is not None and (options.baseline is not None or self.baseline.exists()):
-            result.findings = baseline.new(result.findings, result.sources, self.baseline)
+        result.findings = self._not_in_baselines(result)
         self._print(result, fixed)
         return CLEAN if options.exit_zero or all(each.is_note for each in result.findings) else FOUND
 
+    def looked_at(self) -> list[Path]:
+        """The files of a run, and where its settings are or would be."""
+        return [*self._files(), *self.nearest.files]
+
     def _files(self) -> list[Path]:
-        return list(files.discover(self.paths, self.settings, self.options.force_exclude))
+        return list(files.discover(self.paths, self.nearest, self.options.force_exclude))
 
     def _check(self) -> Result:
         if self.from_stdin:
-            return check_once(self.stdin, self.name, self.settings, self._cache)
-        return check_files(self._files(), self.settings, self._cache, self.options.jobs or available_cores(), progress)
+            return check_once(self.stdin, self.name, self._settings(self.name), self._cache)
+        return check_files(self._files(), self.nearest, self._cache, self.options.jobs or available_cores(), progress)
+
+    def _settings(self, path: str) -> Settings:
+        return self.nearest.of(Path(path).parent)
+
+    def _by_baseline(self, findings: list[Finding]) -> dict[tuple[Path | None, Path | None], list[Finding]]:
+        """The findings by the baseline that may hold them, and the folder from which on no link to it is followed."""
+        if self.options.baseline is not None:
+            return {(self.options.baseline, None): findings}
+        here = self.nearest.here
+        groups: dict[tuple[Path | None, Path | None], list[Finding]] = {(here.baseline, here.root): []}
+        for finding in findings:
+            its = self._settings(finding.path)
+            groups.setdefault((its.baseline, its.root), []).append(finding)
+        return groups
+
+    def _write_baselines(self, result: Result) -> None:
+        found = [each for each in result.findings if not each.is_note]
+        for (file, root), group in self._by_baseline(found).items():
+            if file is None:
+                continue
+            baseline.save(file, group, result.sources, root)
+            click.echo(f"{len(group)} findings written to {visible(str(file))}", err=True)
+
+    def _not_in_baselines(self, result: Result) -> list[Finding]:
+        """The findings in the order of their files, those left out that a baseline knows."""
+        new: set[int] = set()
+        for (file, _), group in self._by_baseline(result.findings).items():
+            if file is not None and (self.options.baseline is not None or file.exists()):
+                group = baseline.new(group, result.sources, file)
+            new |= {id(each) for each in group}
+        return [each for each in result.findings if id(each) in new]
 
     @cached_property
     def _cache(self) -> Cache:
@@ -123,8 +160,7 @@ class Session:
             return Cache(None)
         if self.options.cache_dir is not None:
             return Cache(self.options.cache_dir)
-        root = self.settings.root  # what the repository says holds below it
-        return Cache(self.settings.cache_dir or root / FOLDER, below=root)
+        return home(self.nearest.here, self.nearest.config is not None)
 
     def _print(self, result: Result, fixed: int) -> None:
         options = self.options
@@ -149,6 +185,8 @@ class Session:
             names = ", ".join(visible(each) for each in result.left_out[:NAMED])
             more = ", ..." if len(result.left_out) > NAMED else ""
             click.echo(f"{len(result.left_out)} left out, no regular files: {names}{more}", err=True)
+        for trouble in self.nearest.passed_over:
+            click.echo(f"settings not read: {visible(trouble)}", err=True)
         if fixed:
             click.echo(f"{fixed} fixed", err=True)
 
@@ -175,7 +213,7 @@ class Session:
 
     def _found(self, path: str, coding: str, text: str) -> list[Finding]:
         """The findings in a text that the file at a path might hold."""
-        return check_once(text.encode(coding), path, self.settings, self._cache).findings
+        return check_once(text.encode(coding), path, self._settings(path), self._cache).findings
 
     def _apply_fixes(self) -> int:
         total = 0
@@ -204,7 +242,7 @@ class Session:
 
     def _may_write(self, path: str) -> bool:
         """Whether a file is the project's own; a link out of it is named and left alone."""
-        if not disk.leads_out(Path(path), self.settings.places):
+        if not disk.leads_out(Path(path), self.nearest.places):
             return True
         click.echo(f"{visible(path)} is not changed: it is a link to a file elsewhere", err=True)
         return False
@@ -247,3 +285,24 @@ def progress(done: Iterator[T], total: int) -> Iterator[T]:
 
 def _terminal() -> bool:
     return sys.stderr.isatty()
+
+
+def watch(paths: tuple[str, ...], options: Options, pause: Callable[[float], None] = time.sleep) -> None:
+    """Run, and run again whenever a file or its settings change. Ends with KeyboardInterrupt only."""
+    session = Session(paths, options)
+    session.run()
+    seen = session.looked_at()
+
+    def state() -> State:
+        nonlocal seen
+        with suppress(ConfigError):  # said when it is run again
+            seen = Session(paths, options).looked_at()
+        return stat(seen)
+
+    click.echo("looking on; Ctrl-C ends it", err=True)
+    for changed in changes(state, pause):
+        click.echo(f"\n{time.strftime('%H:%M:%S')} {visible(changed[0])}{' ...' * (len(changed) > 1)}", err=True)
+        try:
+            Session(paths, options).run()
+        except ConfigError as error:
+            click.echo(visible(str(error)), err=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from fastlstm_lint.cli import main as lint_main
 
 from fastlstm.cli import COMMANDS, main
 
@@ -29,6 +30,12 @@ def test_help_lists_every_command() -> None:
     assert shown.exit_code == 0
     listed = [line.split()[0] for line in shown.output.partition("Commands:")[2].splitlines() if line.strip()]
     assert listed == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [main, lint_main])
+def test_alone_it_helps(command: click.Command) -> None:
+    alone = CliRunner().invoke(command, [])
+    assert (alone.exit_code, alone.output) == (0, CliRunner().invoke(command, ["--help"]).output)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

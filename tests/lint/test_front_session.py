@@ -175,6 +175,7 @@ def test_what_is_no_notebook_is_a_finding(folder: Path, text: str) -> None:
 
 
 def test_the_cache_gives_the_same_and_notices_another_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".git").mkdir()
     (folder / "m.py").write_text(SAFE)
     first = run("m.py").stdout
     with monkeypatch.context() as patch:
@@ -183,9 +184,10 @@ def test_the_cache_gives_the_same_and_notices_another_content(folder: Path, monk
     (folder / "m.py").write_text(UNSAFE)
     assert codes("m.py") == ["FL205"]
     assert codes("--ignore", "FL205", "m.py") == []
-    for entry in (folder / ".fastlstm_cache").rglob("*"):
-        if entry.is_file():
-            entry.write_text("{")
+    entries = [each for each in (folder / ".fastlstm_cache").rglob("*") if each.is_file()]
+    assert len(entries) > 2
+    for entry in entries:
+        entry.write_text("{")
     assert codes("m.py") == ["FL205"]
 
 

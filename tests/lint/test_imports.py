@@ -12,7 +12,7 @@ from fastlstm_lint.cache import Cache
 from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.cli.shapes import shapes
 from fastlstm_lint.facts import Fact
-from fastlstm_lint.flake8 import Plugin, settings
+from fastlstm_lint.flake8 import Plugin
 from fastlstm_lint.interpreter.machine import Machine
 from fastlstm_lint.lsp.buffer import Buffer
 from fastlstm_lint.outline import outline
@@ -384,7 +384,6 @@ def test_editors_and_flake8_follow_imports_too(folder: Path) -> None:
     buffer = Buffer(text, 1, path)
     assert [(finding.code, finding.start.row) for finding in buffer.findings] == marked(text)
     assert buffer.program is not None
-    settings.cache_clear()
     plugin = Plugin(None, "package/model.py", text.splitlines(keepends=True))
     assert [row for row, *_ in plugin.run()] == [row for _, row in marked(text)]
 

@@ -31,7 +31,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("precious")
         age(file)
-    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / ".git").mkdir(parents=True)
     (tmp_path / "repository" / "model.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path / "repository")
     return tmp_path

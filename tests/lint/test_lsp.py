@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,121 +14,12 @@ from fastlstm_lint.lsp.text import Lines
 from fastlstm_lint.rules import by_code
 from fastlstm_lint.rules.base import HEADER, model
 from fastlstm_lint.shapes.document import Document
+from lsp_client import LIMIT, Editor
 from lsprotocol import types
-from pygls.lsp.client import LanguageClient
 
 SAFE = HEADER + by_code()["FL310"].wrong.replace("  # FL310", "")
 UNSAFE = HEADER + by_code()["FL205"].wrong.replace("  # FL205", "")
 STATE = "(1 layer, B batch, 6 feature)"
-LIMIT = 60
-"""Seconds that one answer may take on a busy machine."""
-
-
-class Editor:
-    """A client with one text open."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri, self.version, self.text = uri, 0, ""
-        self.published: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
-        self.messages: list[str] = []
-        self.client = LanguageClient("test", "1")
-
-        @self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
-        def publish(params: types.PublishDiagnosticsParams) -> None:
-            self.published.put_nowait(params)
-
-        @self.client.feature(types.WINDOW_SHOW_MESSAGE)
-        def show(params: types.ShowMessageParams) -> None:
-            self.messages.append(params.message)
-
-    async def start(self, folder: Path, encodings: list[str] | None = None) -> None:
-        await self.client.start_io(sys.executable, "-m", "fastlstm", "lsp")
-        general = types.GeneralClientCapabilities(position_encodings=encodings)
-        capabilities = types.ClientCapabilities(general=general)
-        found = await self.client.initialize_async(types.InitializeParams(capabilities, root_uri=folder.as_uri()))
-        assert found.server_info is not None
-        assert found.server_info.name == "fastlstm"
-        sync = found.capabilities.text_document_sync
-        assert isinstance(sync, types.TextDocumentSyncOptions)
-        assert (
-            sync.change == types.TextDocumentSyncKind.Full
-        )  # pygls applies parts by lines that end at form feeds, too
-        self.client.initialized(types.InitializedParams())
-
-    async def stop(self) -> None:
-        await self.client.shutdown_async(None)
-        self.client.exit(None)
-        server = self.client._server
-        assert server is not None
-        assert await asyncio.wait_for(server.wait(), LIMIT) == 0
-        await self.client.stop()
-
-    async def open(self, text: str) -> list[types.Diagnostic]:
-        self.text, self.version = text, self.version + 1
-        item = types.TextDocumentItem(self.uri, "python", self.version, text)
-        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
-        return await self.diagnostics()
-
-    def change(self, text: str) -> None:
-        self.text, self.version = text, self.version + 1
-        document = types.VersionedTextDocumentIdentifier(self.version, self.uri)
-        whole = types.TextDocumentContentChangeWholeDocument(text)
-        self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [whole]))
-
-    async def diagnostics(self) -> list[types.Diagnostic]:
-        """What is published next; it must be about the text as it is now."""
-        found = await asyncio.wait_for(self.published.get(), LIMIT)
-        assert found.version in (self.version, None)
-        return list(found.diagnostics)
-
-    @property
-    def document(self) -> types.TextDocumentIdentifier:
-        return types.TextDocumentIdentifier(self.uri)
-
-    def at(self, words: str) -> types.Position:
-        """Where a text stands for the first time, in UTF-16 units."""
-        before = self.text[: self.text.index(words)]
-        line = before.rpartition("\n")[2]
-        return types.Position(before.count("\n"), len(line.encode("utf-16-le")) // 2)
-
-    async def hover(self, words: str) -> str | None:
-        params = types.HoverParams(self.document, self.at(words))
-        found = await self.client.text_document_hover_async(params)
-        if found is None:
-            return None
-        assert isinstance(found.contents, types.MarkupContent)
-        return found.contents.value.removeprefix("```python\n").removesuffix("\n```")
-
-    async def hints(self) -> list[types.InlayHint]:
-        whole = types.Range(types.Position(0, 0), types.Position(999, 0))
-        return list(await self.client.text_document_inlay_hint_async(types.InlayHintParams(self.document, whole)) or [])
-
-    async def actions(self, only: list[str] | None = None) -> dict[str, types.CodeAction]:
-        whole = types.Range(types.Position(0, 0), types.Position(999, 0))
-        context = types.CodeActionContext([], only=only)  # type: ignore[arg-type]
-        found = await self.client.text_document_code_action_async(types.CodeActionParams(self.document, whole, context))
-        return {each.title: each for each in found or [] if isinstance(each, types.CodeAction)}
-
-    def applied(self, action: types.CodeAction) -> str:
-        """The text after an action, edited as an editor does."""
-        assert action.edit is not None
-        assert action.edit.changes is not None
-        lines = Lines(self.text, "utf-16")
-        starts = [0]
-        for line in lines.lines:
-            starts.append(starts[-1] + len(line))
-
-        def offset(position: types.Position) -> int:
-            if position.line >= len(lines.lines):
-                return len(self.text)
-            return starts[position.line] + lines.place(position).column - 1
-
-        text = self.text
-        edits = action.edit.changes[self.uri]
-        for edit in sorted(edits, key=lambda each: offset(each.range.start), reverse=True):
-            text = text[: offset(edit.range.start)] + edit.new_text + text[offset(edit.range.end) :]
-        return text
-
 
 Session = Callable[[Callable[[Editor], Awaitable[None]]], None]
 
@@ -230,7 +120,11 @@ def test_hover_and_inlay_hints_show_shapes(session: Session) -> None:
         assert await editor.hover("h, c)") == "h: (1 layer, B batch, 6 feature)"
         assert await editor.hover("x):\n") == "x: (B batch, T time, 5 feature)"
         assert await editor.hover("lstm = nn") == "self.lstm: nn.LSTM(5, 6, batch_first=True)"
-        assert await editor.hover("lstm(x)[0]") == f"self.lstm(x): ((B batch, T time, 6 feature), ({STATE}, {STATE}))"
+        made = "\n```\n\nmade at line 8"
+        assert (
+            await editor.hover("lstm(x)[0]")
+            == f"self.lstm(x): ((B batch, T time, 6 feature), ({STATE}, {STATE})){made}"
+        )
         assert await editor.hover("relu()") == "out[:, -1].relu(): (B batch, 6 feature)"
         assert await editor.hover("import torch") is None
         whole = types.Range(types.Position(0, 0), types.Position(99, 0))
@@ -243,6 +137,30 @@ def test_hover_and_inlay_hints_show_shapes(session: Session) -> None:
         part = types.Range(types.Position(behind_last.line, 0), types.Position(behind_last.line, 1))
         found = await editor.client.text_document_inlay_hint_async(types.InlayHintParams(editor.document, part))
         assert [hint.position.line for hint in found or []] == [behind_last.line]
+
+    session(talk)
+
+
+def test_hover_tells_the_rule_and_where_a_layer_was_made(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "made.py").write_text("import torch.nn as nn\n\nfar = nn.LSTM(5, 6)\n")
+    near = next(row for row, line in enumerate(UNSAFE.splitlines(), 1) if "nn.LSTM(" in line)
+
+    async def talk(editor: Editor) -> None:
+        (found,) = await editor.open(f"{UNSAFE}\nfrom made import far\nfar(torch.zeros(3, 2, 5))\n")
+        (made,) = found.related_information or []
+        assert made.location.uri == editor.uri
+        assert made.location.range.start.line == near - 1
+        said = await editor.hover("h_n.view")
+        assert said is not None
+        assert "**FL205 state-flatten-without-transpose**" in said
+        assert by_code()["FL205"].explanation.strip() in said
+        assert said.endswith("/rules/FL205/)")
+        said = await editor.hover("lstm(x)")
+        assert said is not None
+        assert said.startswith("self.lstm(x): (")
+        assert said.endswith(f"made at line {near}")
+        assert (await editor.hover("far(torch") or "").endswith("made at line 3 of made.py")
+        assert "made at" not in (await editor.hover("lstm = nn") or "")
 
     session(talk)
 
@@ -385,7 +303,7 @@ def test_every_place_of_an_odd_text_is_answered(text: str) -> None:
     buffer, lines = Buffer(text, 1, None), Lines(text, "utf-16")
     document = types.OptionalVersionedTextDocumentIdentifier("file:///m.py", 1)
     everywhere = types.Range(types.Position(0, 0), types.Position(10**6, 0))
-    answers.diagnostics(buffer, lines)
+    answers.diagnostics(buffer, lines, document.uri)
     answers.inlay_hints(buffer, lines, everywhere)
     for only in (None, ["source", "quickfix"]):
         context = types.CodeActionContext([], only=only)  # type: ignore[arg-type]

@@ -31,3 +31,5 @@ def main(context: click.Context) -> None:
     Completion, for bash (zsh and fish likewise): eval "$(_FASTLSTM_LINT_COMPLETE=bash_source fastlstm-lint)"
     """
     context.color = wanted()
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -29,7 +29,7 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name: `places` has the place of each, and its line in `--help`."""
 
     def __init__(self, *args: Any, places: Mapping[str, tuple[str, str]], **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{"invoke_without_command": True, **options})  # alone, it shows its help
         self.places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -44,6 +44,7 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use; all cores by default.")
 @click.option("--no-cache", is_flag=True, help="Check every file again.")
 @click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where findings are kept.")
+@click.option("--watch", is_flag=True, help="Look again whenever a file or its settings change.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.pass_context
 def lint(context: click.Context, paths: tuple[str, ...], migrate: bool, color: str, **options: object) -> None:
@@ -58,10 +59,17 @@ def lint(context: click.Context, paths: tuple[str, ...], migrate: bool, color: s
     if migrate:
         options["select"] = ("FL805",)
     from ..config import ConfigError
-    from ..session import Options, Session
+    from ..session import Options, Session, watch
     from ..visible import visible
 
     try:
-        sys.exit(Session(paths or (".",), Options(**options)).run())  # type: ignore[arg-type]
+        asked = Options(**options)  # type: ignore[arg-type]
+        if asked.watch:
+            watch(paths or (".",), asked)
+        sys.exit(Session(paths or (".",), asked).run())
+    except KeyboardInterrupt:
+        if not options["watch"]:
+            raise
+        click.echo(err=True)
     except ConfigError as error:
         raise click.UsageError(visible(str(error))) from error

@@ -33,16 +33,17 @@ def report(paths: tuple[str, ...], output: Path, title: str | None, proofs: tupl
     to hand in, or to hand round.
     """
     from .. import disk
-    from ..config import ConfigError, find_config, load_settings
+    from ..config import ConfigError
     from ..handout.gather import gather
     from ..handout.page import page
+    from ..nearest import Nearest
 
     paths = paths or (".",)
     for path in paths:
         if not Path(path).exists():
             raise click.UsageError(visible(f"no such file or folder: {path}"))
     try:
-        programs = gather(paths, load_settings(find_config(Path.cwd())))
+        programs = gather(paths, Nearest())
         shown = [(str(proof), disk.read(proof, LARGEST)) for proof in proofs]
     except ConfigError as error:
         raise click.UsageError(visible(str(error))) from error

@@ -59,24 +59,25 @@ def shapes(files: tuple[Path, ...], write: bool, check: bool, stdin_filename: st
 
 def _texts(files: tuple[Path, ...], stdin_filename: str) -> Iterator[tuple[str, Path | bytes]]:
     """Each file by its name: its path, or what standard input holds."""
-    from ..config import ConfigError, find_config, load_settings
+    from ..config import ConfigError
     from ..files import discover
+    from ..nearest import Nearest
     from ..visible import visible
 
     try:
-        settings = load_settings(find_config(Path.cwd()))
+        settings = Nearest()
+        for file in files:
+            if str(file) == STDIN:
+                yield stdin_filename, sys.stdin.buffer.read()
+                continue
+            if not file.exists():
+                raise click.UsageError(visible(f"no such file or folder: {file}"))
+            named = not file.is_dir()
+            for path in discover([str(file)], settings):
+                if named or _worth_reading(path):
+                    yield str(path), path
     except ConfigError as error:
         raise click.UsageError(visible(str(error))) from error
-    for file in files:
-        if str(file) == STDIN:
-            yield stdin_filename, sys.stdin.buffer.read()
-            continue
-        if not file.exists():
-            raise click.UsageError(visible(f"no such file or folder: {file}"))
-        named = not file.is_dir()
-        for path in discover([str(file)], settings):
-            if named or _worth_reading(path):
-                yield str(path), path
 
 
 def _worth_reading(path: Path) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import disk
-from ..config import Settings
 from ..files import decode, discover
 from ..finding import Finding
+from ..nearest import Nearest
 from ..run import LARGEST, available_cores, check_files
 from ..shapes.document import Document
 from ..shapes.lines import Unreadable
@@ -45,7 +45,7 @@ class Program:
     findings: tuple[Finding, ...] = field(default=())
 
 
-def gather(paths: Sequence[str], settings: Settings) -> list[Program]:
+def gather(paths: Sequence[str], settings: Nearest) -> list[Program]:
     """Every file below the paths that has tensors or findings, in the order of the linter."""
     found = list(discover(paths, settings))
     named = {Path(path) for path in paths}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lsprotocol import types
 
-from .. import cst, noqa
+from .. import cst, noqa, pages
 from ..finding import Finding
 from ..fixes import apply_fixes
 from ..nodes import code_of
@@ -20,12 +20,12 @@ SHAPES = f"{types.CodeActionKind.Source.value}.{SOURCE}.shapes"
 FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.{SOURCE}"
 
 
-def diagnostics(buffer: Buffer, lines: Lines) -> list[types.Diagnostic]:
+def diagnostics(buffer: Buffer, lines: Lines, uri: str) -> list[types.Diagnostic]:
     """The findings of a buffer."""
-    return [_diagnostic(finding, lines) for finding in buffer.findings]
+    return [_diagnostic(finding, lines, uri) for finding in buffer.findings]
 
 
-def _diagnostic(finding: Finding, lines: Lines) -> types.Diagnostic:
+def _diagnostic(finding: Finding, lines: Lines, uri: str) -> types.Diagnostic:
     severity = types.DiagnosticSeverity.Warning
     if finding.is_note:
         severity = types.DiagnosticSeverity.Information
@@ -39,19 +39,39 @@ def _diagnostic(finding: Finding, lines: Lines) -> types.Diagnostic:
         code_description=types.CodeDescription(finding.url),
         source=SOURCE,
         tags=[types.DiagnosticTag.Unnecessary] if finding.code == "FL900" else None,
+        related_information=None if finding.made is None else [_made(finding.made, lines, uri)],
+    )
+
+
+def _made(row: int, lines: Lines, uri: str) -> types.DiagnosticRelatedInformation:
+    """The line on which a finding's layer is made, as an editor's link."""
+    start = types.Position(row - 1, 0)
+    return types.DiagnosticRelatedInformation(
+        types.Location(uri, types.Range(start, lines.end(row))), "the layer is made here"
     )
 
 
 def hover(buffer: Buffer, lines: Lines, position: types.Position) -> types.Hover | None:
-    """The shape of what is pointed at."""
-    found = buffer.told(lines.place(position))
-    if found is None:
+    """The shape of what is pointed at, where a layer was made, and the text of the rules that found something there."""
+    at = lines.place(position)
+    found = buffer.told(at)
+    parts, place = [], None
+    if found is not None:
+        told, node = found
+        text = " ".join(code_of(node).split()) if not isinstance(node, cst.Param) else node.name.value
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        parts.append(f"```python\n{shown}: {told}\n```")
+        made = buffer.made(node)
+        if made is not None and made != ("", at.row):
+            parts.append(f"made at line {made[1]}" + (f" of {made[0]}" if made[0] else ""))
+        place = lines.range(*buffer.span(node))
+    for finding in buffer.findings:
+        if finding.start <= at <= finding.end and not finding.is_note:
+            parts.append(pages.brief(finding.code))
+            place = place or lines.range(finding.start, finding.end)
+    if not parts:
         return None
-    told, node = found
-    text = " ".join(code_of(node).split()) if not isinstance(node, cst.Param) else node.name.value
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    content = types.MarkupContent(types.MarkupKind.Markdown, f"```python\n{shown}: {told}\n```")
-    return types.Hover(content, lines.range(*buffer.span(node)))
+    return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, "\n\n".join(parts)), place)
 
 
 def inlay_hints(buffer: Buffer, lines: Lines, within: types.Range) -> list[types.InlayHint]:
@@ -101,7 +121,7 @@ def code_actions(
         for finding in buffer.findings:
             if not _overlap(lines.range(finding.start, finding.end), params.range):
                 continue
-            about = [_diagnostic(finding, lines)]
+            about = [_diagnostic(finding, lines, document.uri)]
             if finding.fix is not None:
                 warning = "" if finding.fix.safe else " (changes what the program computes)"
                 edits = [types.TextEdit(lines.range(each.start, each.end), each.content) for each in finding.fix.edits]

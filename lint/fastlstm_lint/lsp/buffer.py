@@ -130,6 +130,16 @@ class Buffer:
             node, told = (call, self.program.recorder.tell(call)) if call is not None else (node, None)
         return None if told is None else (told, node)
 
+    def made(self, node: cst.CSTNode) -> tuple[str, int] | None:
+        """The file and the row in which the layer was made that a node is; an empty name for this file."""
+        made = None if self.program is None else self.program.recorder.layer_made(node)
+        if made is None:
+            return None
+        span = self._positions.find(made)
+        if span is not None:
+            return "", span[0].row
+        return None if self.imports is None else self.imports.locate(made)
+
     def span(self, node: cst.CSTNode) -> tuple[Place, Place]:
         return self._positions.span(node)
 

@@ -92,7 +92,7 @@ class Server(LanguageServer):
         await asyncio.sleep(delay)
         if uri not in self.workspace.text_documents or self.buffer(uri) is not buffer:
             return
-        found = await in_thread(lambda: answers.diagnostics(buffer, self.lines(buffer)))
+        found = await in_thread(lambda: answers.diagnostics(buffer, self.lines(buffer), uri))
         if uri in self.workspace.text_documents and self.buffer(uri) is buffer:
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, buffer.version))
         self._complain(buffer)

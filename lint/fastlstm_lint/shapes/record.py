@@ -15,6 +15,7 @@ from ..facts import Applied, Fact, LayerCalled, ModuleCalled
 from ..interpreter.machine import Machine
 from ..interpreter.program import SourceFile
 from ..interpreter.scope import Frame
+from ..layers import Recurrent
 from ..values import Packed, Tensor, Value, dim_of, resolve
 from .tell import tell
 from .words import PROGRAM_NAME, Namer, Words, describe, meet, size_words
@@ -35,6 +36,7 @@ class Recorder(Machine):
         self.assumes_features = False  # whether an unknown that is packed was taken to have a feature axis
         self._seen: dict[cst.CSTNode, list[Seen]] = {}
         self._namers: dict[Frame, Namer] = {}
+        self._called: dict[cst.CSTNode, set[cst.CSTNode]] = {}  # the calls that made the layers that a call calls
         self._stands_for: dict[Symbol, Dim] = {}
         self._read_as: dict[Tensor, tuple[str | None, ...]] = {}
 
@@ -56,6 +58,7 @@ class Recorder(Machine):
             self.assumes_batch = self.assumes_batch or fact.assumed
             self._is_given(fact.input, fact.layer.input_size)
             self._is_read(fact)
+            self._called.setdefault(fact.call, set()).add(fact.layer.node)
         elif isinstance(fact, Applied) and fact.name == "pack_padded_sequence":
             self.assumes_features = True
         elif isinstance(fact, ModuleCalled) and fact.module.kind == "Embedding":
@@ -106,6 +109,12 @@ class Recorder(Machine):
             return str(words)
         told = {tell(value, self._named_in(frame)) for frame, _, value in self.values(node)}
         return told.pop() if len(told) == 1 else None
+
+    def layer_made(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The call that made the layer which a node is, or calls; None for no layer, or not the same one every time."""
+        values = [resolve(value) for _, _, value in self.values(node)]
+        made = {value.node for value in values if isinstance(value, Recurrent)} | self._called.get(node, set())
+        return made.pop() if len(made) == 1 else None
 
     def sizes(self, node: cst.CSTNode) -> dict[str, Dim]:
         """The sizes that have a name where a node's value was first seen, by their names."""
