@@ -4,7 +4,7 @@ CartPole-v1 from which the velocities have been taken, so that only memory can b
     pip install sb3-contrib gymnasium
     python benchmarks/recurrent_ppo.py --steps 30000 --seeds 0 1 --json FILE
 
-With `one_call` the policy's loop over time steps becomes one call too.
+With `one_call` the policy's loop over time steps becomes one call too, and batches are padded less.
 
 For each seed all are trained, one after the other; printed are the mean return of the last 20 episodes at every tenth
 of the way, and how many frames per second the updates took (frames collected over seconds of `train()`).
@@ -33,9 +33,9 @@ from stable_baselines3.common.vec_env import VecEnv
 import fastlstm.torch
 
 ENVIRONMENTS, STEPS_PER_ROLLOUT = 8, 32
-PREPARE: dict[str, Callable[[torch.nn.Module], object]] = {
-    "plain": lambda policy: None,
-    "accelerated": fastlstm.torch.accelerate,
+PREPARE: dict[str, Callable[[RecurrentPPO], object]] = {
+    "plain": lambda agent: None,
+    "accelerated": lambda agent: fastlstm.torch.accelerate(agent.policy),
     "one call": fastlstm.torch.one_call,
 }
 POSITIONS = [0, 2]  # of the cart and of the pole; 1 and 3 are their velocities
@@ -119,7 +119,7 @@ def train(kind: str, seed: int, steps: int) -> Run:
         "MlpLstmPolicy", env, n_steps=STEPS_PER_ROLLOUT, batch_size=256, n_epochs=10, gamma=0.98, gae_lambda=0.8,
         learning_rate=3e-3, policy_kwargs=options, seed=seed, device="cpu",
     )  # fmt: skip
-    PREPARE[kind](agent.policy)
+    PREPARE[kind](agent)
     run = Run(kind, seed)
     agent.learn(steps, callback=Watch(run, steps))
     return run

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -71,6 +73,49 @@ def test_a_copy_and_a_pickle_still_work_and_torch_s_own_layer_gets_the_loop() ->
     for other in (copy.deepcopy(policy), plain):
         found, _ = other._process_sequence(x, states, starts, other.lstm_actor)
         torch.testing.assert_close(found, due, rtol=1e-4, atol=1e-5)
+
+
+class Samples(NamedTuple):
+    x: Tensor
+    episode_starts: Tensor
+    mask: Tensor
+
+
+class Buffer:
+    """What `one_call` relies on, in our own words: samples are cut and padded by `episode_starts` and `env_change`."""
+
+    def __init__(self, x: np.ndarray, episode_starts: np.ndarray) -> None:
+        self.x, self.episode_starts = x, episode_starts
+
+    def pad_and_flatten(self, values: np.ndarray) -> Tensor:
+        cut = np.split(values, np.flatnonzero(self.starts)[1:])
+        return nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in cut], batch_first=True).flatten(0, 1)
+
+    def _get_samples(self, batch_inds: np.ndarray, env_change: np.ndarray) -> Samples:
+        self.starts = (self.episode_starts[batch_inds] + env_change[batch_inds]) != 0
+        self.starts[0] = True
+        given = self.x[batch_inds], self.episode_starts[batch_inds], np.ones(len(batch_inds), np.float32)
+        return Samples(*map(self.pad_and_flatten, given))
+
+
+def test_a_buffer_s_batches_are_cut_where_an_environment_begins_alone() -> None:
+    rng = np.random.default_rng(0)
+    starts = (rng.random(24) < 0.3).astype(np.float32)
+    agent = SimpleNamespace(policy=Policy(1), rollout_buffer=Buffer(rng.random((24, 5), np.float32), starts))
+    env_change = np.zeros(24)
+    env_change[::8] = 1
+    rows = np.r_[20:24, 0:12]
+    theirs = agent.rollout_buffer._get_samples(rows, env_change)
+    assert [entry.name for entry in fastlstm.torch.one_call(agent).replaced] == ["lstm_actor"]
+    ours = agent.rollout_buffer._get_samples(rows, env_change)
+    assert len(agent.rollout_buffer.starts.nonzero()[0]) == 3
+    assert agent.rollout_buffer.episode_starts is starts
+    for due, got in zip(theirs, ours, strict=True):
+        assert torch.equal(due[theirs.mask > 0], got[ours.mask > 0])
+    assert ours.episode_starts.sum() == starts[rows].sum() > 3
+    copied = copy.deepcopy(agent.rollout_buffer)
+    copied.x = copied.x + 1
+    assert torch.equal(copied._get_samples(rows, env_change).x[ours.mask > 0], ours.x[ours.mask > 0] + 1)
 
 
 def test_what_is_no_such_policy_is_refused() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
 from torch import nn
 
 from fastlstm import run
@@ -61,9 +66,32 @@ def test_torch_is_left_as_it_was() -> None:
     with run.watched() as found:
         layer = nn.LSTM(5, 6)
         assert vars(nn.LSTM)["__init__"] is not before[nn.LSTM][0]
-    assert list(found) == [layer]
+    assert [(place.layers, place.calls) for place in found.places.values()] == [(1, 0)]
+    assert type(layer) is run.OURS[nn.LSTM]
     assert {cls: (vars(cls)["__init__"], "__call__" in vars(ours)) for cls, ours in run.OURS.items()} == before
     assert type(nn.LSTM(5, 6)) is nn.LSTM
+
+
+@pytest.mark.filterwarnings("ignore:fastlstm. torch's own operators")
+def test_layers_that_a_program_drops_are_dropped_and_their_calls_stay_counted() -> None:
+    alive: list[weakref.ref[nn.Module]] = []
+    with run.watched() as found:
+        for size in range(1, 6):
+            layer = nn.RNN(5, size, nonlinearity="relu", bias=size % 2 == 0)
+            layer.double()(torch.zeros(2, 3, 5, dtype=torch.float64))
+            layer.to(torch.bfloat16)(torch.zeros(2, 3, 5, dtype=torch.bfloat16))
+            alive.append(weakref.ref(layer))
+        copied = copy.deepcopy(layer)
+        copied(torch.zeros(2, 3, 5, dtype=torch.bfloat16))
+        copied = copied.float()
+        del layer
+        gc.collect()
+        assert [each() for each in alive] == [None] * 5
+    of_copy, made = sorted(run.told(found), key=lambda line: "copy" not in line)
+    assert "test_run.py:" in made
+    assert "  RNN  5 layers  10 calls, 5 by torch's own: " in made
+    assert "; one, forward and backward: torch " in made
+    assert "a copy  RNN  1 calls, 1 by torch's own: " in of_copy
 
 
 def test_a_call_without_a_program_is_misuse(python: Any) -> None:
