@@ -120,7 +120,11 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
         machine.walk()
     except RecursionError:
         machine.too_deep = True
-    said = [(rule, _given(problem, given[key])) for key, (rule, problem) in problems.items()]
+    said = [
+        (rule, _given(problem, given[key]))
+        for key, (rule, problem) in problems.items()
+        if problem.holds is None or problem.holds()
+    ]
     found = place(Positions(module), path, said, imports) if said else []
     machine.forget()
     found = without_general(found, {rule.code: rule for rule, _ in said})

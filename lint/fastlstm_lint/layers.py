@@ -37,6 +37,9 @@ class Recurrent(Value):
     states: tuple[str, ...] | None = None
     """The states of a cell that torch has not, by name; None where it is not known, or torch's."""
 
+    stepped: bool = False
+    """Whether the program somewhere hands it a state of its own: it may be called step by step."""
+
     @property
     def kind(self) -> str:
         return self.kinds[0]

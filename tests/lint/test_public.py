@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastlstm_lint import check_source
-from lint_kinds import KINDS
+from lint_doubts import KINDS
 
 
 @pytest.mark.parametrize("name", KINDS)

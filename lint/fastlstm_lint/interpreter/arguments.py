@@ -35,7 +35,7 @@ def read_arguments(vm: Walk, node: cst.Call) -> Arguments:
             if isinstance(spread, Tup):
                 found.positional.extend(spread.items)
                 found.nodes.extend([argument.value] * len(spread.items))
-            elif isinstance(spread, SizesOf):
+            elif isinstance(spread, SizesOf) and len(node.args) == 1:
                 found.positional.append(spread)
                 found.nodes.append(argument.value)
             else:

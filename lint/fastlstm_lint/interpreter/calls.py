@@ -10,6 +10,7 @@ from ..layers import Recurrent
 from ..values import (
     NONE,
     Class,
+    Const,
     Foreign,
     Function,
     Instance,
@@ -75,6 +76,10 @@ def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
         return Opaque("?")
     if isinstance(base, Tup) and name in ("copy",):
         return base
+    if isinstance(base, Const) and isinstance(base.value, str) and name in TEXTS and arguments.complete:
+        given = [each.value for each in arguments.positional if isinstance(each, Const) and isinstance(each.value, str)]
+        if len(given) == len(arguments.positional) == name.endswith("with"):
+            return Const(getattr(base.value, name)(*given))
     callee = attribute(vm, node.func, base, name)
     if isinstance(callee, (Function, Class, Partial)):
         return apply(vm, node, callee, arguments)
@@ -121,6 +126,9 @@ def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) 
         return Foreign("array") if names[0].partition(".")[0] in OTHER_LIBRARIES else Opaque("?")
     return join_all([result for result in results if result is not None], "module")
 
+
+TEXTS = frozenset(words("lower upper strip title capitalize casefold startswith endswith"))
+"""Methods of a text that give another text, or say how it begins or ends."""
 
 OTHER_LIBRARIES = frozenset(words("numpy pandas scipy sklearn cv2 librosa PIL tensorflow jax"))
 """Libraries whose arrays have sizes and methods called as those of tensors, which do other things."""

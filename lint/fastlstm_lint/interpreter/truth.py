@@ -23,6 +23,7 @@ from ..values import (
     Tup,
     Value,
     int_of,
+    resolve,
 )
 
 
@@ -121,6 +122,20 @@ def tested_for_none(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]
     return None
 
 
+def _among(value: Value, container: Value) -> bool | None:
+    """Whether a literal is one of a sequence of literals, or a part of a text."""
+    if isinstance(container, Const):
+        texts = [each.value for each in (value, container) if isinstance(each, Const) and isinstance(each.value, str)]
+        return texts[0] in texts[1] if len(texts) == 2 else None
+    if not isinstance(container, Tup):
+        return None
+    answers = [compare(EQUAL, resolve(value), resolve(each)) for each in container.items]
+    return True if True in answers else None if None in answers else False
+
+
+EQUAL = cst.Equal()
+
+
 def compare(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
     """A comparison of two values; None where it cannot be told."""
     if isinstance(operator, (cst.Is, cst.IsNot)):
@@ -132,6 +147,9 @@ def compare(operator: cst.BaseCompOp, left: Value, right: Value) -> bool | None:
         if isinstance(left, Name) and isinstance(right, Name) and left.only in KINDS and right.only in KINDS:
             return (left.only == right.only) == isinstance(operator, cst.Is)
         return None
+    if isinstance(operator, (cst.In, cst.NotIn)):
+        answer = _among(left, right)
+        return None if answer is None else answer == isinstance(operator, cst.In)
     if isinstance(left, Const) and isinstance(right, Const):
         if isinstance(operator, cst.Equal):
             return bool(left.value == right.value)

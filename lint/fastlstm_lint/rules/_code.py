@@ -51,6 +51,15 @@ def parameters_of(function: cst.FunctionDef) -> set[str]:
     return {each.name.value for each in ordered} - {"self"}
 
 
+def optional_of(function: cst.CSTNode | None) -> set[str]:
+    """The names of a function's parameters that have a default."""
+    if not isinstance(function, cst.FunctionDef):
+        return set()
+    params = function.params
+    ordered = (*params.posonly_params, *params.params, *params.kwonly_params)
+    return {each.name.value for each in ordered if each.default is not None}
+
+
 def bound_in(node: cst.CSTNode) -> set[str]:
     """Every name (and `self.x`) that is assigned somewhere below a node."""
     found: set[str] = set()

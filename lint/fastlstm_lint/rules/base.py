@@ -74,6 +74,7 @@ class Problem:
     either: bool = False  # whether the edits are right for every value of the constructor's flags
     made: tuple[tuple[str, cst.CSTNode], ...] = ()
     imports: str = ""  # the module that the edits need
+    holds: Callable[[], bool] | None = None  # asked once the whole program is known; None: it holds
 
 
 Check = Callable[[Any], Iterator[Problem]]

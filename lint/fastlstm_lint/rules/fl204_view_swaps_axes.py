@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import cst
-from ..contract import DIRECTION, LAYER
+from ..contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
 from ..facts import Viewed
-from ..nodes import code_of, walk
-from ._code import assignment_of
+from ..naming import BATCH_NAMES, TIME_NAMES, names_of
+from ..nodes import code_of
+from ..tensors import COPIES
+from ._flow import Onward
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -194,8 +196,8 @@ def check(fact: Viewed) -> Iterator[Problem]:
     source = fact.source
     if not source.rank or set(source.axes[0].meaning) <= {LAYER, DIRECTION}:
         return  # a state: FL205 and FL206
-    if not fact.moved or _shifts(fact):
-        return
+    if not fact.moved or any(len(source.sizes[at].terms) > 1 for at in fact.moved):
+        return  # rows of `n + 1` read as rows of `n`: relative attention's shift by one
     receiver = code_of(fact.receiver)
     asked = ", ".join("?" if size is None else str(size) for size in fact.target)
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
@@ -213,29 +215,34 @@ def check(fact: Viewed) -> Iterator[Problem]:
         None if source.origin is None else source.origin.layer,
         edits,
         "Exchange the axes with transpose",
+        holds=lambda: _is_known(fact),
     )
 
 
-def _shifts(fact: Viewed) -> bool:
-    """Whether rows of `n + 1` are read as rows of `n`, and the first is cut off: relative attention's shift by one."""
-    if any(len(fact.source.sizes[at].terms) > 1 for at in fact.moved):
+def _is_known(fact: Viewed) -> bool:
+    """Whether the program says what an axis is that is moved: a layer, a module, the name of its size, or the view
+    itself, where it names no sizes but those of the source, a later one in front, and its result is not cut anew.
+
+    Of other axes nobody knows that they are not meant to be cut this way: height and width, heads, neighbours.
+    """
+    source = fact.source
+    if source.origin is not None and source.origin.role != "created":
         return True
-    if fact.source.rank < 4:
-        return False  # scores have samples and heads beside the two; a sequence without its first step has three axes
-    bound = assignment_of(fact.where.body, fact.call)
-    names = {code_of(fact.call)} | ({code_of(target.target) for target in bound.targets} if bound else set())
+    if any(part.known == FEATURE for axis in source.axes for part in axis.parts):
+        return True
+    asked = {size for size in fact.target if size is not None and size != -1 and size != 1}
+    leads = fact.target[0] in source.sizes[1:]
+    if (
+        asked <= set(source.sizes)
+        and (len(asked) >= max(2, len(fact.target) - 1) or leads)
+        and not Onward(fact.where.body, fact.node).is_cut()
+    ):
+        return True
+    parts = [part for at in fact.moved for part in source.axes[at].parts]
     return any(
-        isinstance(each, cst.Subscript) and code_of(each.value) in names and any(map(_from_one, each.slice))
-        for each in walk(fact.where.body)
+        part.known in (BATCH, TIME, COPIES) or not names_of(part.size).isdisjoint(BATCH_NAMES | TIME_NAMES)
+        for part in parts
     )
-
-
-def _from_one(element: cst.SubscriptElement) -> bool:
-    """Whether an index is `1:`."""
-    part = element.slice
-    if not isinstance(part, cst.Slice) or part.upper is not None:
-        return False
-    return isinstance(part.lower, cst.Integer) and part.lower.value == 1
 
 
 def _arguments(fact: Viewed) -> list[cst.BaseExpression]:

@@ -9,7 +9,7 @@ from ..facts import LayerCalled
 from ..nodes import code_of, walk
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import names_in, parameters_of
+from ._code import assignment_of, leaves, names_in, parameters_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -74,23 +74,28 @@ return output
 def check(fact: LayerCalled) -> Iterator[Problem]:
     if fact.layer.is_cell or fact.packed or fact.time != 1 or fact.batch == 1:
         return
-    if (fact.state is not None and not _fresh(fact)) or _continued(fact):
+    if (fact.state is not None and not _fresh(fact)) or _hands_on(fact):
         return
     if fact.where.in_class and not fact.where.loops and fact.batch is not None:
         yield Problem(
             fact.node,
             "the sequence has one time step and starts from zeros, so the layer never recurs. Time may be another axis",
             fact.layer,
+            holds=lambda: not fact.layer.stepped,
         )
 
 
-def _continued(fact: LayerCalled) -> bool:
-    """Whether the same function calls the layer with a state as well: this is the first step of several."""
-    if fact.state is not None:
-        return False
-    layer = code_of(fact.call.func)
-    calls = (each for each in walk(fact.where.body) if isinstance(each, cst.Call) and len(each.args) > 1)
-    return any(code_of(each.func) == layer for each in calls)
+def _hands_on(fact: LayerCalled) -> bool:
+    """Whether the function returns the state as it is: a caller may hand it in at the next step."""
+    statement = assignment_of(fact.where.body, fact.node)
+    states: set[str] = set()
+    for target in () if statement is None else statement.targets:
+        if isinstance(target.target, cst.Tuple) and len(target.target.elements) == 2:
+            states = {code_of(leaf) for leaf in leaves(target.target.elements[1].value)}
+    returned = (each.value for each in walk(fact.where.body) if states and isinstance(each, cst.Return))
+    return any(
+        not states.isdisjoint(code_of(leaf) for leaf in leaves(value)) for value in returned if value is not None
+    )
 
 
 def _fresh(fact: LayerCalled) -> bool:

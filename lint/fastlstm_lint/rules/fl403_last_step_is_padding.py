@@ -82,7 +82,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     if "padded" not in source.traits or (source.origin is not None and source.origin.role != "output"):
         return
-    at = next((i for i in (0, 1) if source.axes[i].means(TIME)), None)
+    at = next((i for i in range(min(2, source.rank)) if source.axes[i].means(TIME)), None)
     if at is None or len(items) <= at or int_of(items[at]) != -1:
         return
     sample = items[1 - at] if len(items) > 1 - at else None

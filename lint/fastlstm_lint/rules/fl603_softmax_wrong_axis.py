@@ -9,7 +9,8 @@ from ..contract import BATCH, TIME
 from ..facts import Applied, ModuleCalled
 from ..tensors import GUESSED
 from ..values import Tensor, Value, int_of
-from ._code import last_word, only_use
+from ._code import last_word, only_use, optional_of
+from ._flow import made_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -118,7 +119,7 @@ def _problem(node: cst.CSTNode, value: Tensor, dim: int, edit: cst.CSTNode | Non
 @RULE.on(Applied)
 def check_function(fact: Applied) -> Iterator[Problem]:
     value, dim = fact.arguments.get("input"), int_of(fact.arguments.get("dim"))
-    if fact.name in ("softmax", "log_softmax", "softmin") and _fits(value, dim) and not _joined(fact, value, dim):
+    if fact.name in ("softmax", "log_softmax", "softmin") and _fits(value, dim) and not _may_grow(fact, value, dim):
         assert isinstance(value, Tensor)
         assert dim is not None
         yield from _problem(fact.node, value, dim, fact.nodes.get("dim"), fact.name == "log_softmax")
@@ -133,11 +134,16 @@ def check_module(fact: ModuleCalled) -> Iterator[Problem]:
         yield from _problem(fact.node, value, dim, None, fact.module.kind == "LogSoftmax")
 
 
-def _joined(fact: Applied, value: Value | None, dim: int | None) -> bool:
-    """Whether the one entry of the axis is one of a list: its length is a setting, which may be another one."""
+def _may_grow(fact: Applied, value: Value | None, dim: int | None) -> bool:
+    """Whether the one entry of the axis is a setting, which may be another one: the length of a list that is joined,
+    or a parameter that has a default."""
+    if not isinstance(value, Tensor) or dim is None or value.sizes[dim] != 1:
+        return False
     call = only_use(fact, fact.nodes.get("input"))
-    word = last_word(call.func) if isinstance(call, cst.Call) else ""
-    return isinstance(value, Tensor) and dim is not None and value.sizes[dim] == 1 and word in ("cat", "stack")
+    if isinstance(call, cst.Call) and last_word(call.func) in ("cat", "stack"):
+        return True
+    given = fact.nodes.get("input")
+    return given is not None and not optional_of(fact.where.node).isdisjoint(made_of(fact.where.body, given))
 
 
 def _fits(value: Value | None, dim: int | None) -> bool:

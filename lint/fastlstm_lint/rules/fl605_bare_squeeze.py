@@ -9,7 +9,7 @@ from ..contract import BATCH, FEATURE
 from ..facts import Applied
 from ..nodes import code_of
 from ..values import Tensor
-from ._code import assignment_of, last_word, names_in, walk
+from ._flow import Onward
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -62,8 +62,8 @@ def check(fact: Applied) -> Iterator[Problem]:
     batch = source.find(BATCH)
     if batch is None or (source.sizes[batch].value is not None and not _is_one_number(source)):
         return
-    if _picks_one(fact):
-        return
+    if Onward(fact.where.body, fact.node).is_one_number():
+        return  # one action is drawn from it: there is one sample, and no batch is meant
     single = [i for i, size in enumerate(source.sizes) if size == 1]
     receiver = code_of(fact.nodes["input"])
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
@@ -76,28 +76,6 @@ def check(fact: Applied) -> Iterator[Problem]:
         edits,
         "Name the axis",
     )
-
-
-def _picks_one(fact: Applied) -> bool:
-    """Whether one action is picked from what is squeezed: there is one sample, and no batch is meant."""
-    bound = assignment_of(fact.where.body, fact.node)
-    names = set() if bound is None else {code_of(target.target) for target in bound.targets}
-    for each in walk(fact.where.body):
-        if isinstance(each, cst.Call) and last_word(each.func) in ("argmax", "item", "tolist", "multinomial"):
-            base = each.func.value if isinstance(each.func, cst.Attribute) else None
-            while isinstance(base, cst.Call) and isinstance(base.func, cst.Attribute) and base is not fact.node:
-                base = base.func.value  # `.squeeze().detach().item()`
-            if names and last_word(each.func) == "item" and names & names_in(each.func) and _draws(each):
-                return True  # `Categorical(scores).sample().item()`
-            if base is fact.node or any(argument.value is fact.node for argument in each.args):
-                return True
-    return False
-
-
-def _draws(node: cst.CSTNode) -> bool:
-    """Whether a place is picked in an expression."""
-    calls = (last_word(each.func) for each in walk(node) if isinstance(each, cst.Call))
-    return not {"sample", "argmax", "multinomial"}.isdisjoint(calls)
 
 
 def _is_one_number(source: Tensor) -> bool:

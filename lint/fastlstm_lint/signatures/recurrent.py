@@ -9,7 +9,7 @@ from ..contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent
-from ..tensors import CONTIGUOUS, GUESSED, NOTHING, TURNED, Strides
+from ..tensors import CONTIGUOUS, GUESSED, TURNED, Strides
 from ..values import (
     NONE,
     Axis,
@@ -170,6 +170,8 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     elif isinstance(value, Tensor):
         meanings = tuple(axis.meaning[0] if len(axis.meaning) == 1 else None for axis in value.axes)
         batch, time = _sample_sizes(layer, value)
+    if state is not None and not _is_fresh(state):
+        layer.stepped = True
     site.emit(
         LayerCalled,
         site.node,
@@ -203,6 +205,16 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     if meanings[:2] == (TIME, BATCH):
         handed |= {TURNED}
     return with_traits(result, handed) if handed and result is not None else result
+
+
+def _is_fresh(state: Value) -> bool:
+    """Whether a state is known to be made of zeros or random numbers by the program itself."""
+    value = resolve(state)
+    items = value.items if isinstance(value, Tup) else (value,)
+    tensors = [resolve(item) for item in items]
+    return bool(tensors) and all(
+        isinstance(each, Tensor) and each.origin is not None and each.origin.role == "created" for each in tensors
+    )
 
 
 HANDED = frozenset({"led", TURNED})
@@ -252,7 +264,7 @@ def _learn(layer: Recurrent, value: Value, meanings: tuple[str | None, ...]) -> 
     if not confused:
         for axis, word in zip(value.axes, expected, strict=False):
             symbol = axis.size.symbol
-            if symbol is not None and symbol.meaning is None and axis.parts[0].meaning != NOTHING:
+            if symbol is not None and symbol.meaning is None:
                 symbol.meaning = word
     return confused
 

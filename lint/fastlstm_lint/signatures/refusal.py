@@ -40,6 +40,8 @@ def tell(
         return Opaque("?")
     if (asked := vm.asked()) and any(asked & read_names(each) for _, each, _ in operands if each is not None):
         return Opaque("?")  # `if is_batched(x): x.permute(0, 2, 1)`
+    if _of_self(asked) and _of_self(read_names(node)):
+        return Opaque("?")  # `if self.method == "dot": self.attn(h)`: what else follows from a setting is not known
     tensors = [each for _, _, value in operands for each in _tensors(value)]
     if refusal.sure or not any(GUESSED in tensor.traits for tensor in tensors):
         named = [(_label(name, expression), expression, value) for name, expression, value in operands]
@@ -48,6 +50,11 @@ def tell(
         made = tuple(_bindings(vm, node, [expression for _, expression, _ in chosen or named]))
         vm.emit(Refused(node, vm.where(), refusal.law, refusal.sentence, shown, made))
     return Opaque("?")
+
+
+def _of_self(names: frozenset[str]) -> bool:
+    """Whether names are of attributes of the object."""
+    return any(name.startswith("self.") for name in names)
 
 
 def _tensors(value: Value) -> Iterator[Tensor]:

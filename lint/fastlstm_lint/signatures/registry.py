@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import cst
-from ..dims import Dim, Invented
+from ..dims import Dim, Invented, words
 from ..facts import Applied, Fact
 from ..tensors import GUESSED
 from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, resolve, tensor_of
@@ -121,12 +121,24 @@ def _register(table: dict[str, Signature], names: tuple[str, ...], variadic: boo
     return register
 
 
+NEUTRAL = frozenset(
+    words(
+        "dtype device requires_grad non_blocking pin_memory generator layout memory_format copy out inplace training p "
+        "min max mean std eps weight pos_weight ignore_index label_smoothing sorted stable descending volatile alpha"
+    )
+)
+"""Arguments that no handler names, since they change no axis; those that ask for an element type are read apart."""
+
 RETURNS_PAIR = frozenset(("max", "min", "median", "mode", "sort", "kthvalue", "cummax", "cummin"))
 """Functions that give values and their places along a dim."""
 
 
 def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | None = None) -> Value | None:
-    """Bind arguments by name and call the handler; arguments it does not name (device, dtype) are dropped."""
+    """Bind arguments by name and call the handler.
+
+    What it does not look at makes its answer a guess, where that may change an axis: `rounding_mode=`, or `*args` of
+    which nothing is known.
+    """
     names = signature.parameters()
     values = list(arguments.positional)
     nodes = list(arguments.nodes)
@@ -142,6 +154,7 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
     for name, value, node in zip(fixed, values, nodes, strict=False):
         bound[name] = value
         site.nodes[name] = node
+    overlooked = not arguments.complete
     for name, value in arguments.keywords.items():
         if name == "axis" and "dim" in names and "dim" not in arguments.keywords:
             if site.name in RETURNS_PAIR:  # NumPy's, which gives the values alone
@@ -152,6 +165,8 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         if name in names:
             bound[name] = value
             site.nodes[name] = arguments.keyword_nodes.get(name, site.node)
+        elif name not in NEUTRAL:
+            overlooked = True
     if signature.variadic:
         last = names[-1]
         rest = values[len(fixed) :]
@@ -165,8 +180,8 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         result = signature.handler(site, **bound)
     except Refusal as refusal:
         return site.refused(refusal, bound)
-    if isinstance(result, Tensor) and any(_is_guess(each) for each in bound.values()):
-        return guessed(result)
+    if isinstance(result, Tensor) and (overlooked or any(_is_guess(each) for each in bound.values())):
+        return guessed(result.typed(None) if overlooked else result)
     return result
 
 

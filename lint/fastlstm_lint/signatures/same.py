@@ -150,22 +150,28 @@ def floating_in_place(site: Site, input: Value) -> Value | None:
     return source
 
 
-@tensor_op("cumsum", "cumprod", "flip", variadic=True)
-def along(site: Site, input: Value, dim: Value | None = None) -> Value | None:
-    """Functions along axes that keep every axis."""
+@tensor_op("cumsum", "cumprod")
+def cumulative(site: Site, input: Value, dim: Value | None = None) -> Value | None:
+    """Sums and products of all that comes before."""
     source = resolve(input)
     if not isinstance(source, Tensor):
         return source
-    given = getattr(resolve(dim), "items", ()) if dim is not None else ()
-    for each in given:
-        axis_number(resolve(each), source.rank)
-    if site.name == "flip":
-        return source.replaced(source.axes, source.origin)
+    axis_number(dim, source.rank)
     return source.typed(LONG if dtypes.is_whole(source.dtype) else source.dtype, CONTIGUOUS)
 
 
+@tensor_op("flip", variadic=True)
+def flip(site: Site, input: Value, dims: Value | None = None) -> Value | None:
+    source = resolve(input)
+    if not isinstance(source, Tensor):
+        return source
+    for each in getattr(resolve(dims), "items", ()) if dims is not None else ():
+        axis_number(resolve(each), source.rank)
+    return source.replaced(source.axes, source.origin)
+
+
 @function(*(f"torch.nn.functional.{name}" for name in FUNCTIONAL), "torch.autograd.Variable")
-def functional(site: Site, input: Value) -> Value | None:
+def functional(site: Site, input: Value, p: Value | None = None, dim: Value | None = None) -> Value | None:
     source = resolve(input)
     if isinstance(source, Tensor):
         return _kept(source, None if dtypes.is_whole(source.dtype) else source.dtype)
