@@ -10,8 +10,8 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fastlstm.compiled.made import Made
 from fastlstm.compiled.trust import stranger
@@ -29,8 +29,7 @@ class MadeOfOther(Unusable):
     """It is whole, and made for another machine, of other sources or by another compiler."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """An object file, its functions, the symbols it needs from the process, and which of them it is to be known by."""
 
     object: bytes
@@ -60,7 +59,7 @@ def write(path: Path, code: Code, wanted: Made, shared: bool = False) -> None:
 
     shared: whether other users may read it.
     """
-    header = {"made": asdict(wanted), "functions": code.functions, "needs": code.needs}
+    header = {"made": wanted._asdict(), "functions": code.functions, "needs": code.needs}
     rest = json.dumps(header, sort_keys=True).encode() + b"\n" + code.object
     content = _MAGIC + hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     beside = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")

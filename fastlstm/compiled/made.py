@@ -6,24 +6,21 @@ import hashlib
 import importlib.util
 import json
 import re
-from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-
-import llvmlite
-from llvmlite import binding
+from typing import NamedTuple
 
 from fastlstm import __version__
-from fastlstm.kernels.machine import host, target
+from fastlstm.kernels.cpu import system
+from fastlstm.kernels.machine import host, machine_words
 
-FORMAT = 1
+FORMAT = 2
 _SOURCES = ("kernels", "cells", "spec", "engine/threads", "engine/entry.py", "engine/compiling.py")
 _ANY_BUILD = frozenset({"numba", "llvmlite", "llvm", "cpu", "features"})
 """What code that came with the package may differ in: whoever built it chose the compiler, and a kind of machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """What is compiled at once: kernels of one dtype, or of one cell and dtype, or all entry points."""
 
     name: str
@@ -34,11 +31,12 @@ class Unit:
         return " ".join(word for word in (self.name, self.cell, self.dtype) if word != "any")
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The unit, the sources and the vector unit they are emitted for, the compiler, the machine, and Python's objects.
+class Made(NamedTuple):
+    """The unit, the sources and the vector unit they are emitted for, the system, the compiler, the machine, and
+    Python's objects.
 
-    head: bytes of a Python object before an array's first field, 16, or 32 in a build without the global lock.
+    llvm: by the size of its library, since to ask its version is to load it. head: bytes of a Python object before an
+    array's first field, 16, or 32 in a build without the global lock.
     """
 
     format: int
@@ -46,7 +44,7 @@ class Made:
     dtype: str
     cell: str
     sources: str
-    triple: str
+    system: str
     head: int
     numba: str
     llvmlite: str
@@ -58,7 +56,7 @@ class Made:
         """One for each: code for other machines and versions lies beside it. Where it was shipped its folder says
         for which machine, and any compiler's will do."""
         words = [word for word in (self.name, self.cell[:40], self.dtype) if word != "any"]
-        told = {key: value for key, value in asdict(self).items() if not (shipped and key in _ANY_BUILD)}
+        told = {key: value for key, value in self._asdict().items() if not (shipped and key in _ANY_BUILD)}
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(words)) + f"-{key}.code"
 
@@ -66,8 +64,8 @@ class Made:
         """What differs in code that says of itself that it was made of `other`, a JSON value; None where it serves."""
         if not isinstance(other, dict):
             return "no header"
-        own = asdict(self)
-        different = [field.name for field in fields(self) if other.get(field.name) != own[field.name]]
+        own = self._asdict()
+        different = [name for name, value in own.items() if other.get(name) != value]
         if shipped:
             different = [name for name in different if name not in _ANY_BUILD]
             if missing := _words(other.get("features")) - _words(self.features):
@@ -77,11 +75,10 @@ class Made:
 
 def made(unit: Unit) -> Made:
     """What a unit is made of in this process."""
-    machine = target()
-    llvm = ".".join(map(str, binding.llvm_version_info))
+    machine = machine_words()
     return Made(
-        FORMAT, unit.name, unit.dtype, unit.cell, sources(), machine.triple, object.__basicsize__, _numba(),
-        llvmlite.__version__, llvm, machine.cpu, machine.features,
+        FORMAT, unit.name, unit.dtype, unit.cell, sources(), system(), object.__basicsize__, _version("numba"),
+        _version("llvmlite"), _llvm(), machine.name, machine.features,
     )  # fmt: skip
 
 
@@ -100,13 +97,13 @@ def sources() -> str:
 
 
 @cache
-def _numba() -> str:
-    """Numba's version, without importing it, or its metadata's reader, which takes 0.05 s."""
-    found = importlib.util.find_spec("numba")
-    if found is None or not found.submodule_search_locations:
+def _version(package: str) -> str:
+    """Of Numba or llvmlite, without importing it, or its metadata's reader, which takes 0.05 s."""
+    folder = _folder(package)
+    if folder is None:
         return "none"
     try:
-        text = Path(found.submodule_search_locations[0], "_version.py").read_text(encoding="utf-8")
+        text = Path(folder, "_version.py").read_text(encoding="utf-8")
     except OSError:
         text = ""
     if match := re.search(r"[\"']?version[\"']?\s*[:=]\s*[\"']([^\"']+)[\"']", text):
@@ -114,9 +111,24 @@ def _numba() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("numba")
+        return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+@cache
+def _llvm() -> str:
+    try:
+        libraries = sorted(Path(_folder("llvmlite") or "", "binding").glob("*llvmlite.*"))
+        return " ".join(f"{library.name}:{library.stat().st_size}" for library in libraries) or "elsewhere"
+    except OSError:
+        return "unknown"
+
+
+@cache
+def _folder(package: str) -> str | None:
+    found = importlib.util.find_spec(package)
+    return found.submodule_search_locations[0] if found and found.submodule_search_locations else None
 
 
 def _words(features: object) -> set[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ Arrays = Mapping[str, np.ndarray]
 States = tuple[np.ndarray, ...]
 
 
-@dataclass(slots=True)
-class HeadsSaved:
+class HeadsSaved(NamedTuple):
     """What a forward in training mode keeps: of each layer, of each head."""
 
     layers: list[list[Saved]]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import binding
+
+from fastlstm.kernels import cpu
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """The vector unit the kernels are emitted for.
 
     vector_bytes: width of a register. tile_rows, tile_vectors: the register tile of the matrix product, R rows by C
@@ -35,16 +35,15 @@ class Machine:
 # Tiles: 16 registers hold 6x2 (12 accumulators, 2 weights, 2 broadcasts); 32 hold 12x2, within 5 % of 8x3 and with more
 # row counts that divide evenly (KERNELS notes in benchmarks/NOTES.md).
 AVX512 = Machine("avx512", 64, 12, 2, True, "pairs")
-AVX512_VNNI = replace(AVX512, narrow="dot")
+AVX512_VNNI = AVX512._replace(narrow="dot")
 AVX2 = Machine("avx2", 32, 6, 2, True, "pairs")
 SSE = Machine("sse", 16, 6, 2, False)
-SSSE3 = replace(SSE, narrow="pairs")
+SSSE3 = SSE._replace(narrow="pairs")
 NEON = Machine("neon", 16, 12, 2, True)
 SCALAR = Machine("scalar", 8, 2, 2, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What LLVM is asked to emit code for, in its own words."""
 
     triple: str
@@ -54,30 +53,47 @@ class Target:
 
 @cache
 def target() -> Target:
-    """The host, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say, as in Numba."""
-    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    """The host, or what NUMBA_CPU_NAME and NUMBA_CPU_FEATURES say, as in Numba. To ask is to load LLVM."""
+    from llvmlite import binding  # 0.09 s, which a process whose code is kept does without
+
+    name, features = _named()
     if features is None:
-        features = "" if name == "generic" else binding.get_host_cpu_features().flatten()
+        features = binding.get_host_cpu_features().flatten()
     return Target(binding.get_process_triple(), name or binding.get_host_cpu_name(), features)
 
 
 @cache
+def machine_words() -> cpu.Cpu:
+    """The CPU and features that code is made for: what the variables of `target` say, else the system, else LLVM."""
+    name, features = _named()
+    if name and features is not None:
+        return cpu.Cpu(name, features)
+    here = cpu.said() or cpu.Cpu(target().cpu, target().features)
+    return cpu.Cpu(name or here.name, here.features if features is None else features)
+
+
+def _named() -> tuple[str | None, str | None]:
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    return name, "" if features is None and name == "generic" else features
+
+
+@cache
 def host() -> Machine:
-    """The vector unit of `target`."""
-    made_for = target()
-    if made_for.triple.startswith(("aarch64", "arm64")):
+    """The vector unit that code is made for."""
+    if cpu.system().startswith(("aarch64", "arm64", "ARM64")):
         return NEON
-    if not made_for.triple.startswith("x86_64"):
+    if not cpu.system().startswith(("x86_64-", "AMD64-", "amd64-")):
         return SCALAR
-    if made_for.cpu in _NAMED and os.environ.get("NUMBA_CPU_NAME"):
-        return _NAMED[made_for.cpu]
-    return _from_features({word[1:] for word in made_for.features.split(",") if word.startswith("+")})
+    words = machine_words()
+    if _named()[0] and words.name in _NAMED:
+        return _NAMED[words.name]
+    return _from_features({word[1:] for word in words.features.split(",") if word.startswith("+")})
 
 
 def _from_features(features: set[str]) -> Machine:
     if {"avx512f", "avx512dq", "avx512vl"} <= features:
         narrow = AVX512_VNNI if "avx512vnni" in features else AVX512
-        return narrow if "avx512bw" in features else replace(AVX512, narrow="")
+        return narrow if "avx512bw" in features else AVX512._replace(narrow="")
     if {"avx2", "fma"} <= features:
         return AVX2
     return SSSE3 if "ssse3" in features else SSE

@@ -24,7 +24,7 @@ from .places import PLACES
 Seed = int | np.random.Generator | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StepTape:
     """What a step in training mode keeps for its backward. Good for one: `saved` is None afterwards."""
 

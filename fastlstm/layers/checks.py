@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from fastlstm_lint.contract import Layer
@@ -28,8 +28,7 @@ def parameters_fit(config: Layer, dtype: np.dtype, title: str) -> None:
     memory(title, numbers * dtype.itemsize + 4096 * config.num_layers * config.directions)
 
 
-@dataclass(slots=True)
-class Form:
+class Form(NamedTuple):
     """How a call's arrays lie to the user, where that is not how they lie to an engine."""
 
     config: Layer
@@ -64,8 +63,7 @@ class Form:
         return state if order is None else self.place.take(state, order)
 
 
-@dataclass(slots=True)
-class Call:
+class Call(NamedTuple):
     """A checked call, as an engine takes it. `form` is None for a dense batch, which lies alike to both."""
 
     x: Any

@@ -13,7 +13,6 @@ from .. import engine as cpu
 from .. import errors
 from ..engine.heads import engine_of
 from ..kernels.cards import reason_against
-from ..reference import Reference
 from ..spec import Engine, Stack
 from .arrays import check_bool, require, require_mask
 
@@ -48,6 +47,8 @@ class Host:
             reason = reason_against(config.cell)
             if reason is None:
                 return engine_of(config, dtype)
+            from ..reference import Reference  # wanted by few
+
             errors.warn_of_loops(f"{config.cell.name}: {reason}")
             return Reference(config, dtype)
         return cpu.Engine(config, dtype)

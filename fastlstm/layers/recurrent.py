@@ -22,7 +22,7 @@ from .places import PLACES
 from .steps import Steps
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tape:
     """What a forward in training mode keeps for its backward. Good for one: `saved` is None afterwards."""
 

@@ -7,8 +7,7 @@ PackedSequence where x is one. One for all steps has no time: (B, H), or (H,) un
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -20,8 +19,7 @@ from .checks import Form
 from .packing import PackedSequence
 
 
-@dataclass(slots=True)
-class Steps:
+class Steps(NamedTuple):
     """The step inputs of one call by name, as an engine takes them, and which of them are one for all steps."""
 
     values: dict[str, ndarray]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
@@ -17,6 +16,9 @@ from numpy.lib import format as npy
 from safetensors.numpy import save_file
 
 from ..errors import refuse_type
+
+if TYPE_CHECKING:
+    import zipfile
 
 # As safetensors calls them; bfloat16, which NumPy lacks, is read as float32.
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
@@ -116,6 +118,8 @@ def _read_safetensors(path: Path) -> Stored:
 
 
 def _read_npz(path: Path) -> Stored:
+    import zipfile  # with what it imports it is a tenth of this package's own import
+
     file = zipfile.ZipFile(path)
     shapes: dict[str, tuple[int, ...]] = {}
     for entry in file.infolist():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -147,8 +147,7 @@ class _Calculus:
         return slice(number, number + 1)
 
 
-@dataclass
-class Kept:
+class Kept(NamedTuple):
     """What `forward` leaves for `backward`: its arguments, and the value of every node."""
 
     x: ndarray

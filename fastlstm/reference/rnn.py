@@ -7,7 +7,7 @@ In `forward`, n sequences take the step together: x (n, I), h (n, H).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -18,8 +18,7 @@ States = tuple[ndarray, ...]
 Kept = tuple[ndarray, ...]
 
 
-@dataclass(frozen=True)
-class RNNCell:
+class RNNCell(NamedTuple):
     """The cell with one of its two nonlinearities."""
 
     nonlinearity: str

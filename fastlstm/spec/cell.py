@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from keyword import iskeyword
+from typing import NamedTuple
 from unicodedata import normalize
 
 from .derive import derive, lowered
@@ -20,8 +21,7 @@ INPUT = ("dense", "none")
 PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-@dataclass(frozen=True, slots=True)
-class Backward:
+class Backward(NamedTuple):
     """How a step goes back. All numbers are of `Cell.nodes`.
 
     `stored`: the values that a training step keeps; `kept_states`: the previous states that are read as well.

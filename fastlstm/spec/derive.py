@@ -7,7 +7,7 @@ arguments of minimum and maximum, 1 for clip at its bounds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .graph import Graph, Leaf, Node, live
 
@@ -15,8 +15,7 @@ Rule = Callable[[Graph, int, tuple[int, ...], int], tuple[int | None, ...]]
 """(graph, node, its arguments, gradient of the node) -> gradient of each argument, None where none passes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gradients:
+class Gradients(NamedTuple):
     """`leaves`: the gradient of each leaf that has one. `products`: for each product of the step's own, its gate, the
     gradient of its result, and what was multiplied: the sum over all tokens of one times the other is what it adds to
     the gradient of the gate's rows of W_hh.

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Leaf = tuple[str, str]
 """What a step reads: ("gate" | "x" | "u" | "state" | "unit" | "step", name); backward also reads ("grad", state)."""
@@ -47,8 +46,7 @@ _FOLD: Mapping[str, Callable[..., float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An operation, its arguments as numbers of nodes, and what it carries: a constant's number, a leaf, a gate."""
 
     op: str

@@ -8,10 +8,9 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from .calculus import Calculus
 from .graph import Graph
@@ -23,8 +22,7 @@ ASKED = ("m", "gate", "x", "u", "state", "unit", "step")
 _NO_STEPS = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """What a cell declares before its step is run. Names are tuples of str; recurrent and input are the words given."""
 
     name: str

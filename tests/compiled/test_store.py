@@ -53,8 +53,8 @@ def test_another_cell_dtype_or_machine_has_a_file_of_its_own(folder: Path, monke
     compiler = Compiler()
     for unit in (Unit("answers", "float64", UNIT.cell), Unit("answers", "float32", "other"), Unit("answers")):
         answer(Store(compiler), unit)
-    machine = made.target()
-    monkeypatch.setattr(made, "target", lambda: type(machine)(machine.triple, "another-cpu", machine.features))
+    another = made.machine_words()._replace(name="another CPU")
+    monkeypatch.setattr(made, "machine_words", lambda: another)
     answer(Store(compiler))
     assert (compiler.asked, len(list(folder.iterdir()))) == (4, 5)
 
@@ -218,7 +218,7 @@ def test_a_place_that_can_only_be_read_serves_and_another_one_keeps(
     assert [len(list(place.iterdir())) for place in (first, second)] == [1, 1]
 
 
-def test_a_symbol_that_the_process_lacks_is_told_before_llvm_ends_it(folder: Path) -> None:
+def test_a_symbol_that_the_process_lacks_is_told_before_llvm_would_end_it(folder: Path) -> None:
     compiler = Compiler(calls="fastlstm_has_no_such_function")
     with pytest.raises(RuntimeError, match="cannot be loaded: this process has no fastlstm_has_no_such_function"):
         answer(Store(compiler))
@@ -234,7 +234,7 @@ def test_what_came_with_the_package_is_asked_first_and_needs_no_compiler_of_the_
     other = {"numba": "0.1", "llvmlite": "0.1", "llvm": "1", "cpu": "x86-64-v3"}
     features = wanted.features.split(",")
     for extra, asked in (([], 0), (["+nosuchfeature"], 1)):
-        built = made.Made(**{**made.asdict(wanted), **other, "features": ",".join(features[:5] + extra)})
+        built = made.Made(**{**wanted._asdict(), **other, "features": ",".join(features[:5] + extra)})
         shipped.mkdir(exist_ok=True)
         file.write(shipped / built.file_name(shipped=True), emitted(7), built)
         compiler = Compiler(8)

@@ -6,11 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
+from buildhook import ROOT, hook
 from llvmlite import binding
 
 from fastlstm.cells import CELLS
@@ -19,7 +19,6 @@ from fastlstm.compiled.places import Place
 from fastlstm.compiled.store import Store
 from fastlstm.engine import code, prebuilt
 
-ROOT = Path(__file__).parent.parent.parent
 SOME = """
 import sys
 from pathlib import Path
@@ -28,15 +27,6 @@ from fastlstm.engine import prebuilt
 prebuilt.units = lambda: [Unit("advance", "float32", "LSTM")]
 prebuilt.fill(Path(sys.argv[1]))
 """
-
-
-def hook() -> Any:
-    spec = spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_everything_that_the_built_in_layers_call_is_brought() -> None:
