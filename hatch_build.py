@@ -4,9 +4,9 @@ A checkout has the linter's own project in lint/. Installed from it (`pip instal
 the linter, so that nothing has to be found on an index. An sdist has no lint/ and requires `fastlstm-lint` of its own
 version, and so does a wheel made from it, which is how releases are made: `make wheel`.
 
-FASTLSTM_PREBUILT=v3,v4 names the kinds of x86-64 that a wheel brings compiled code for. Without it the wheel is pure,
-and each machine compiles for itself. Wants Numba in the environment of the build: `pip wheel --no-build-isolation`, as
-in `make wheel`.
+FASTLSTM_PREBUILT=v3,v4 names the kinds of x86-64 that a wheel brings compiled code for; FASTLSTM_PREBUILT=neon makes a
+wheel for aarch64, on any Linux. Without it the wheel is pure, and each machine compiles for itself. Wants Numba in the
+environment of the build: `pip wheel --no-build-isolation`, as in `make wheel`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 V3 = "sse3 ssse3 sse4.1 sse4.2 popcnt cx16 sahf avx avx2 bmi bmi2 f16c fma lzcnt movbe xsave"
 FEATURES = {"v3": V3, "v4": f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"}
 """In LLVM's words, the levels x86-64-v3 and v4 of the psABI. A machine that lacks one compiles for itself."""
+
+
+def made_for(level: str) -> tuple[str, dict[str, str]]:
+    """The machine of a level, and the variables that say it to the compiler."""
+    if level == "neon":  # every aarch64 has it
+        return "aarch64", {"FASTLSTM_SYSTEM": "aarch64-linux-glibc", "NUMBA_CPU_NAME": "generic"}
+    features = ",".join(f"+{name}" for name in FEATURES[level].split())
+    return "x86_64", {"NUMBA_CPU_NAME": f"x86-64-{level}", "NUMBA_CPU_FEATURES": features}
 
 
 def absolute(text: str, urls: dict[str, str]) -> str:
@@ -69,17 +77,20 @@ class CustomBuildHook(BuildHookInterface):
         self._clean()
         if not levels or version == "editable":
             return
-        if unknown := set(levels) - set(FEATURES):
-            raise SystemExit(f"FASTLSTM_PREBUILT names {', '.join(sorted(unknown))}; there are {', '.join(FEATURES)}")
+        if unknown := set(levels) - {*FEATURES, "neon"}:
+            known = ", ".join((*FEATURES, "neon"))
+            raise SystemExit(f"FASTLSTM_PREBUILT names {', '.join(sorted(unknown))}; there are {known}")
+        machines = {made_for(level)[0] for level in levels}
+        if len(machines) > 1:
+            raise SystemExit("FASTLSTM_PREBUILT names levels of two kinds of machines, and a wheel is for one")
         for level in levels:
-            features = ",".join(f"+{name}" for name in FEATURES[level].split())
-            environment = os.environ | {"NUMBA_CPU_NAME": f"x86-64-{level}", "NUMBA_CPU_FEATURES": features}
+            environment = os.environ | made_for(level)[1]
             command = [sys.executable, "-m", "fastlstm.engine.prebuilt", str(self._folder / level)]
             subprocess.run(command, check=True, cwd=self.root, env=environment | {"PYTHONPATH": self.root})
         build_data["artifacts"].append("fastlstm/prebuilt/*/*.code")
         build_data["pure_python"] = False
         # Objects of any Python, loaded into any process that has the C library's names.
-        build_data["tag"] = "py3-none-manylinux_2_17_x86_64"
+        build_data["tag"] = f"py3-none-manylinux_2_17_{machines.pop()}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         self._clean()

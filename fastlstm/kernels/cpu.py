@@ -27,8 +27,15 @@ class Cpu(NamedTuple):
     features: str
 
 
+ELSEWHERE = "FASTLSTM_SYSTEM"
+"""The variable that names another system to compile for, as `system` words it."""
+
+
+@cache
 def system() -> str:
     """The machine, the system and its C library, which objects are made for: "x86_64-linux-glibc"."""
+    if elsewhere := os.environ.get(ELSEWHERE):
+        return elsewhere
     machine = os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "unknown")
     if sys.maxsize < 1 << 32:
         machine += "-32"

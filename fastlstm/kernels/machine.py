@@ -59,7 +59,8 @@ def target() -> Target:
     name, features = _named()
     if features is None:
         features = binding.get_host_cpu_features().flatten()
-    return Target(binding.get_process_triple(), name or binding.get_host_cpu_name(), features)
+    elsewhere = f"{cpu.system().split('-')[0]}-unknown-linux-gnu" if os.environ.get(cpu.ELSEWHERE) else ""
+    return Target(elsewhere or binding.get_process_triple(), name or binding.get_host_cpu_name(), features)
 
 
 @cache
@@ -74,6 +75,8 @@ def machine_words() -> cpu.Cpu:
 
 def _named() -> tuple[str | None, str | None]:
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if os.environ.get(cpu.ELSEWHERE):  # what this CPU can do is not asked then
+        name = name or "generic"
     return name, "" if features is None and name == "generic" else features
 
 

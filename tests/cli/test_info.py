@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def test_what_is_kept_is_listed_and_what_is_of_no_use_named(monkeypatch: pytest.
     monkeypatch.setenv("FASTLSTM_CACHE", os.pathsep.join((str(tmp_path), str(tmp_path / "nowhere"))))
     code, calls = file.Code(b"object", (), ()), made(Unit("calls"))
     file.write(tmp_path / calls.file_name(), code, calls)
-    other = replace(calls, cpu="abacus")
+    other = calls._replace(cpu="abacus")
     file.write(tmp_path / other.file_name(), code, other)
     (tmp_path / "broken.code").write_bytes(b"fastlstm code")
     shown = CliRunner().invoke(main, ["info"]).stdout
