@@ -9,7 +9,8 @@ import click
 
 
 @click.command()
-@click.option("--plan", "layer", metavar="LAYER", help="How calls of a layer, such as 'LSTM(64, 256)', would be run.")
+@click.option("--plan", "layer", metavar="LAYER", help="How calls of a layer, 'LSTM(64, 256)' or "
+              "'quantize(LSTM(64, 256))', would be run.")  # fmt: skip
 @click.option("--input", "shape", metavar="SIZES", help="With --plan: shape of the input, such as 128,8,64.")
 @click.option("--train", is_flag=True, help="With --plan: in training mode.")
 @click.option("--threads", type=click.IntRange(1, 4096), help="With --plan: as if this many were granted.")
@@ -45,15 +46,18 @@ def _plan(
         raise click.UsageError("--plan needs the shape of the input: --input T,B,I")
     try:
         config = explain.parse(layer, layers)
+        weights = explain.read(layer, layers).weights
         T, B = explain.parse_input(shape, config)
     except explain.LayerSyntaxError as error:
         raise click.UsageError(str(error)) from None
     if isinstance(config, Cell):
         config, T = config.layer(), 1
+    if weights is not None and (train or dtype != "float32"):
+        raise click.UsageError("a quantized layer is for inference, and computes in float32")
     yield "plan", [layer]
     try:
         yield from found.plan_lines(
-            config, T or 0, 1 if B is None else B, threads or get_num_threads(), np.dtype(dtype), train
+            config, T or 0, 1 if B is None else B, threads or get_num_threads(), np.dtype(dtype), train, weights
         )
     except (MemoryError, OverflowError) as error:
         raise click.UsageError(f"a call of these sizes has no room in any memory: {error}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -21,9 +21,11 @@ DTYPES = ("float32", "float64")
 @click.option("--cell", "cells", type=CellName(), multiple=True, metavar="CELL", help="Only this: LSTM, GRU, RNN, or "
               "module:name of a cell of your own, such as fastlstm.cells:PeepholeLSTM (repeat for more).")  # fmt: skip
 @click.option("--dtype", "dtypes", type=click.Choice(DTYPES), multiple=True, help="Only this type (repeat for more).")
+@click.option("--weights", "weights", type=click.Choice(["int8", "float16"]), multiple=True, help="Also the kernels "
+              "of such layers as fastlstm.quantize makes of float32 ones (repeat for both).")  # fmt: skip
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Fill this folder, for "
               "all users to read; FASTLSTM_CACHE=DIR makes a process look there.")  # fmt: skip
-def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...], into: Path | None) -> None:
+def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...], weights: tuple[str, ...], into: Path | None) -> None:
     """Compile and keep what a first call would wait for: every layer, forward and backward.
 
     Where torch is installed, also the single steps of its modules, which read torch's weights as they are. Done once
@@ -34,17 +36,17 @@ def warmup(cells: tuple[str, ...], dtypes: tuple[str, ...], into: Path | None) -
     begun = perf_counter()
     try:
         with STORE.filling(into) if into else nullcontext():
-            count = _run(cells, dtypes)
+            count = _run(cells, dtypes, weights)
     except OSError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{count} layers ready after {perf_counter() - begun:.1f} s.")
 
 
-def _run(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> int:
+def _run(cells: tuple[str, ...], dtypes: tuple[str, ...], weights: tuple[str, ...]) -> int:
     """Call every layer once; how many there are."""
     import numpy as np
 
-    from fastlstm import Recurrent
+    from fastlstm import Recurrent, quantize
     from fastlstm.engine.pool import POOL
 
     jobs = [layer for dtype in dtypes or DTYPES for cell in cells or CELLS for layer in _layers(cell, dtype)]
@@ -57,6 +59,9 @@ def _run(cells: tuple[str, ...], dtypes: tuple[str, ...]) -> int:
             output, *_ = layer(x, **more)
             layer.backward(output)
             layer.eval()(x, **more)
+            for bits in weights if layer.dtype == np.float32 else ():
+                with suppress(ValueError):  # a cell that is not quantized
+                    quantize(layer, bits)(x, **more)
             if find_spec("torch") and not isinstance(layer, Recurrent):
                 _one_step(layer)
     return len(jobs)

@@ -23,8 +23,9 @@ from fastlstm.kernels.jit import Job, job_type
 from fastlstm.kernels.machine import target
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.plain import products
-from fastlstm.kernels.product import multiply, multiply_halves, multiply_signature
+from fastlstm.kernels.product import multiply, multiply_signature
 from fastlstm.kernels.product8 import multiply_bytes, multiply_words
+from fastlstm.kernels.product16 import multiply_halves
 from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.kernels.unpacked_backward import step_back
 from fastlstm.kernels.unpacked_few import step_few
@@ -72,6 +73,9 @@ def _exports(unit: Unit) -> list[Export]:
         return [Export(_NARROW[unit.name], multiply_signature(job), name=unit.name)]
     if unit.name in _ALONE:
         return [_kernel(_ALONE[unit.name], job)]
+    if unit.name == "advance_coarse":
+        job = job_type(unit.cell, np.dtype(unit.dtype), coarse=True)
+        return [Export(advance, (job, _N, _N, _N, _N), name=unit.name)]
     plain, staged = _OF_A_CELL[unit.name]
     function = staged if trait_of(unit.cell, "STAGES") else plain
     return [Export(function, (job, _N, _N, _N, _N), name=unit.name)]

@@ -22,7 +22,7 @@ from fastlstm.kernels.job import SLOTS
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
-_OF_A_CELL = ("advance", "retreat")
+_OF_A_CELL = ("advance", "advance_coarse", "retreat")
 """The kernels that each cell has of its own."""
 
 # Plans kept for reuse, by engine: a training loop needs one, a validation loop with its own sizes another.
@@ -59,8 +59,8 @@ class Engine:
     Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`).
     """
 
-    products: Mapping[str, str] = {"multiply": "multiply", "multiply_state": "multiply"}
-    """The kernel for each of a job's products."""
+    kernels: Mapping[str, str] = {"multiply": "multiply", "multiply_state": "multiply", "advance": "advance"}
+    """By a job's slot, the kernel that forward calls there."""
 
     def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
         self.config, self.dtype = config, np.dtype(dtype)
@@ -279,7 +279,7 @@ class Engine:
         else:
             (B, T), lengths = ((first, second) if self.config.batch_first else (second, first)), None
         sizes = Sizes(T, B, train, threads, lengths, split)
-        addresses = {slot: self._address(name) for slot, name in (*self.products.items(), ("advance", "advance"))}
+        addresses = {slot: self._address(name) for slot, name in self.kernels.items()}
         return Plan(self.layout, self._weights, sizes, addresses, key)
 
     def _returned(self, key: Any) -> list[Plan | _Lent]:

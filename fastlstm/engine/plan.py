@@ -52,11 +52,12 @@ class Plan:
     ) -> None:
         """addresses: of the kernels that forward calls."""
         self.layout, self.sizes, self.key = layout, sizes, key
+        self.work = flops(layout, sizes) / weights.pace
         self.B = sizes.B
         self.extras = False  # whether the last call had masks, resets or states of every step
         self.skips_x = False  # whether the last backward made no gradient of x
         self.extras_back = False  # whether the last backward had gradients of the states of every step
-        self.split, self.threads, slices, self.reason = choose(layout, sizes)
+        self.split, self.threads, slices, self.reason = choose(layout, sizes, weights)
         self.slices = slices
         config = layout.config
         D, P = config.directions, config.output_size
@@ -94,7 +95,7 @@ class Plan:
                     block[SLOTS[name]] = offset
                     pointers.append((row, name))
                 done += self._count(tokens, last - first)
-        for name, value in (self._phases() | dict(addresses)).items():
+        for name, value in (self._phases() | {"step_bytes": weights.step_bytes} | dict(addresses)).items():
             self.blocks[:, SLOTS[name]] = value
         self.rows, self.address = len(self.blocks), self.blocks.ctypes.data
         self.owner, base = memory.allocate()
@@ -173,7 +174,7 @@ class Plan:
         return {
             "together": int(self._together),
             "wavefront": int(self.split == "layers"),
-            "brief": int(flops(layout, sizes) < BRIEF_FLOPS),
+            "brief": int(self.work < BRIEF_FLOPS),
             "T": T,
             "B": last - first,
             "ragged": int(tokens is not None),
@@ -327,18 +328,18 @@ def shares_units(layout: Layout, threads: int) -> bool:
     return alone and layout.blocks * layout.lanes // layout.W >= threads
 
 
-def _flows(layout: Layout, sizes: Sizes) -> bool:
+def _flows(layout: Layout, sizes: Sizes, weights: Weights) -> bool:
     """Layers can follow each other through time with all threads busy and their weights at hand."""
     config, threads = layout.config, sizes.threads
     return (
         config.directions == 1
         and config.num_layers % threads == 0
         and CHUNKS_PER_THREAD * threads * shortest_chunk(sizes.B) <= sizes.T
-        and layout.gate_rows * config.output_size * layout.dtype.itemsize <= LAYER_BYTES
+        and weights.recurrent_bytes <= LAYER_BYTES
     )
 
 
-def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
+def choose(layout: Layout, sizes: Sizes, weights: Weights) -> tuple[str, int, int, str]:
     """(split, threads, slices, reason).
 
     "batch" cuts the batch (and takes directions apart), with no barrier; "units" has all threads do each step together,
@@ -348,6 +349,7 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
     config = layout.config
     B, D = max(sizes.B, 1), config.directions
     threads, work = sizes.threads, flops(layout, sizes)
+    pace = weights.pace  # of narrower weights: they are multiplied faster, and a barrier takes as long as ever
     slices = min(-(-threads // D), B)
     batch = ("batch", min(threads, slices * D), slices)
     if sizes.split == "units" and not config.projected and not layout.trait("ACROSS"):
@@ -358,15 +360,15 @@ def choose(layout: Layout, sizes: Sizes) -> tuple[str, int, int, str]:
         return "batch", 1, 1, "one thread"
     if sizes.split is not None:
         return *batch, "asked for"
-    if work < SMALL_FLOPS:
+    if work < SMALL_FLOPS * pace:
         return "batch", 1, 1, f"{work} flop: less than a second thread costs"
     if D == 2 and threads == 2:
         return "batch", 2, 1, "one direction for each thread, no barrier"
     few = 2 * threads > B * D
-    if few and _flows(layout, sizes):
+    if few and _flows(layout, sizes, weights):
         return "layers", threads, 1, "few samples: layers follow each other, no barrier"
     step = 2 * layout.gates * config.hidden_size * config.output_size * B
-    if few and step < SMALL_STEP:
+    if few and step < SMALL_STEP * pace:
         return "batch", min(D, threads), 1, f"{step} flop in a step: less than a barrier costs"
     if threads <= B * D and not (few and shares_units(layout, threads)):
         return *batch, f"{slices} slices of the batch, no barrier"

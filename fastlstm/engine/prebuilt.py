@@ -24,6 +24,7 @@ def units() -> Iterator[Unit]:
         yield from (Unit(name, dtype) for name in ("inference", "training", "products"))
         yield from (Unit(name, dtype, cell) for cell in CELLS for name in _OF_A_CELL)
     yield from (Unit(name, "float32") for name in ("multiply_halves", "multiply_words", "multiply_bytes"))
+    yield from (Unit("advance_coarse", "float32", cell) for cell in CELLS)
 
 
 def fill(folder: Path) -> int:

@@ -52,6 +52,12 @@ class Weights:
     transposed = True
     """Whether there are the panels that backward reads."""
 
+    pace = 1.0
+    """How many multiply-adds take the time of one in floating point."""
+
+    step_bytes = 16 * 1024
+    """Gates that go at once from a step's product to its cell: half of the smallest first-level cache."""
+
     def __init__(self, layout: Layout) -> None:
         config = layout.config
         self._layout = layout
@@ -62,7 +68,7 @@ class Weights:
         for block, (layer, _, _) in zip(self.blocks, parts(config), strict=True):
             I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
             projected = int(config.projected)
-            panel = {name: self.panel(depth) for name, depth in (("wx", I), ("wh", P), ("wr", H))}
+            panel = {slot: self.panel(slot, depth) for slot, depth in (("wx", I), ("wh", P), ("wr", H))}
             sizes = {
                 "wx": layout.gate_rows // layout.W * panel["wx"],
                 "wh": layout.gate_rows // layout.W * panel["wh"],
@@ -86,7 +92,16 @@ class Weights:
             self.blocks[:, SLOTS[name]] += base
         self.units = Units(layout, self.blocks)
 
-    def panel(self, depth: int) -> int:
+    @property
+    def recurrent_bytes(self) -> int:
+        """Of one layer and direction, read in each of its steps."""
+        return self._layout.gate_rows * self._layout.config.output_size * self.itemsize("wh")
+
+    def itemsize(self, slot: str) -> int:
+        """Bytes of one of the weights that stand in a slot."""
+        return self._layout.dtype.itemsize
+
+    def panel(self, slot: str, depth: int) -> int:
         """Distance of two panels of so many columns each, in elements: a bias, then what the product reads."""
         return self._layout.W * (1 + depth)
 

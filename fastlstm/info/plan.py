@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from fastlstm_lint.contract import Layer
+from fastlstm_lint.contract import Layer, rounded
 
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import BRIEF_FLOPS, Plan, Sizes, flops
@@ -14,6 +14,8 @@ from fastlstm.engine.weights import Weights
 from fastlstm.kernels.cards import reason_against
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.machine import host
+from fastlstm.quantized.layer import reason_to_keep
+from fastlstm.quantized.weights import Panels
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
@@ -23,32 +25,50 @@ SPLITS = {
     "layers": "each thread has whole layers, which follow each other through time",
 }
 
+_INSTRUCTIONS = {
+    "pairs": ("by pmaddwd", "by pmaddubsw and pmaddwd"),
+    "dot": ("by vpdpwssd", "by vpdpbusd"),
+    "sdot": ("by smlal", "by sdot"),
+    "": ("without an instruction for them", "likewise"),
+}
+"""What multiplies integers, by `Machine.narrow`."""
+
 
 def plan_lines(
-    config: Layer, T: int, B: int, threads: int, dtype: np.dtype, train: bool
+    config: Layer, T: int, B: int, threads: int, dtype: np.dtype, train: bool, weights: str | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """(title, lines) on how a call of these sizes is run: nothing is compiled or run for it."""
+    """(title, lines) on how a call of these sizes is run: nothing is compiled or run for it. weights: "int8" or
+    "float16" of a quantized layer.
+    """
     if isinstance(config, Stack):
         reason = reason_against(config.cell)
         yield "cell", list(_cell(config, reason))
+        if weights is not None:
+            reason = reason_to_keep(config.cell)
         if reason is not None:
+            if weights is not None:
+                yield "weights", [f"not quantized: {reason}"]
             return
         config = _one_head(config)
     layout = Layout(config, dtype)
     sizes = Sizes(T, B, train, threads)
-    plan = Plan(layout, Weights(layout), sizes, {})
+    panels = Weights(layout) if weights is None else Panels(layout, weights)
+    plan = Plan(layout, panels, sizes, {})
     yield "call", [f"T={T} B={B} I={config.input_size}, {dtype}, {'training' if train else 'inference'}"]
     work = flops(layout, sizes)
     lines = [f"{_number(work)}flop forward" + (f", {_number(2 * work)}flop backward" if train else "")]
-    if work < BRIEF_FLOPS:
+    if panels.pace > 1:
+        lines.append(f"{panels.pace:g} multiply-adds of integers in the time of one in {dtype}")
+    if plan.work < BRIEF_FLOPS:
         lines.append(
-            f"below {_number(BRIEF_FLOPS)}flop: done by the threads that are awake, sleepers are not waited for"
+            f"below {_number(BRIEF_FLOPS * panels.pace)}flop: done by the threads that are awake, sleepers are not "
+            "waited for"
         )
     yield "work", lines
     yield "split", [f"{plan.split}: {SPLITS[plan.split]}", f"because: {plan.reason}"]
     yield "threads", [f"{plan.threads} of {threads}" + (f", {plan.slices} slices of the batch" * (plan.slices > 1))]
     yield "product", list(_product(layout, plan))
-    yield "weights", list(_weights(layout))
+    yield "weights", list(_weights(layout, panels, weights))
     yield "memory", list(_memory(layout, plan))
 
 
@@ -84,12 +104,19 @@ def _product(layout: Layout, plan: Plan) -> Iterator[str]:
     yield f"input products of {_count(steps, 'time step')} at once, {_bytes(steps * rows * _row(layout))} of gates"
 
 
-def _weights(layout: Layout) -> Iterator[str]:
-    config, size = layout.config, layout.dtype.itemsize
-    count = sum(int(np.prod([axis.size for axis in shape])) for shape in config.parameters().values())
-    yield f"{_bytes(count * size)}, packed once, again when a parameter changes"
-    recurrent = layout.gate_rows * config.output_size * size
-    yield f"{_bytes(recurrent)} recurrent, read in every step of a layer and direction"
+def _weights(layout: Layout, panels: Weights, weights: str | None) -> Iterator[str]:
+    config, total = layout.config, 0
+    for name, shape in config.parameters().items():
+        dtype = rounded(name, weights) if weights else str(layout.dtype)
+        rows, *columns = (axis.size for axis in shape)
+        total += rows * (int(np.prod(columns)) * np.dtype(dtype).itemsize + 4 * dtype.startswith("int"))
+    yield f"{_bytes(total)}, packed once, again when a parameter changes"
+    yield f"{_bytes(panels.recurrent_bytes)} recurrent, read in every step of a layer and direction"
+    if weights == "int8":
+        words, in_bytes = _INSTRUCTIONS[host().narrow]
+        yield f"W_ih in words of 16 bits, {words}; W_hh in bytes, {in_bytes}"
+    elif weights == "float16":
+        yield "numbers of 16 bits, made wider as they are read; arithmetic in float32"
 
 
 def _memory(layout: Layout, plan: Plan) -> Iterator[str]:

@@ -21,7 +21,6 @@ from fastlstm.kernels.tokens import (
     x_row,
 )
 
-CACHE_BYTES = 16384
 VECTOR_BYTES = host().vector_bytes
 
 
@@ -200,12 +199,12 @@ def _recurrent_product(job, s, origin, block0, block1):
 
 @inner
 def _blocks_at_once(job, count):
-    """How many blocks of units go from the product to the cell together: their gates fit half the first-level cache."""
+    """How many blocks of units go from the product to the cell together: their gates fill `step_bytes`."""
     row = job.gates * VECTOR_BYTES
     portion = blocks_per_panel(job)
     if job.across:  # a mean needs the products of all units
         return job.blocks
-    return max(CACHE_BYTES // (row * max(count, 1)) // portion, 1) * portion
+    return max(job.step_bytes // (row * max(count, 1)) // portion, 1) * portion
 
 
 @inner

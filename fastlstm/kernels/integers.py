@@ -1,8 +1,8 @@
 """The vector IR of integers: rounding, and sums of products of bytes and of 16-bit words in 32 bits.
 
-Weights come four columns k together for each unit, a byte each, so that one register holds four times as many as there
-are sums. Where x86 has an instruction for a sum of products it is named; what LLVM makes of the plain sum elsewhere
-(`smlal`, `sdot`) is its affair.
+Weights come with four columns k of each unit together, a byte each, or two, a word each: 32 bits for each of the sums.
+Where a machine has an instruction for a sum of products it is named; what LLVM makes of the plain sum elsewhere is its
+affair.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ class Integers:
         self.bytes = ir.VectorType(_I8, self.width)
         self.words = ir.VectorType(_I16, self.width // 2)
         self.sums = ir.VectorType(_I32, self.lanes)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the values of bytes are signed. Elsewhere 128 is added to them."""
+        return self.machine.narrow == "sdot"
 
     def load(self, pointer: ir.Value, offset: int, kind: ir.VectorType) -> ir.Value:
         """The register of this kind `offset` bytes behind a pointer to bytes."""
@@ -53,19 +58,10 @@ class Integers:
         """Sums of nothing."""
         return ir.Constant(self.sums, [ir.Constant(_I32, 0)] * self.lanes)
 
-    def odd(self, weights: ir.Value) -> ir.Value:
-        """Of a register of bytes those at odd places, as words."""
-        return self.builder.ashr(self.builder.bitcast(weights, self.words), self._eights())
-
-    def even(self, weights: ir.Value) -> ir.Value:
-        """Those at even places."""
-        shifted = self.builder.shl(self.builder.bitcast(weights, self.words), self._eights())
-        return self.builder.ashr(shifted, self._eights())
-
     def add_words(self, sums: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
         """sums[n] + a[2n] b[2n] + a[2n + 1] b[2n + 1]."""
         builder = self.builder
-        if self.machine.narrow:
+        if self.machine.narrow in ("pairs", "dot"):
             name = f"llvm.x86.{_MADD[self.width]}." + ("pmaddw.d.512" if self.width == 64 else "pmadd.wd")
             return builder.add(sums, builder.call(self._declared(name, self.sums, [self.words] * 2), [a, b]))
         for place in (0, 1):
@@ -73,15 +69,20 @@ class Integers:
         return sums
 
     def add_bytes(self, sums: ir.Value, values: ir.Value, weights: ir.Value) -> ir.Value:
-        """sums[n] + values[4n] weights[4n] + ... + values[4n + 3] weights[4n + 3]; values unsigned, weights signed, and
-        the sum of two products within 16 bits.
+        """sums[n] + values[4n] weights[4n] + ... + values[4n + 3] weights[4n + 3]; values `signed` or not, weights
+        signed, and the sum of two products within 16 bits.
         """
         builder = self.builder
         if self.machine.narrow == "dot":
             name = f"llvm.x86.avx512.vpdpbusd.{self.width * 8}"
             dot = self._declared(name, self.sums, [self.sums] * 3)
             return builder.call(dot, [sums, *(builder.bitcast(value, self.sums) for value in (values, weights))])
-        if self.machine.narrow:
+        if self.machine.narrow == "sdot":
+            name = f"llvm.aarch64.neon.sdot.v{self.lanes}i32.v{self.width}i8"
+            return builder.call(
+                self._declared(name, self.sums, [self.sums, *[self.bytes] * 2]), [sums, values, weights]
+            )
+        if self.machine.narrow == "pairs":
             pairs = self._declared(f"llvm.x86.{_MADDUBS[self.width]}", self.words, [self.bytes] * 2)
             ones = ir.Constant(self.words, [ir.Constant(_I16, 1)] * (self.width // 2))
             return self.add_words(sums, builder.call(pairs, [values, weights]), ones)
@@ -95,9 +96,6 @@ class Integers:
         chosen = ir.Constant(ir.VectorType(_I32, self.lanes), list(range(place, step * self.lanes, step)))
         part = self.builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), chosen)
         return self.builder.sext(part, self.sums) if signed else self.builder.zext(part, self.sums)
-
-    def _eights(self) -> ir.Value:
-        return ir.Constant(self.words, [ir.Constant(_I16, 8)] * (self.width // 2))
 
     def _declared(self, name: str, kind: ir.Type, arguments: list[ir.Type]) -> ir.Value:
         function = self.builder.module.globals.get(name)

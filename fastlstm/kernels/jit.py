@@ -23,18 +23,19 @@ from fastlstm.kernels.job import SLOT_KINDS, SLOTS
 from fastlstm.kernels.machine import host
 
 
-def job_type(cell: str, dtype: np.dtype) -> Job:
-    """The job type that a kernel for this cell and dtype is compiled with."""
-    return Job(cell, numba.from_dtype(np.dtype(dtype)))
+def job_type(cell: str, dtype: np.dtype, coarse: bool = False) -> Job:
+    """The job type that a kernel for this cell and dtype is compiled with; `coarse`: with functions of `Coarse`."""
+    return Job(cell, numba.from_dtype(np.dtype(dtype)), coarse)
 
 
 class Job(types.Type):
     """A pointer to a job block, for one cell and dtype."""
 
-    def __init__(self, cell: str, dtype: types.Type) -> None:
+    def __init__(self, cell: str, dtype: types.Type, coarse: bool) -> None:
         self.cell = cell
         self.dtype = dtype
-        super().__init__(name=f"Job({cell}, {dtype})")
+        self.coarse = coarse
+        super().__init__(name=f"Job({cell}, {dtype}{', coarse' if coarse else ''})")
 
 
 @register_model(Job)

@@ -53,6 +53,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "across": "int",
     "others": "int",
     "chunk": "int",  # time steps whose input product is computed at once
+    "step_bytes": "int",  # of gates go at once from a step's product to its cell
     # the caller's arrays
     "x": "real*",
     "x_step": "int",

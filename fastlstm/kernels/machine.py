@@ -17,7 +17,7 @@ class Machine(NamedTuple):
     vector_bytes: width of a register. tile_rows, tile_vectors: the register tile of the matrix product, R rows by C
     vectors; R*C accumulators, C weights and one or more broadcast values must fit the registers. fused: whether
     `llvm.fma` is an instruction (without it, LLVM calls libm's `fmaf` for each lane). narrow: the instructions that add
-    up products of small integers: "pairs" (`pmaddwd`, `pmaddubsw`), "dot" (`vpdpbusd` too), or none of x86's.
+    up products of small integers: "pairs" (`pmaddwd`, `pmaddubsw`), "dot" (`vpdpbusd` too), "sdot" (ARM's), or none.
     """
 
     name: str
@@ -40,6 +40,7 @@ AVX2 = Machine("avx2", 32, 6, 2, True, "pairs")
 SSE = Machine("sse", 16, 6, 2, False)
 SSSE3 = SSE._replace(narrow="pairs")
 NEON = Machine("neon", 16, 12, 2, True)
+NEON_DOT = NEON._replace(narrow="sdot")
 SCALAR = Machine("scalar", 8, 2, 2, False)
 
 
@@ -83,14 +84,15 @@ def _named() -> tuple[str | None, str | None]:
 @cache
 def host() -> Machine:
     """The vector unit that code is made for."""
+    words = machine_words()
+    features = {word[1:] for word in words.features.split(",") if word.startswith("+")}
     if cpu.system().startswith(("aarch64", "arm64", "ARM64")):
-        return NEON
+        return NEON_DOT if "dotprod" in features else NEON
     if not cpu.system().startswith(("x86_64-", "AMD64-", "amd64-")):
         return SCALAR
-    words = machine_words()
     if _named()[0] and words.name in _NAMED:
         return _NAMED[words.name]
-    return _from_features({word[1:] for word in words.features.split(",") if word.startswith("+")})
+    return _from_features(features)
 
 
 def _from_features(features: set[str]) -> Machine:

@@ -14,7 +14,7 @@ from numba.core.extending import intrinsic
 
 from fastlstm.kernels.jit import Job, at, inner, lanes_of
 from fastlstm.kernels.job import SLOTS
-from fastlstm.kernels.tile import halves_tile, tile
+from fastlstm.kernels.tile import tile
 from fastlstm.kernels.tiling import DEPTH, PANELS_1, PANELS_3, C, R
 
 
@@ -24,7 +24,7 @@ def panel_width(pointer):
     return C * lanes_of(pointer)
 
 
-def _made(tile: Any, packed: int) -> Any:
+def made(tile: Any, packed: int) -> Any:
     """The product with a tile whose weights are `packed` to the number."""
 
     def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, start_row, start_panel, out, out_row):
@@ -112,7 +112,7 @@ def _made(tile: Any, packed: int) -> Any:
     return multiply
 
 
-multiply, multiply_halves = _made(tile, 1), _made(halves_tile, 2)
+multiply = made(tile, 1)
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""Products with 8-bit weights: as `multiply`, on panels of integers. Values are rounded as they come."""
+"""Products with weights of 8 or 16 bits: as `multiply`, on panels of integers. Values are rounded as they come."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from fastlstm.kernels.tile8 import tile8
 from fastlstm.kernels.tiling import R
 from fastlstm.spec.narrow import BYTES, DEPTH, SMALLEST, WORDS, Rounding
 
-ROOM = 24 * 1024
-"""Bytes of rounded values at once: they stay in the first-level cache, with the weights of a panel beside them."""
+ROWS = 48
+"""Rows rounded at once, which every panel then meets: bytes stay in the first-level cache, with a panel beside them; of
+words a tile's rows come from the second-level cache while the one before is multiplied."""
 
 
 def _made(rounding: Rounding) -> Any:
     """The product with this rounding: its source is the same, what it is compiled into is not."""
     small = int(rounding.in_bytes)
     row_bytes = DEPTH * (1 if small else 2)
-    most = ROOM // row_bytes
+    columns = rounding.together
+    room_bytes, scale_bytes = ROWS * row_bytes, 4 * ROWS
     limit, smallest = np.float32(rounding.values), np.float32(SMALLEST)
     nothing = np.float32(0.0)
 
     def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, start_row, start_panel, out, out_row):
         W = panel_width(a)
-        room, scales = scratch(ROOM), as_reals(scratch(256))
-        inverses = as_reals(scratch(256))
+        room, scales = scratch(room_bytes), as_reals(scratch(scale_bytes))
+        inverses = as_reals(scratch(scale_bytes))
         panel = 4 * w_panel
         row0 = 0
         while row0 < rows:
-            count = min(rows - row0, most)
+            passes = (rows - row0 + ROWS - 1) // ROWS
+            count = (rows - row0 + passes - 1) // passes
             for r in range(count):
                 peak = row_peak(at(a, (row0 + r) * a_row), K)
                 put(scales, r, peak / limit)
@@ -43,7 +46,7 @@ def _made(rounding: Rounding) -> Any:
             done, place = 0, 4 * W
             while done < K:
                 depth = min(DEPTH, K - done)
-                groups = (depth + 3) // 4
+                groups = (depth + columns - 1) // columns
                 for r in range(count):
                     target = at(room, r * row_bytes)
                     round_row(small, at(a, (row0 + r) * a_row + done), depth, inverses[r], target)
@@ -75,9 +78,9 @@ def _made(rounding: Rounding) -> Any:
 
 
 multiply_words, multiply_bytes = _made(WORDS), _made(BYTES)
-"""Kernels: out = start + a w' as `multiply`'s, a rounded to 16 bits or to 8, a_step 1.
+"""Kernels: out = start + a w' as `multiply`'s, a rounded to 12 bits or to 8, a_step 1.
 
 w stands at the first panel's scales, W numbers; behind these, for each DEPTH columns, W 32-bit numbers (minus 128 times
-the sums of the weights, where values are bytes), then (groups of four columns, W, 4) weights of 8 bits. w_panel is the
-distance of panels in numbers, scales included. A row with NaN or infinity gives NaN.
+the sums of the weights, where values are bytes), then the weights, (groups of four columns, W, 4) bytes or (groups of
+two, W, 2) words. w_panel is the distance of panels in numbers, scales included. A row with NaN or infinity gives NaN.
 """

@@ -9,12 +9,15 @@ from numba import types
 from numba.core import cgutils
 from numba.core.extending import intrinsic
 
+from fastlstm.kernels.integers import Integers
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.vector import Emitter, Vector
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _NEAREST = 12582912.0
 """1.5 * 2**23: a number added to it is rounded to an integer, which stands in the low bits of the sum."""
+_INFINITY = 0x7F800000
+"""Its bits."""
 
 
 @intrinsic
@@ -24,25 +27,31 @@ def row_peak(typing_context: Any, row: types.CPointer, count: types.Integer):
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         row, count = args
         vectors = Emitter(builder, host(), "float32")
-        peak, doubt = (cgutils.alloca_once(builder, vectors.type) for _ in range(2))
-        for total in (peak, doubt):
-            builder.store(vectors.splat(0.0).value, total)
+        kind = ir.VectorType(_I32, vectors.lanes)
+        peak = cgutils.alloca_once(builder, kind)
+        builder.store(ir.Constant(kind, [0] * vectors.lanes), peak)
+
+        def larger(a: ir.Value, b: ir.Value) -> ir.Value:
+            return builder.select(builder.icmp_signed(">", a, b), a, b)
 
         def take(vector: Vector) -> None:
-            size, most = vectors.abs(vector), Vector(vectors, builder.load(peak))
-            builder.store(vectors.select(vectors.compare(">", size, most), size, most).value, peak)
-            # Zero times NaN or infinity is NaN.
-            builder.store((vector * 0.0 + Vector(vectors, builder.load(doubt))).value, doubt)
+            # As integers, numbers without their sign are in the same order, and infinity and NaN above all.
+            bits = builder.bitcast(vectors.abs(vector).value, kind)
+            builder.store(larger(bits, builder.load(peak)), peak)
 
         _each_vector(builder, vectors, row, count, lambda place, vector: take(vector))
-        total = ir.Constant(ir.FloatType(), 0.0)
-        for lane in range(vectors.lanes):
-            number = ir.Constant(_I32, lane)
-            size = builder.extract_element(builder.load(peak), number)
-            total = builder.select(builder.fcmp_ordered(">", size, total), size, total)
-        for lane in range(vectors.lanes):
-            total = builder.fadd(total, builder.extract_element(builder.load(doubt), ir.Constant(_I32, lane)))
-        return total
+        value, lanes = builder.load(peak), vectors.lanes
+        while lanes > 1:
+            lanes //= 2
+            halves = [
+                builder.shuffle_vector(value, value, ir.Constant(ir.VectorType(_I32, lanes), list(range(n, n + lanes))))
+                for n in (0, lanes)
+            ]
+            value = larger(*halves)
+        most = builder.extract_element(value, ir.Constant(_I32, 0))
+        fine = builder.icmp_signed("<", most, ir.Constant(_I32, _INFINITY))
+        real = builder.bitcast(most, ir.FloatType())
+        return builder.select(fine, real, ir.Constant(ir.FloatType(), float("nan")))
 
     return types.float32(row, types.int64), emit
 
@@ -58,7 +67,7 @@ def round_row(
 ):
     """row[k] * inverse rounded, for k < count, to where `tile8` reads it, zeros up to whole vectors.
 
-    In bytes (1): one after another, 128 added. In words (0): of four columns those at odd places come first.
+    In bytes (1), 128 added where the machine's products want them unsigned, or in words of 16 bits (0).
     """
     if not isinstance(in_bytes, types.IntegerLiteral):
         return None
@@ -68,19 +77,13 @@ def round_row(
         _, row, count, inverse, target = args
         vectors = Emitter(builder, host(), "float32")
         scale = vectors.splat(inverse)
-        add = vectors.splat(_NEAREST + (128.0 if small else 0.0))
+        unsigned = small and not Integers(builder, host()).signed
+        add = vectors.splat(_NEAREST + (128.0 if unsigned else 0.0))
         narrow = ir.VectorType(_I8 if small else _I16, vectors.lanes)
-        order = [base + n for base in range(0, vectors.lanes, 4) for n in (1, 3, 0, 2)]
 
         def put(place: ir.Value, vector: Vector) -> None:
             bits = builder.bitcast(vectors.fma(vector, scale, add).value, ir.VectorType(_I32, vectors.lanes))
             value = builder.trunc(bits, narrow)
-            if not small and vectors.lanes < 4:
-                _put_half_group(builder, value, target, place)
-                return
-            if not small:
-                chosen = ir.Constant(ir.VectorType(_I32, vectors.lanes), order)
-                value = builder.shuffle_vector(value, ir.Constant(narrow, ir.Undefined), chosen)
             there = builder.gep(target, [builder.mul(place, ir.Constant(_I64, 1 if small else 2))])
             builder.store(value, builder.bitcast(there, narrow.as_pointer())).align = 1
 
@@ -88,17 +91,6 @@ def round_row(
         return context.get_dummy_value()
 
     return types.void(in_bytes, row, types.int64, types.float32, target), emit
-
-
-def _put_half_group(builder: ir.IRBuilder, pair: ir.Value, target: ir.Value, place: ir.Value) -> None:
-    """Two words of a group of four, where a register holds no more."""
-    words = builder.bitcast(target, _I16.as_pointer())
-    base = builder.and_(place, ir.Constant(_I64, -4))
-    half = builder.lshr(builder.and_(place, ir.Constant(_I64, 2)), ir.Constant(_I64, 1))
-    for lane, order in ((0, 2), (1, 0)):
-        there = builder.add(builder.add(base, half), ir.Constant(_I64, order))
-        value = builder.extract_element(pair, ir.Constant(_I32, lane))
-        builder.store(value, builder.gep(words, [there]))
 
 
 def _each_vector(builder: ir.IRBuilder, vectors: Emitter, row: ir.Value, count: ir.Value, do: Any) -> None:

@@ -1,4 +1,4 @@
-"""The register tile of integers: R rows of rounded values by C vectors of 8-bit weights, summed up in registers."""
+"""The register tile of integers: R rows of rounded values by C vectors of weights, summed up in registers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numba.core.extending import intrinsic
 
 from fastlstm.kernels.integers import Integers
 from fastlstm.kernels.machine import host
+from fastlstm.kernels.tile import PREFETCH_BYTES, PREFETCHING_ROWS
 from fastlstm.kernels.vector import Emitter, Vector
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -37,10 +38,10 @@ def tile8(
 ):
     """out[r, p, w] = start[r, p, w] + row_scales[r] * scales[p, w] * sum over k of values[r, k] * weights[p, k, w].
 
-    For r < rows, p < panels, and k < 4 * groups. in_bytes, most_rows, panels are literals; `rows` is
-    1 ... most_rows. values: rows as `round_row` writes them, `values_row` bytes apart. weights: of panel p, w_panel
-    bytes further, W 32-bit numbers with which the sums of bytes begin, then (groups, W, 4) bytes. scales: w_panel bytes
-    apart as well. start, out: as in `tile`.
+    For r < rows, p < panels, and all k of `groups`, each of four columns in bytes or two in words. in_bytes, most_rows,
+    panels are literals; `rows` is 1 ... most_rows. values: rows as `round_row` writes them, `values_row` bytes apart.
+    weights: of panel p, w_panel bytes further, W 32-bit numbers with which the sums of bytes begin, then
+    (groups, W, columns of a group). scales: w_panel bytes apart as well. start, out: as in `tile`.
     """
     if not isinstance(most_rows, types.IntegerLiteral):
         return None
@@ -69,18 +70,19 @@ def emit_tile8(
     weights: ir.Value, scales: ir.Value, w_panel: ir.Value, groups: ir.Value, start: ir.Value, start_row: ir.Value,
     start_panel: ir.Value, out: ir.Value, out_row: ir.Value, values_row: ir.Value,
 ) -> None:  # fmt: skip
-    """One loop over the groups of four columns with R*P*C sums, which LLVM keeps in registers."""
+    """One loop over the groups of columns with R*P*C sums, which LLVM keeps in registers."""
     C, width = integers.machine.tile_vectors, integers.width
+    kind = integers.bytes if small else integers.words
 
     def times(n: int, stride: ir.Value) -> ir.Value:
         return builder.mul(ir.Constant(_I64, n), stride)
 
     panel = [integers.behind(weights, times(p, w_panel)) for p in range(P)]
     firsts = [integers.zero()] * (P * C)
-    if small:
+    if small and not integers.signed:
         firsts = [integers.load(panel[n // C], n % C * width, integers.sums) for n in range(P * C)]
     rows = [integers.behind(values, times(r, values_row)) for r in range(R)]
-    step, group = (4 if small else 8), C * width
+    group = C * width
     before = builder.block
     head, body, done = (builder.append_basic_block(name) for name in ("groups", "multiply", "store"))
     builder.branch(head)
@@ -93,28 +95,23 @@ def emit_tile8(
     builder.cbranch(builder.icmp_signed("<", k, groups), body, done)
 
     builder.position_at_end(body)
-    value_place = builder.mul(k, ir.Constant(_I64, step))
+    value_place = builder.mul(k, ir.Constant(_I64, 4))
     weight_place = builder.mul(builder.add(k, ir.Constant(_I64, 1)), ir.Constant(_I64, group))
     here = [integers.behind(pointer, weight_place) for pointer in panel]
-    loaded = [integers.load(here[n // C], n % C * width, integers.bytes) for n in range(P * C)]
-    apart = [] if small else [(integers.odd(one), integers.even(one)) for one in loaded]
+    vectors = Emitter(builder, integers.machine, "float32")
+    if P == 1 and R >= PREFETCHING_ROWS:
+        vectors.prefetch(here[0], PREFETCH_BYTES)
+    loaded = [integers.load(here[n // C], n % C * width, kind) for n in range(P * C)]
+    add = integers.add_bytes if small else integers.add_words
     following: list[ir.Value] = []
     for r in range(R):
-        row = integers.behind(rows[r], value_place)
-        if small:
-            x = integers.splat(row, 0, integers.bytes)
-            following += [integers.add_bytes(sums[r * P * C + n], x, loaded[n]) for n in range(P * C)]
-        else:
-            odd, even = (integers.splat(row, offset, integers.words) for offset in (0, 4))
-            for n in range(P * C):
-                total = integers.add_words(sums[r * P * C + n], apart[n][0], odd)
-                following.append(integers.add_words(total, apart[n][1], even))
+        x = integers.splat(integers.behind(rows[r], value_place), 0, kind)
+        following += [add(sums[r * P * C + n], x, loaded[n]) for n in range(P * C)]
     for phi, value in zip([k, *sums], [builder.add(k, ir.Constant(_I64, 1)), *following], strict=True):
         phi.add_incoming(value, body)
     builder.branch(head)
 
     builder.position_at_end(done)
-    vectors = Emitter(builder, integers.machine, "float32")
     for n, total in enumerate(sums):
         r, column = divmod(n, P * C)
         p, c = divmod(column, C)

@@ -12,14 +12,15 @@ from ..engine.engine import Engine
 from ..engine.layout import Layout
 from ..engine.pool import POOL, Threads
 from ..engine.weights import PACKING, Weights
+from ..spec import Stack
 from ..spec.narrow import of_parameter
 from .weights import Panels
 
-PRODUCTS = {
+KERNELS = {
     "int8": {"multiply": of_parameter("weight_ih").kernel, "multiply_state": of_parameter("weight_hh").kernel},
     "float16": {"multiply": "multiply_halves", "multiply_state": "multiply_halves"},
 }
-"""The kernel for each of a job's products, by what the weights are."""
+"""The kernels of products, by what the weights are."""
 
 
 class NarrowEngine(Engine):
@@ -27,7 +28,8 @@ class NarrowEngine(Engine):
 
     def __init__(self, config: Layer, weights: str, pool: Threads = POOL) -> None:
         self.weights = weights
-        self.products = PRODUCTS[weights]
+        coarse = weights == "int8" and not isinstance(config, Stack)  # a user's cell: with the functions that it names
+        self.kernels = KERNELS[weights] | {"advance": "advance_coarse" if coarse else "advance"}
         super().__init__(config, np.float32, pool)
 
     def _weights_of(self, layout: Layout) -> Weights:

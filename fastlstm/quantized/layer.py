@@ -15,7 +15,7 @@ from ..layers.module import Module
 from ..layers.packing import Sequences
 from ..layers.recurrent import RecurrentLayer
 from ..layers.steps import Steps, check_steps
-from ..spec import Stack
+from ..spec import Cell, Stack
 from ..spec.narrow import of_parameter
 from .engine import NarrowEngine
 from .numbers import MATRICES, WEIGHTS, bare, restored, rounded
@@ -28,8 +28,9 @@ def quantize(layer: RecurrentLayer, weights: str = "int8") -> Quantized:
 
     layer: LSTM, GRU, RNN, or Recurrent of a cell whose recurrent product is dense; float32, on the CPU. It stays as it
         is.
-    weights: "int8": integers of 8 bits with a scale for each row, 7 of W_hh, and products of integers, x rounded to 16
-        bits and h to 8 as they come. "float16": numbers of 16 bits, and arithmetic in float32.
+    weights: "int8": integers with a scale for each row, of W_hh 7 bits and of W_ih 12 in two bytes, and products of
+        integers, h rounded to 8 bits and x to 12 as they come. "float16": numbers of 16 bits, and arithmetic in
+        float32.
 
         small = fastlstm.quantize(lstm, weights="int8")
         output, (h_n, c_n) = small(x)
@@ -54,19 +55,26 @@ def quantize(layer: RecurrentLayer, weights: str = "int8") -> Quantized:
         raise ValueError(f"layer is on {layer.device!r}: quantized layers compute on the CPU")
     if isinstance(layer.config, Stack):
         cell = layer.config.cell
-        reason = reason_against(cell)
-        if reason is None and cell.recurrent != "dense":
-            reason = f"its recurrent product is {cell.recurrent!r}, and only dense ones are quantized"
+        reason = reason_to_keep(cell)
         if reason is not None:
             raise ValueError(f"{cell.name} is not quantized: {reason}")
     return Quantized(layer, weights)
 
 
+def reason_to_keep(cell: Cell) -> str | None:
+    """Why a cell's layers are not quantized, None where they are."""
+    reason = reason_against(cell)
+    if reason is None and cell.recurrent != "dense":
+        return f"its recurrent product is {cell.recurrent!r}, and only dense ones are quantized"
+    return reason
+
+
 class Quantized(RecurrentLayer):
     """A layer for inference with weights of fewer bits, as `fastlstm.quantize` makes it.
 
-    Called as the layer that it was made from. Parameters have that layer's names: matrices are int8, each with its
-    scales beside it, weight_ih_l0 (G*H, I) and weight_ih_l0_scale (G*H,), or float16; all others are float32.
+    Called as the layer that it was made from. Parameters have that layer's names: matrices are integers, W_hh int8 and
+    others int16, each with its scales beside it, weight_ih_l0 (G*H, I) and weight_ih_l0_scale (G*H,), or float16; all
+    others are float32.
     `state_dict`, `load_state_dict`, `fastlstm.save` and `load` hold and take just these.
     """
 
@@ -140,8 +148,8 @@ class Quantized(RecurrentLayer):
             raise ValueError(f"{name} is {value.dtype}, expected {mine.dtype}: the state of a layer quantized alike")
         if value.shape != mine.shape:
             raise ValueError(f"{name} has shape {value.shape}, expected {mine.shape}")
-        if mine.dtype == np.int8 and bare(name) in MATRICES:
-            limit, largest = of_parameter(bare(name)).weights, int(np.abs(value.astype(np.int16)).max(initial=0))
+        if np.issubdtype(mine.dtype, np.integer) and bare(name) in MATRICES:
+            limit, largest = of_parameter(bare(name)).weights, int(np.abs(value.astype(np.int32)).max(initial=0))
             if largest > limit:  # beyond it a sum of the kernel might saturate
                 raise ValueError(f"{name} holds {largest}, expected integers within {limit}")
         return value

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from fastlstm_lint.contract import ROUNDED
 from numpy import ndarray
 
-from ..spec.narrow import of_parameter
+from ..spec.narrow import Rounding, of_parameter
 
 
 class Unroundable(ValueError):
     """Of a weight that fewer bits cannot hold."""
 
 
-WEIGHTS = ("int8", "float16")
+WEIGHTS = tuple(ROUNDED)
 """What the weights of a layer can be made into."""
 
-MATRICES = ("weight_ih", "weight_hh", "weight_hr")
+MATRICES = tuple(ROUNDED["int8"])
 """The parameters that are; all others are few, and stay as they are."""
 
 
@@ -27,7 +28,7 @@ def bare(name: str) -> str:
 
 
 def rounded(parameters: Mapping[str, ndarray], weights: str) -> dict[str, ndarray]:
-    """The parameters by name, with matrices as float16, or as int8 and beside each its scales, `..._scale` (rows,).
+    """The parameters by name, with matrices as float16, or as integers and beside each its scales, `..._scale` (rows,).
 
     A row is scale times integers. ValueError, naming the parameter, where a weight is not finite, or too large.
     """
@@ -39,7 +40,7 @@ def rounded(parameters: Mapping[str, ndarray], weights: str) -> dict[str, ndarra
         if not np.isfinite(value).all():
             raise Unroundable(f"{name} holds NaN or infinity: it cannot be rounded to {weights}")
         if weights == "int8":
-            found[name], found[f"{name}_scale"] = rows_to_int8(value, of_parameter(bare(name)).weights)
+            found[name], found[f"{name}_scale"] = rows_to_integers(value, of_parameter(bare(name)))
         else:
             with np.errstate(over="ignore"):
                 found[name] = value.astype(np.float16)
@@ -48,12 +49,14 @@ def rounded(parameters: Mapping[str, ndarray], weights: str) -> dict[str, ndarra
     return found
 
 
-def rows_to_int8(matrix: ndarray, limit: int) -> tuple[ndarray, ndarray]:
-    """Integers within +-limit (rows, columns), and scales (rows,) by which they are multiplied."""
+def rows_to_integers(matrix: ndarray, rounding: Rounding) -> tuple[ndarray, ndarray]:
+    """Integers within +-rounding.weights (rows, columns), int8 or int16, and scales (rows,) by which they are
+    multiplied."""
+    limit, kind = rounding.weights, np.int8 if rounding.in_bytes else np.int16
     scales = (np.abs(matrix).max(axis=1) / np.float32(limit)).astype(np.float32)
     with np.errstate(all="ignore"):
         whole = np.rint(matrix.astype(np.float64) / scales[:, None].astype(np.float64))
-    return np.clip(np.where(scales[:, None] > 0, whole, 0), -limit, limit).astype(np.int8), scales
+    return np.clip(np.where(scales[:, None] > 0, whole, 0), -limit, limit).astype(kind), scales
 
 
 def restored(parameters: Mapping[str, ndarray]) -> dict[str, ndarray]:

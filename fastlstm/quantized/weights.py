@@ -12,6 +12,8 @@ from ..engine.weights import Weights
 from ..kernels.job import SLOTS
 from ..spec.narrow import DEPTH, Rounding, of_parameter
 
+_PARAMETERS = {"wx": "weight_ih", "wh": "weight_hh", "wr": "weight_hr"}
+
 
 class Panels(Weights):
     """The panels of all layers and directions, for forward only. `fastlstm/kernels/product8.py` says what one holds."""
@@ -20,14 +22,21 @@ class Panels(Weights):
 
     def __init__(self, layout: Layout, weights: str) -> None:
         self._weights = weights
+        if weights == "int8":  # rounding h again for some units costs more than gates from the second-level cache
+            self.pace, self.step_bytes = 1.6, 128 * 1024
         super().__init__(layout)
 
-    def panel(self, depth: int) -> int:
+    def itemsize(self, slot: str) -> int:
+        if self._weights == "float16":
+            return 2
+        return 4 // of_parameter(_PARAMETERS[slot]).together
+
+    def panel(self, slot: str, depth: int) -> int:
         """Distance of two panels in float32 numbers."""
         W = self._width
         if self._weights == "float16":
             return W + W * depth // 2
-        return W * (2 + -(-depth // DEPTH) + -(-depth // 4))
+        return W * (2 + -(-depth // DEPTH) + -(-depth // of_parameter(_PARAMETERS[slot]).together))
 
     @property
     def _width(self) -> int:
@@ -44,15 +53,15 @@ class Panels(Weights):
                 biases = {"wx": bias["ih"], "wh": bias["hh"]}
             else:
                 biases = {"wx": bias["ih"] + bias["hh"], "wh": np.zeros(1, np.float32)}
-            for slot, name in (("wx", "weight_ih"), ("wh", "weight_hh")):
+            for slot in ("wx", "wh"):
                 target = self._panels(block, slot, layout.gate_rows // layout.W)
                 target[:, : layout.W] = _rows(biases[slot], order).reshape(target.shape[0], layout.W)
-                self._fill(target, parameters, name, suffix, order)
+                self._fill(target, parameters, _PARAMETERS[slot], suffix, order)
             if layout.config.projected:
                 P = layout.config.output_size
                 count = layout.panels(P)
                 order_of_h = np.where(np.arange(count * layout.W) < P, np.arange(count * layout.W), -1)
-                self._fill(self._panels(block, "wr", count), parameters, "weight_hr", suffix, order_of_h)
+                self._fill(self._panels(block, "wr", count), parameters, _PARAMETERS["wr"], suffix, order_of_h)
 
     def _panels(self, block: ndarray, slot: str, count: int) -> ndarray:
         """The panels of a weight as float32 numbers, (count, distance)."""
@@ -74,22 +83,22 @@ class Panels(Weights):
 
 
 def _fill_integers(target: ndarray, matrix: ndarray, rounding: Rounding) -> None:
-    """Block of columns by block: what their sums begin with, then four columns of each unit together.
+    """Block of columns by block: what their sums begin with, then those columns of each unit that come together.
 
     matrix: (panels, W, K).
     """
     count, W, K = matrix.shape
-    place = 0
+    place, columns = 0, rounding.together
     for first in range(0, K, DEPTH):
         part = matrix[:, :, first : first + DEPTH]
-        groups = -(-part.shape[2] // 4)
-        padded = np.zeros((count, W, 4 * groups), np.int8)
+        groups = -(-part.shape[2] // columns)
+        padded = np.zeros((count, W, columns * groups), matrix.dtype)
         padded[:, :, : part.shape[2]] = part
         # The kernel adds values + 1 to every value, so that there is none below 0.
         begin = part.sum(axis=2, dtype=np.int32) * -(rounding.values + 1) if rounding.in_bytes else 0
         target[:, place : place + W].view(np.int32)[...] = begin
-        together = padded.reshape(count, W, groups, 4).swapaxes(1, 2).reshape(count, -1)
-        target[:, place + W : place + W * (1 + groups)].view(np.int8)[...] = together
+        together = padded.reshape(count, W, groups, columns).swapaxes(1, 2).reshape(count, -1)
+        target[:, place + W : place + W * (1 + groups)].view(matrix.dtype)[...] = together
         place += W * (1 + groups)
 
 

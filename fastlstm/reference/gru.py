@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from .weights import Weights, sigmoid
+from .weights import Weights
 
 States = tuple[ndarray, ...]
 Kept = tuple[ndarray, ...]
@@ -26,8 +26,8 @@ def forward(x: ndarray, states: States, w: Weights) -> tuple[States, Kept]:
     (h,) = states
     x_r, x_z, x_n = np.split(x @ w.ih.T + w.b_ih, 3, axis=1)
     h_r, h_z, h_n = np.split(h @ w.hh.T + w.b_hh, 3, axis=1)
-    r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-    n = np.tanh(x_n + r * h_n)
+    r, z = w.sigmoid(x_r + h_r), w.sigmoid(x_z + h_z)
+    n = w.tanh(x_n + r * h_n)
     h_new = (1 - z) * n + z * h
     return (h_new,), (x, h, r, z, n, h_n)
 

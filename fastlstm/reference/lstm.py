@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from .weights import Weights, sigmoid
+from .weights import Weights
 
 States = tuple[ndarray, ...]
 Kept = tuple[ndarray, ...]
@@ -27,9 +27,9 @@ def forward(x: ndarray, states: States, w: Weights) -> tuple[States, Kept]:
     """(h', c') after the step, and what `backward` needs."""
     h, c = states
     a_i, a_f, a_g, a_o = np.split(x @ w.ih.T + w.b_ih + h @ w.hh.T + w.b_hh, 4, axis=1)
-    i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
+    i, f, g, o = w.sigmoid(a_i), w.sigmoid(a_f), w.tanh(a_g), w.sigmoid(a_o)
     c_new = f * c + i * g
-    m = o * np.tanh(c_new)
+    m = o * w.tanh(c_new)
     h_new = m if w.hr is None else m @ w.hr.T
     return (h_new, c_new), (x, h, c, i, f, g, o, c_new)
 

@@ -14,7 +14,7 @@ import numpy as np
 from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
-from ..spec.narrow import DEPTH, SMALLEST, Rounding, of_parameter
+from ..spec.narrow import DEPTH, SMALLEST, TANH_ABOVE, TANH_BELOW, TANH_LIMIT, Rounding, of_parameter
 from .stack import Reference
 from .weights import Weights
 
@@ -90,4 +90,15 @@ class NarrowReference(Reference):
         ih = matrix("weight_ih")
         zeros = np.zeros(len(ih), np.float32)
         b_ih, b_hh = (parameters.get(f"bias_{name}_{suffix}", zeros) for name in ("ih", "hh"))
-        return Weights(ih, matrix("weight_hh"), b_ih, b_hh, matrix("weight_hr"))
+        functions = (_sigmoid, _tanh) if isinstance(ih, Rounded) else ()
+        return Weights(ih, matrix("weight_hh"), b_ih, b_hh, matrix("weight_hr"), *functions)
+
+
+def _tanh(x: ndarray) -> ndarray:
+    x = np.clip(x, -TANH_LIMIT, TANH_LIMIT)
+    above, below = (np.polynomial.polynomial.polyval(x * x, terms) for terms in (TANH_ABOVE, TANH_BELOW))
+    return (x * above / below).astype(x.dtype)
+
+
+def _sigmoid(x: ndarray) -> ndarray:
+    return (_tanh(x / 2) + 1) / 2

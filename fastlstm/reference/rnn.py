@@ -27,7 +27,7 @@ class RNNCell(NamedTuple):
         """(h',) after the step, and what `backward` needs."""
         (h,) = states
         a = x @ w.ih.T + w.b_ih + h @ w.hh.T + w.b_hh
-        h_new = np.maximum(a, 0) if self.nonlinearity == "relu" else np.tanh(a)
+        h_new = np.maximum(a, 0) if self.nonlinearity == "relu" else w.tanh(a)
         return (h_new,), (x, h, h_new)
 
     def backward(self, d_states: States, kept: Kept, w: Weights, grad: Weights) -> tuple[ndarray, States]:

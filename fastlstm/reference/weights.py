@@ -1,12 +1,18 @@
-"""The parameters of one layer and direction, and the one function that all cells share."""
+"""The parameters of one layer and direction, and the functions that all cells share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy import ndarray
+
+
+def sigmoid(a: ndarray) -> ndarray:
+    """1 / (1 + exp(-a)), written with tanh because exp(-a) overflows where a is large and negative."""
+    half = a.dtype.type(0.5)
+    return half * np.tanh(half * a) + half
 
 
 @dataclass
@@ -14,7 +20,7 @@ class Weights:
     """The parameters of one layer and direction, or their gradients.
 
     ih (G*H, I), hh (G*H, P), b_ih (G*H,), b_hh (G*H,), and hr (P, H) where h is projected, else None. A layer without
-    bias has zeros in both.
+    bias has zeros in both. sigmoid, tanh: what the cell takes them for.
     """
 
     ih: ndarray
@@ -22,6 +28,8 @@ class Weights:
     b_ih: ndarray
     b_hh: ndarray
     hr: ndarray | None = None
+    sigmoid: Callable[[ndarray], ndarray] = sigmoid
+    tanh: Callable[[ndarray], ndarray] = np.tanh
 
     @classmethod
     def of(cls, parameters: Mapping[str, ndarray], suffix: str) -> Weights:
@@ -55,9 +63,3 @@ class Weights:
         if self.hr is not None:
             named[f"weight_hr_{suffix}"] = self.hr
         return named
-
-
-def sigmoid(a: ndarray) -> ndarray:
-    """1 / (1 + exp(-a)), written with tanh because exp(-a) overflows where a is large and negative."""
-    half = a.dtype.type(0.5)
-    return half * np.tanh(half * a) + half

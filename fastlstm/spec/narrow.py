@@ -1,8 +1,9 @@
 """Products of rounded numbers: how weights and values become integers, and why no sum of theirs overflows.
 
 A row of weights and a row of values are each divided by a scale of their own and rounded. Their product is summed up
-in 32-bit integers over DEPTH columns, which is exact, and goes from there to floating point. Kernels and reference
-compute by what stands here.
+in 32-bit integers over DEPTH columns, which is exact, and goes from there to floating point. Beside these roundings
+those of sigmoid and tanh need not be smaller: they are ratios of polynomials. Kernels and reference compute by what
+stands here.
 """
 
 from __future__ import annotations
@@ -20,14 +21,20 @@ SMALLEST = 1e-30
 class Rounding:
     """The largest integers that weights and values become, by absolute value.
 
-    kernel: the name of the product. A machine that has no other way multiplies bytes two by two and adds both products
-    in 16 bits, where the values are unsigned, `values` + 1 added to each (`pmaddubsw`).
+    kernel: the name of the product, of words of 16 bits or of bytes. A machine that has no other way multiplies bytes
+    two by two and adds both products in 16 bits, where the values are unsigned, `values` + 1 added to each
+    (`pmaddubsw`).
     """
 
     kernel: str
     weights: int
     values: int
     in_bytes: bool
+
+    @property
+    def together(self) -> int:
+        """Columns whose weights fill 32 bits."""
+        return 4 if self.in_bytes else 2
 
     @property
     def largest_sum(self) -> int:
@@ -40,11 +47,20 @@ class Rounding:
         return 2 * self.weights * (2 * self.values + 1)
 
 
-WORDS = Rounding("multiply_words", 127, 32767, False)
-"""For x and for what is projected: they may lie anywhere, and with 8 bits for both x would be the larger error."""
+WORDS = Rounding("multiply_words", 2047, 2047, False)
+"""For x and for what is projected: they may lie anywhere. With 8 bits for x, or for its weights, that alone would move
+outputs by more than all that is rounded now. 12 bits each are the most whose sums fit."""
 
 BYTES = Rounding("multiply_bytes", 64, 127, True)
-"""For h, twice as fast. With one bit more the weights would saturate."""
+"""For h, half as long for each product. With one bit more the weights would saturate."""
+
+TANH_LIMIT = 6.0
+"""Where x is larger, tanh(x) is taken as what is computed of the limit, 1.9e-5 below 1."""
+
+TANH_ABOVE = (0.999971156, 0.114472769, 0.00149555655)
+TANH_BELOW = (1.0, 0.447714411, 0.0174874230, 5.51862221e-5)
+"""tanh(x) = x p(x*x) / q(x*x) within 7e-6 up to the limit, the lowest power first: the least largest error, found by
+Lawson's iteration on 2000 Chebyshev points. sigmoid(x) = 1/2 + tanh(x/2) / 2."""
 
 
 def of_parameter(name: str) -> Rounding:

@@ -27,9 +27,9 @@ DTYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32),
 class Runner:
     """An engine and the tensors whose memory it packs from."""
 
-    def __init__(self, config: Layer, dtype: torch.dtype) -> None:
+    def __init__(self, config: Layer, dtype: torch.dtype, engine: Engine | None = None) -> None:
         self.config, self.dtype = config, dtype
-        self.engine = Engine(config, DTYPES[dtype], POOL)
+        self.engine = Engine(config, DTYPES[dtype], POOL) if engine is None else engine
         self.names = tuple(config.parameters())
         self.parameters: dict[str, np.ndarray] = {}
         self.shapes = [sizes(shape) for shape in config.parameters().values()]
@@ -83,15 +83,18 @@ class Runner:
         masks: Sequence[Tensor] = (),
         train: bool = False,
         all_states: bool = False,
+        version: int | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
         """Output, final states, and in training the tensor by which `backward` finds what was kept. With `all_states`
-        the final states are followed by those after every step, but for the first, which is the output.
+        the final states are followed by those after every step, but for the first, which is the output. version: of the
+        weights, where the caller has asked.
 
         x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or
         H), by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer,
         or none.
         """
-        version = self.version(weights)
+        if version is None:
+            version = self.version(weights)
         output, final, saved, *every = self.engine.forward(
             self.parameters,
             version,

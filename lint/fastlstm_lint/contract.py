@@ -53,8 +53,19 @@ GATES = {
 }
 """Gate names in the order in which torch stacks them in every weight and bias."""
 
+ROUNDED = {
+    "int8": {"weight_ih": "int16", "weight_hh": "int8", "weight_hr": "int16"},
+    "float16": {"weight_ih": "float16", "weight_hh": "float16", "weight_hr": "float16"},
+}
+"""What `fastlstm.quantize(layer, weights)` makes of a layer's matrices. Beside integers stand their rows' scales."""
+
 STATES = {"LSTM": ("h", "c"), "GRU": ("h",), "RNN": ("h",)}
 """The states a cell carries. An LSTM takes and returns a tuple of both; the others a single array."""
+
+
+def rounded(name: str, weights: str) -> str:
+    """The dtype of a quantized layer's parameter of this name."""
+    return ROUNDED[weights].get(name.rpartition("_l")[0], "float32")
 
 
 def sizes(shape: Shape) -> tuple[Size, ...]:

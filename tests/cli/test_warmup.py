@@ -22,6 +22,7 @@ rnn = fastlstm.RNN(3, 120, 2)
 for B in (2, 200):
     output, _ = rnn(np.ones((40, B, 3), np.float32))
     rnn.backward(output)
+    fastlstm.quantize(rnn)(np.ones((40, B, 3), np.float32))
 module = fastlstm.torch.RNN(3, 120)
 for B in (2, 200):
     module(torch.ones(40, B, 3))[0].sum().backward()
@@ -36,7 +37,9 @@ print("numba" in sys.modules)
 @pytest.mark.slow
 def test_nothing_is_compiled_after_it(python: Any, tmp_path: Path) -> None:
     into = tmp_path / "image"
-    done = python("-m", "fastlstm", "warmup", "--cell", "RNN", "--dtype", "float32", "--into", str(into))
+    done = python(
+        "-m", "fastlstm", "warmup", "--cell", "RNN", "--dtype", "float32", "--weights", "int8", "--into", str(into)
+    )
     assert done.returncode == 0, done.stderr
     assert "2 layers ready" in done.stdout
     before = {path: path.stat().st_mtime_ns for path in into.iterdir()}

@@ -7,8 +7,16 @@ from fastlstm_lint.contract import Layer
 from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import CHUNK_ROWS, CHUNKS_PER_THREAD, Sizes, choose, shortest_chunk
+from fastlstm.engine.weights import Weights
 
 FLOAT32 = np.dtype(np.float32)
+
+
+def _chosen(config: Layer, sizes: Sizes) -> tuple[str, int, int, str]:
+    layout = Layout(config, FLOAT32)
+    return choose(layout, sizes, Weights(layout))
+
+
 LONG = 2 * CHUNK_ROWS * CHUNKS_PER_THREAD  # steps that two threads can follow each other through, one sample
 
 
@@ -34,7 +42,7 @@ LONG = 2 * CHUNK_ROWS * CHUNKS_PER_THREAD  # steps that two threads can follow e
     ids=str,
 )
 def test_the_choice(config: Layer, T: int, B: int, threads: int, expected: tuple[str, int, int]) -> None:
-    split, used, slices, reason = choose(Layout(config, FLOAT32), Sizes(T, B, False, threads))
+    split, used, slices, reason = _chosen(config, Sizes(T, B, False, threads))
     assert (split, used, slices) == expected
     assert reason
 
@@ -43,7 +51,7 @@ def test_a_forced_choice_is_taken_where_it_can_be() -> None:
     plain, projected = Layer("LSTM", 8, 16, 2), Layer("LSTM", 8, 16, 2, proj_size=4)
     both = Layer("LSTM", 8, 16, 2, bidirectional=True)
     chosen = {
-        (name, split): choose(Layout(config, FLOAT32), Sizes(3, 4, False, 2, split=split))[0]
+        (name, split): _chosen(config, Sizes(3, 4, False, 2, split=split))[0]
         for name, config in (("plain", plain), ("projected", projected), ("both", both))
         for split in ("batch", "units", "layers")
     }

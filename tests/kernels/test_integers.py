@@ -14,13 +14,14 @@ X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
     ("target", "triple", "cpu", "small", "instruction", "register", "each"),
     [
         (machine.AVX512_VNNI, X86, "cascadelake", True, "vpdpbusd", "zmm", 1),
-        (machine.AVX512_VNNI, X86, "cascadelake", False, "vpdpwssd", "zmm", 2),
+        (machine.AVX512_VNNI, X86, "cascadelake", False, "vpdpwssd", "zmm", 1),
         (machine.AVX512, X86, "skylake-avx512", True, "vpmaddubsw", "zmm", 1),
         (machine.AVX2, X86, "haswell", True, "vpmaddubsw", "ymm", 1),
-        (machine.AVX2, X86, "haswell", False, "vpmaddwd", "ymm", 2),
+        (machine.AVX2, X86, "haswell", False, "vpmaddwd", "ymm", 1),
         (machine.SSSE3, X86, "nehalem", True, "pmaddubsw", "xmm", 1),
-        (machine.SSE, X86, "x86-64", False, "pm", "xmm", 2),
-        (machine.NEON, ARM, "generic", False, "mla", ".4s", 2),
+        (machine.SSE, X86, "x86-64", False, "pm", "xmm", 1),
+        (machine.NEON, ARM, "generic", False, "mla", ".4s", 1),
+        (machine.NEON_DOT, ARM, "neoverse-n1", True, "sdot", ".16b", 1),
     ],
 )
 def test_the_integer_tile_becomes_vector_code(target, triple, cpu, small, instruction, register, each):

@@ -5,18 +5,20 @@ import pytest
 from numba import njit, types
 from numba.core.extending import intrinsic
 
+from fastlstm.kernels.coarse import Coarse
 from fastlstm.kernels.jit import at
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.vector import Emitter
+from fastlstm.reference import narrow
 
 
-def applied(name):
+def applied(name, emitter=Emitter):
     """A compiled function that applies one function of the emitter to a whole array, a vector at a time."""
 
     @intrinsic
     def one(typing_context, pointer):
         def emit(context, builder, signature, args):
-            math = Emitter(builder, host(), str(signature.args[0].dtype))
+            math = emitter(builder, host(), str(signature.args[0].dtype))
             math.store(getattr(math, name)(math.load(args[0])), args[0])
             return context.get_dummy_value()
 
@@ -73,6 +75,19 @@ def test_errors_are_a_few_units_in_the_last_place(name, dtype):
     truth = TRUTH[name](x.astype(np.longdouble))
     ulp = np.spacing(np.abs(truth).astype(dtype)).astype(np.longdouble)
     assert (np.abs(found - truth) / ulp).max() <= ULPS[name]
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_coarse_functions_are_as_exact_as_is_said(name):
+    """And those of the reference of rounded layers are the same."""
+    x = np.concatenate([np.linspace(-15, 15, 4000 * 16 - 16), [np.inf, -np.inf, np.nan, 0.0] * 4]).astype(np.float32)
+    found = x.copy()
+    applied(name, Coarse)(found, host().lanes(np.dtype(np.float32)))
+    assert np.nanmax(np.abs(found - TRUTH[name](x.astype(np.float64)))) < 2e-5
+    assert np.abs(found - np.clip(TRUTH[name](x.astype(np.float64)), -1, 1))[np.abs(x) < 5.9].max() < 7e-6
+    assert np.array_equal(np.isnan(found), np.isnan(x))
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(found, {"tanh": narrow._tanh, "sigmoid": narrow._sigmoid}[name](x), atol=2e-7)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

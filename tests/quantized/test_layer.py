@@ -90,6 +90,21 @@ def test_the_largest_weights_and_values_do_not_saturate():
     np.testing.assert_allclose(output, 6e30, rtol=1e-6)
 
 
+def test_sums_of_the_most_columns_do_not_overflow():
+    """So many inputs as are summed up in integers, each as large as its weight: 512 * 2047 * 2047."""
+    layer = made("RNN", 512, 3, nonlinearity="relu", bias=False)
+    layer.weight_ih_l0, layer.weight_hh_l0 = np.ones((3, 512)), np.zeros((3, 3))
+    output, _ = fastlstm.quantize(layer)(np.full((1, 1, 512), 2.0, np.float32))
+    np.testing.assert_allclose(output, 1024, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("LSTM", 0.003), ("GRU", 0.005), ("RNN", 0.0125)])
+def test_weights_of_x_have_more_than_eight_bits(kind, most):
+    """With 8 outputs would be 0.0042, 0.0067 and 0.015 from float64, where weights are as torch initialises them."""
+    layer, x = made(kind, 288, 288), noise(20, 2, 288)
+    assert np.abs(fastlstm.quantize(layer)(x)[0] - exact(layer, x)[0]).max() < most
+
+
 @pytest.mark.parametrize("split", ["threads", "one"])
 def test_threads_and_batches_change_nothing(split):
     layer = fastlstm.quantize(made("LSTM", 33, 65))
@@ -193,7 +208,8 @@ def test_saved_and_loaded(weights, suffix, tmp_path):
     assert not np.array_equal(other(x)[0], output)
     other.load_state_dict(fastlstm.load(tmp_path / f"layer{suffix}"), "encoder.")
     assert np.array_equal(other(x)[0], output)
-    assert layer.weight_ih_l1.dtype == np.dtype(weights)
+    assert layer.weight_hh_l1.dtype == np.dtype(weights)
+    assert layer.weight_ih_l1.dtype == np.dtype("int16" if weights == "int8" else weights)
     for again in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert np.array_equal(again(x)[0], output)
         assert repr(again) == f"quantize(GRU(5, 17, num_layers=2), weights={weights!r})"
@@ -206,6 +222,10 @@ def test_a_state_that_could_saturate_is_refused():
     state["weight_hh_l0"][0, 0] = 65
     with pytest.raises(ValueError, match="weight_hh_l0 holds 65, expected integers within 64"):
         layer.load_state_dict(state)
+    state["weight_hh_l0"][0, 0], state["weight_ih_l0"][0, 0] = 64, -32768
+    with pytest.raises(ValueError, match="weight_ih_l0 holds 32768, expected integers within 2047"):
+        layer.load_state_dict(state)
+    state["weight_ih_l0"][0, 0] = -2047
     state["weight_hh_l0"] = state["weight_hh_l0"].astype(np.float32)
     with pytest.raises(ValueError, match="weight_hh_l0 is float32, expected int8"):
         layer.load_state_dict(state)

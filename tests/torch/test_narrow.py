@@ -11,6 +11,7 @@ import torch
 
 import fastlstm
 import fastlstm.torch
+from fastlstm.torch.memory import Snapshot
 
 
 def model() -> torch.nn.Sequential:
@@ -75,3 +76,38 @@ def test_compare_says_how_far_results_move() -> None:
     told = repr(found)
     assert "ours in 8 of 8 calls; on int8 weights in 8" in told
     assert "in the results, whose largest is 0." in told
+
+
+def test_a_short_call_does_not_read_all_float32_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are four times the bytes of the rounded ones. What changes them is seen all the same."""
+    monkeypatch.setattr("fastlstm.torch.runner.Engine", None)  # nor is an engine made that would pack them
+    mine = torch.nn.Sequential(torch.nn.LSTM(40, 48)).eval()
+    x, whole, states = torch.randn(1, 1, 40), torch.randn(16, 1, 40), (torch.ones(1, 1, 48), torch.ones(1, 1, 48))
+    fastlstm.torch.accelerate(mine, weights="int8")
+    compared = []
+    same = Snapshot.same
+    monkeypatch.setattr(Snapshot, "same", lambda self: compared.append(1) or same(self))
+    lstm = mine[0]
+    with torch.no_grad():
+        before = lstm(x, states)[0]
+        for _ in range(3):
+            assert torch.equal(lstm(x, states)[0], before)
+        assert not compared
+        changes = {
+            "counted": lambda: lstm.weight_hh_l0[0, 0].mul_(-1),
+            "another tensor": lambda: setattr(lstm.weight_hh_l0, "data", lstm.weight_hh_l0.data * 1.5),
+            "the data": lambda: lstm.weight_ih_l0.data.mul_(0.5),
+            "the data of a gate": lambda: lstm.weight_ih_l0.data[48:96].zero_(),
+            "the data of a bias": lambda: lstm.bias_ih_l0.data[5].add_(1),
+            "a view": lambda: lstm.weight_hh_l0.numpy().__imul__(2),
+        }
+        for name, change in changes.items():
+            change()
+            after = lstm(x, states)[0]
+            assert not torch.equal(after, before), name
+            before = after
+        lstm.weight_hh_l0.data[7, 7] = 3.0  # one number, past all counts: a long call sees it
+        long = mine(whole)[0]
+        assert compared
+        due, _ = fastlstm.quantize(fastlstm.LSTM.from_torch(lstm))(whole.numpy())
+        assert np.array_equal(long.numpy(), due)

@@ -13,7 +13,7 @@ Every shape shown is read from `fastlstm_lint.contract`; nothing here knows a sh
 
 from .ask import UnknownQuestion, answer
 from .draw import explain
-from .parse import LayerSyntaxError, parse
+from .parse import LayerSyntaxError, parse, read
 from .shape_text import parse_input
 
-__all__ = ["LayerSyntaxError", "UnknownQuestion", "answer", "explain", "parse", "parse_input"]
+__all__ = ["LayerSyntaxError", "UnknownQuestion", "answer", "explain", "parse", "parse_input", "read"]

@@ -81,7 +81,7 @@ def layer_of(text: str, shape: str | None, own: Own | None = None) -> tuple[Read
 
 def of_layer(found: Read, T: int | None, B: int | None, batched: bool, lang: Lang) -> str:
     """Every shape of a layer, and what had to be supposed."""
-    told = explain(found.config, T, B, batched=batched, lang=lang)
+    told = explain(found.config, T, B, batched=batched, lang=lang, weights=found.weights)
     for name, value in found.supposed:
         told += {
             "en": f"\n\n{name} is not a number here: shown with {value} layers.",

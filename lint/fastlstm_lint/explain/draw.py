@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from ..contract import Cell, Layer, Shape, letters, sizes
+from ..contract import Cell, Layer, Shape, letters, rounded, sizes
 from .words import Lang, meaning, padded, width
 
 Row = tuple[str, ...]
@@ -22,6 +22,7 @@ WORDS = {
         "rows": "rows: {gates}, {each} each",
         "each": "one for each unit",
         "projects": "projects h",
+        "scale": "what each row is multiplied by",
         "batch_first": "batch_first turns input and output only: states stay (L*D, B, ...), and output[-1] is the last "
         "sample,\nnot the last step.",
         "time_first": "Axis 0 of the input is time, axis 1 the batch; batch_first=True exchanges them.",
@@ -39,6 +40,7 @@ WORDS = {
         "rows": "行：{gates}，各 {each}",
         "each": "每个隐藏单元一个",
         "projects": "投影 h",
+        "scale": "每一行乘以它",
         "batch_first": "batch_first 只改变输入和输出：状态仍是 (L*D, B, ...)，output[-1] 是最后一个样本，\n"
         "不是最后一个时间步。",
         "time_first": "输入的第 0 轴是时间步，第 1 轴是批；batch_first=True 把两者对调。",
@@ -49,13 +51,23 @@ WORDS = {
 
 
 def explain(
-    config: Layer | Cell, T: int | None = None, B: int | None = None, *, batched: bool = True, lang: Lang = "en"
+    config: Layer | Cell,
+    T: int | None = None,
+    B: int | None = None,
+    *,
+    batched: bool = True,
+    lang: Lang = "en",
+    weights: str | None = None,
 ) -> str:
-    """Shapes, parameters and, for a layer, where h_n sits in output. Sizes left out are shown as their letters."""
+    """Shapes, parameters and, for a layer, where h_n sits in output. Sizes left out are shown as their letters.
+
+    weights: "int8" or "float16" where the layer is quantized.
+    """
     time = "T" if T is None else T
     batch = ("B" if B is None else B) if batched else None
     words = WORDS[lang]
-    parts = [_title(config, lang), table(_values(config, time, batch, lang)), table(_parameters(config, lang))]
+    parameters = table(_parameters(config, lang) if weights is None else _rounded(config, lang, weights))
+    parts = [_title(config, lang, weights), table(_values(config, time, batch, lang)), parameters]
     if isinstance(config, Layer):
         parts += [
             words["sits"].format(state=config.state_names[0]),
@@ -82,11 +94,12 @@ def _place(layer: Layer, direction: int, batched: bool) -> str:
     return f"output[{', '.join(index)}]"
 
 
-def _title(config: Layer | Cell, lang: Lang) -> str:
+def _title(config: Layer | Cell, lang: Lang, weights: str | None) -> str:
     counts = [_count(shape) for shape in config.parameters().values()]
+    name = config.constructor() if weights is None else f"quantize({config.constructor()}, weights={weights!r})"
     if None in counts:  # some size is a name
-        return config.constructor()
-    return f"{config.constructor()}: {WORDS[lang]['parameters'].format(count=sum(filter(None, counts)))}"
+        return name
+    return f"{name}: {WORDS[lang]['parameters'].format(count=sum(filter(None, counts)))}"
 
 
 def _count(shape: Shape) -> int | None:
@@ -119,6 +132,16 @@ def _parameters(config: Layer | Cell, lang: Lang) -> Iterator[Row]:
         stacked = gates if "gate" in rows else words["each"] if rows == {"unit"} else words["projects"]
         count = _count(shape)
         yield name, letters(shape), bare(sizes(shape)), "" if count is None else f"{count:,}", stacked
+
+
+def _rounded(config: Layer | Cell, lang: Lang, weights: str) -> Iterator[Row]:
+    """The same of a quantized layer, with dtypes; below a matrix of integers its scales."""
+    for name, *columns in _parameters(config, lang):
+        dtype = rounded(name, weights)
+        yield name, *columns[:2], dtype, *columns[2:]
+        if dtype.startswith("int"):
+            rows = next(iter(config.parameters()[name]))
+            yield f"{name}_scale", letters((rows,)), bare(sizes((rows,))), "float32", "", WORDS[lang]["scale"]
 
 
 def _where(layer: Layer, batched: bool, lang: Lang) -> Iterator[Row]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from textwrap import dedent
 from typing import Any
 
-from ..contract import Cell, Layer
+from ..contract import ROUNDED, Cell, Layer
 from .named import Named
 
 # Positional order of torch's constructors.
@@ -63,10 +63,13 @@ class LayerSyntaxError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A constructor call as read: the configuration, and what had to be supposed to show it."""
+    """A constructor call as read: the configuration, what had to be supposed to show it, and the weights that
+    `quantize` around it gives it.
+    """
 
     config: Layer | Cell
     supposed: tuple[tuple[str, int], ...] = ()
+    weights: str | None = None
 
 
 def parse(text: str, own: Own | None = None) -> Layer | Cell:
@@ -83,9 +86,29 @@ def read(text: str, own: Own | None = None) -> Read:
     """The first constructor call in a piece of program, an assignment or a printed model for example.
 
     Sizes may be names, which stand for themselves (`Named`). `own` makes the layers of `Recurrent`, which only
-    fastlstm has.
+    fastlstm has. It may stand in a call of `quantize`.
     """
-    name, given = _call(text)
+    calls = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call)]
+    found, weights = _read(text, calls, own), _weights(calls)
+    if weights is not None and isinstance(found.config, Cell):
+        raise LayerSyntaxError("quantize takes a layer: one called with one step does what a cell does")
+    return replace(found, weights=weights)
+
+
+def _weights(calls: Sequence[ast.Call]) -> str | None:
+    """What the weights become: `weights` of quantize(layer, weights="int8"), where there is such a call."""
+    node = next((each for each in calls if _name(each) == "quantize"), None)
+    if node is None:
+        return None
+    given: list[Any] = [_value("weights", keyword.value) for keyword in node.keywords if keyword.arg == "weights"]
+    given += [_value("weights", argument) for argument in node.args[1:2]] or ["int8"]
+    if given[0] not in ROUNDED:
+        raise LayerSyntaxError(f"weights is {given[0]!r}, expected {' or '.join(map(repr, ROUNDED))}")
+    return str(given[0])
+
+
+def _read(text: str, calls: Sequence[ast.Call], own: Own | None) -> Read:
+    name, given = _call(text, calls)
     known = [*PARAMETERS[name], *sorted(KEYWORDS.get(name, ()))]
     unknown = [key for key in given if key not in known and key not in ANYWHERE]
     if unknown:
@@ -125,9 +148,8 @@ def _own(options: dict[str, Any], make: Own | None) -> Layer:
         raise LayerSyntaxError(str(error)) from None
 
 
-def _call(text: str) -> tuple[str, dict[str, Any]]:
+def _call(text: str, calls: Sequence[ast.Call]) -> tuple[str, dict[str, Any]]:
     """Class name (the last part of a dotted one) and arguments by name."""
-    calls = [node for node in ast.walk(_tree(text)) if isinstance(node, ast.Call)]
     if not calls:
         raise LayerSyntaxError(f"not a constructor call: {text!r}; write for example 'LSTM(5, 6, 2)'")
     node = next((each for each in calls if _name(each) in PARAMETERS), calls[0])
@@ -188,7 +210,13 @@ def _value(key: str, node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, RecursionError, MemoryError):
-        put = "True or False" if key in ("bias", "batch_first", "bidirectional") else "the number"
+        put = (
+            "'int8'"
+            if key == "weights"
+            else "True or False"
+            if key in ("bias", "batch_first", "bidirectional")
+            else "the number"
+        )
         raise LayerSyntaxError(f"{key}={ast.unparse(node)} is not a literal; put {put} there") from None
 
 
