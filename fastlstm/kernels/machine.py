@@ -18,6 +18,7 @@ class Machine(NamedTuple):
     vectors; R*C accumulators, C weights and one or more broadcast values must fit the registers. fused: whether
     `llvm.fma` is an instruction (without it, LLVM calls libm's `fmaf` for each lane). narrow: the instructions that add
     up products of small integers: "pairs" (`pmaddwd`, `pmaddubsw`), "dot" (`vpdpbusd` too), "sdot" (ARM's), or none.
+    halves: whether there is an instruction that makes numbers of 16 bits wider.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Machine(NamedTuple):
     tile_vectors: int
     fused: bool
     narrow: str = ""
+    halves: bool = True
 
     def lanes(self, dtype: np.dtype) -> int:
         """How many numbers of `dtype` one register holds."""
@@ -37,11 +39,11 @@ class Machine(NamedTuple):
 AVX512 = Machine("avx512", 64, 12, 2, True, "pairs")
 AVX512_VNNI = AVX512._replace(narrow="dot")
 AVX2 = Machine("avx2", 32, 6, 2, True, "pairs")
-SSE = Machine("sse", 16, 6, 2, False)
+SSE = Machine("sse", 16, 6, 2, False, halves=False)
 SSSE3 = SSE._replace(narrow="pairs")
 NEON = Machine("neon", 16, 12, 2, True)
 NEON_DOT = NEON._replace(narrow="sdot")
-SCALAR = Machine("scalar", 8, 2, 2, False)
+SCALAR = Machine("scalar", 8, 2, 2, False, halves=False)
 
 
 class Target(NamedTuple):
@@ -100,7 +102,7 @@ def _from_features(features: set[str]) -> Machine:
         narrow = AVX512_VNNI if "avx512vnni" in features else AVX512
         return narrow if "avx512bw" in features else AVX512._replace(narrow="")
     if {"avx2", "fma"} <= features:
-        return AVX2
+        return AVX2 if "f16c" in features else AVX2._replace(halves=False)
     return SSSE3 if "ssse3" in features else SSE
 
 

@@ -67,13 +67,21 @@ class Emitter:
         return Vector(self, value)
 
     def load_halves(self, pointer: ir.Value, index: int) -> Vector:
-        """The numbers of 16 bits at places `index`, ... behind the pointer, made wider."""
+        """The numbers of 16 bits at places `index`, ... behind the pointer, made wider: finite ones where the machine
+        has no instruction for it (LLVM would call a function that a process need not have).
+        """
         half = ir.IntType(16)
         place = self.builder.gep(self.builder.bitcast(pointer, half.as_pointer()), [ir.Constant(_I64, index)])
-        kind = ir.VectorType(ir.HalfType(), self.lanes)
+        kind = ir.VectorType(ir.HalfType() if self.machine.halves else half, self.lanes)
         value = self.builder.load(self.builder.bitcast(place, kind.as_pointer()))
         value.align = 2
-        return Vector(self, self.builder.fpext(value, self.type))
+        if self.machine.halves:
+            return Vector(self, self.builder.fpext(value, self.type))
+        # Sign, exponent and fraction to where a float32 has them: its exponent means 2**112 less, in subnormal ones too
+        builder, bits = self.builder, self.builder.zext(value, ir.VectorType(self.real.integer, self.lanes))
+        sign = builder.shl(builder.and_(bits, self._whole(0x8000)), self._whole(16))
+        size = builder.shl(builder.and_(bits, self._whole(0x7FFF)), self._whole(13))
+        return Vector(self, builder.bitcast(builder.or_(sign, size), self.type)) * 2.0**112
 
     def store(self, vector: Vector, pointer: ir.Value, index: ir.Value | int = 0) -> None:
         """Write the vector to `pointer[index:]`."""

@@ -149,7 +149,7 @@ class Runner:
         )
         return (
             None if grad_x is None else torch.from_numpy(grad_x),
-            [torch.from_numpy(grad) for grad in grad_states],
+            [torch.from_numpy(grad) for grad in grad_states[: len(states)]],
             [torch.from_numpy(grads[name]) for name in runner.names],
         )
 

@@ -12,10 +12,12 @@ from fastlstm.kernels.vector import Emitter
 
 AGREES = """
 import numpy as np
+import fastlstm
 from fastlstm_lint.contract import Layer
 from fastlstm.engine import Engine
 from fastlstm.kernels import machine
 from fastlstm.reference import Reference
+from fastlstm.reference.narrow import NarrowReference
 assert machine.host().name == NAME, machine.host()
 config = Layer(KIND, 5, 19, 2, bidirectional=True)
 draw = np.random.default_rng(0)
@@ -32,6 +34,14 @@ for engine in (Engine(config, DTYPE), Reference(config, np.dtype(DTYPE))):
 for found, expected in zip(*results, strict=True):
     tolerance = 1e-5 if DTYPE == "float32" else 1e-12
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+if DTYPE == "float32":  # and rounded weights, a step, so that no h lies so near between integers that rounding decides
+    for weights in ("int8", "float16"):
+        layer = fastlstm.quantize(getattr(fastlstm, KIND)(21, 19, seed=0), weights)
+        x, h = draw.standard_normal((1, 7, 21)).astype(DTYPE), draw.standard_normal((1, 7, 19)).astype(DTYPE)
+        states = (h, h)[: len(layer.config.state_names)]
+        due = NarrowReference(layer.config).forward(layer.state_dict(), 0, x, states, train=False)[0]
+        found = layer(x, states if len(states) > 1 else h)[0]
+        np.testing.assert_allclose(found, due, atol=2e-6)
 """
 FORCE_SCALAR = "from fastlstm.kernels import machine\nmachine._from_features = lambda features: machine.SCALAR\n"
 
@@ -41,6 +51,7 @@ CASES = [
     ("scalar", "", "GRU", "float64", FORCE_SCALAR),
     pytest.param("avx2", "haswell", "GRU", "float32", "", marks=pytest.mark.slow),
     pytest.param("sse", "nehalem", "GRU", "float64", "", marks=pytest.mark.slow),
+    pytest.param("sse", "x86-64", "LSTM", "float32", "", marks=pytest.mark.slow),
     pytest.param("scalar", "", "LSTM", "float32", FORCE_SCALAR, marks=pytest.mark.slow),
 ]
 
