@@ -142,7 +142,12 @@ def without_general(findings: list[Finding], rules: dict[str, Rule]) -> list[Fin
 
 
 def _given(problem: Problem, given: str) -> Problem:
-    """A problem that is one for a single value of a flag says so; its fix might break the other value."""
+    """A problem that is one for a single value of a flag says so; its fix might break the other value.
+
+    Nor are edits made that another call of the same layer contradicts.
+    """
+    if problem.mends is not None and not problem.mends():
+        problem = replace(problem, edits=())
     if not given:
         return problem
     edits = problem.edits if problem.either else ()

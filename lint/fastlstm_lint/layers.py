@@ -6,7 +6,7 @@ may be partly unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import contract
@@ -36,6 +36,9 @@ class Recurrent(Value):
     subclass: bool = False
     states: tuple[str, ...] | None = None
     """The states of a cell that torch has not, by name; None where it is not known, or torch's."""
+
+    fed: set[Dim] = field(default_factory=set)
+    """The sizes of the features that the program gives it."""
 
     stepped: bool = False
     """Whether the program somewhere hands it a state of its own: it may be called step by step."""

@@ -105,9 +105,16 @@ def linked(base: Opaque) -> Opaque:
 
 
 class Foreign(Opaque):
-    """What another library than torch made, such as an array of NumPy: it has sizes, and is never a tensor."""
+    """What another library than torch made, such as an array of NumPy: it has sizes, and is never a tensor.
 
-    __slots__ = ()
+    `holds` is the tensor that torch makes of it, where that is known.
+    """
+
+    __slots__ = ("holds",)
+
+    def __init__(self, name: str, holds: Tensor | None = None) -> None:
+        super().__init__(name)
+        self.holds = holds
 
     def attribute(self, name: str) -> Opaque:
         if name not in self._attributes:

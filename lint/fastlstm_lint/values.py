@@ -163,6 +163,7 @@ class Module(Value):
     config: dict[str, Value]
     node: Any = None
     items: tuple[Value, ...] = ()
+    fed: set[Dim] = field(default_factory=set)  # the sizes of the last axis of what the program gives it
     weight: int = field(init=False)
 
     def __post_init__(self) -> None:

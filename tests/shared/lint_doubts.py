@@ -192,4 +192,24 @@ kind(
     """,
 )
 
+kind(
+    "a width that is taken from another one where it is not given",
+    """
+    def layer(width, out=None, kind=nn.Linear):
+        if out is None:
+            out = width
+        return kind(width, out)
+
+    class Enhancer(nn.Module):
+        def __init__(self, width=6, inner=9):
+            super().__init__()
+            self.lstm = nn.LSTM(5, width, batch_first=True, bidirectional=True)
+            self.first = layer(2 * width, inner)
+            self.second = layer(inner, 5)
+
+        def forward(self, x):
+            return self.second(torch.relu(self.first(self.lstm(x)[0])))
+    """,
+)
+
 __all__ = ["KINDS"]

@@ -72,7 +72,7 @@ def _merge_names(
         elif present is not value:
             if name == filled and isinstance(present if from_theirs else value, Opaque):
                 # `if h is None: h = zeros(...)`: what is passed must fit where the zeros fit.
-                mine[name] = _as_made(value if from_theirs else present)
+                mine[name] = _as_made(value if from_theirs else present, name)
             elif (chosen := by_flag(tested, value, present)) is not None:
                 mine[name] = chosen
             elif isinstance(size := given[name], Num) and size.dim in sizes and sizes[size.dim] == dim_of(made[name]):
@@ -82,8 +82,13 @@ def _merge_names(
                 mine[name] = join(present, value, name)
 
 
-def _as_made(value: Value) -> Value:
-    """What stands in for what is not given: zeros say what they replace, a value made otherwise may only be like it."""
+def _as_made(value: Value, name: str) -> Value:
+    """What stands in for what is not given: zeros say what they replace, a value made otherwise may only be like it.
+
+    So may a size that is measured; another number is a setting, and what is given is another one.
+    """
+    if isinstance(value, Num) and value.axis is None:
+        return Opaque(name)
     if isinstance(value, Many) or (isinstance(value, Tup) and value.is_list):
         return Opaque("list")  # a pair of states may be given instead
     if not isinstance(value, Tensor) or "created" in value.traits:

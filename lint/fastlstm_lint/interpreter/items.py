@@ -45,6 +45,8 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
     if len(items) == 1 and (found := entry(base, items[0])) is not None:
         return found
     if len(items) == 1:
+        if isinstance(base, Tup) and base.kind == "state" and int_of(items[0]) == -1:
+            vm.emit(Misused(node, vm.where(), value=base, use="[-1]"))
         _check_place(vm, node, base, items[0])
         return pick(base, items[0])
     if isinstance(base, Opaque) and len(items) > 2 and _is_whole(items[-1]) and Const(...) not in items:

@@ -48,7 +48,7 @@ def is_none(value: Value) -> bool | None:
     if value == NONE:
         return True
     if isinstance(value, Opaque):
-        return None
+        return False if value.default is not None else None
     if isinstance(value, (Tensor, Tup, Num, Module, Instance, Function, Class, Packed, Const)):
         return False
     return None

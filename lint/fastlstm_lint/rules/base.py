@@ -75,6 +75,7 @@ class Problem:
     made: tuple[tuple[str, cst.CSTNode], ...] = ()
     imports: str = ""  # the module that the edits need
     holds: Callable[[], bool] | None = None  # asked once the whole program is known; None: it holds
+    mends: Callable[[], bool] | None = None  # the same of its edits
 
 
 Check = Callable[[Any], Iterator[Problem]]

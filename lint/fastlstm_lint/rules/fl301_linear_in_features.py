@@ -94,6 +94,7 @@ def check(fact: ModuleCalled) -> Iterator[Problem]:
     if fact.module.kind != "Linear" or not isinstance(value, Tensor) or not value.rank or wanted is None:
         return
     last = value.axes[-1]
+    fact.module.fed.add(last.size)
     if any(word is None for word in last.meaning) or not always_differ(last.size, wanted):
         return
     by_flag = _by_flag(fact, value, wanted)
@@ -104,6 +105,7 @@ def check(fact: ModuleCalled) -> Iterator[Problem]:
         by_flag or argument_edit(fact.module.node, 0, "in_features", wanted, last.size),
         "Set in_features to the size of the input",
         either=bool(by_flag),
+        mends=lambda: len(fact.module.fed) == 1 or bool(by_flag),
     )
 
 

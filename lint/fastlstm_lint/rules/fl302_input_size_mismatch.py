@@ -104,6 +104,7 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         last = value.axes[-1]
     else:
         return
+    fact.layer.fed.add(last.size)
     known = last.size.value is not None or all(word is not None for word in last.meaning)
     if known and always_differ(last.size, wanted):
         yield Problem(
@@ -112,4 +113,5 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
             fact.layer,
             argument_edit(fact.layer.node, 0, "input_size", wanted, last.size),
             "Set input_size to the size of the input",
+            mends=lambda: len(fact.layer.fed) == 1,
         )

@@ -14,6 +14,7 @@ from ..facts import Misused
 from ..layers import Recurrent
 from ..values import Foreign, Module, Opaque, Packed, Tensor, Tup, Value, resolve
 from . import (
+    arrays,
     broadcast,
     creation,
     einops,
@@ -38,6 +39,7 @@ from .refusal import Refusal, tell
 from .registry import CONSTRUCTORS, FUNCTIONS, METHODS, Site, invoke
 
 FAMILIES = (
+    arrays,
     broadcast,
     creation,
     einops,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..contract import FEATURE
 from ..dims import Dim
 from ..tensors import CONTIGUOUS
-from ..values import Axis, Const, Num, Opaque, Origin, Rows, SizesOf, Tensor, Tup, Value, dim_of, resolve
+from ..values import Axis, Const, Foreign, Num, Opaque, Origin, Rows, SizesOf, Tensor, Tup, Value, dim_of, resolve
 from . import dtypes
 from .dtypes import BOOL, FLOAT, LONG
 from .refusal import Refusal, text
@@ -149,6 +149,8 @@ def literal(site: Site, data: Value, more: Value | None = None) -> Value | None:
     """Nested lists of known lengths; `torch.Tensor(2, 3)` is left unknown."""
     source = resolve(data)
     dtype = site.dtype({"LongTensor": LONG, "FloatTensor": FLOAT, "Tensor": FLOAT, "IntTensor": "int32"}.get(site.name))
+    if isinstance(source, Foreign) and source.holds is not None:
+        source = source.holds
     if isinstance(source, Tensor):
         return source.typed(dtype or source.dtype)
     sizes: list[Dim] = []

@@ -55,6 +55,16 @@ def batches(count: Dim, a: Tensor, b: Tensor) -> Refusal:
     )
 
 
+def _from_layers(*tensors: Tensor) -> bool:
+    """Whether all that is not certain of tensors is whether a layer got a batch or one sequence alone."""
+    return all(
+        GUESSED not in each.traits or (each.origin is not None and each.origin.role in ROLES) for each in tensors
+    )
+
+
+ROLES = frozenset({"output", "h_n", "c_n"})
+
+
 def _check_rows(a: Tensor, b: Tensor) -> None:
     rows = product(a.sizes[:-1])
     if differ(a.sizes[-1], b.sizes[0]):
@@ -66,7 +76,8 @@ def _check_matrices(a: Tensor, b: Tensor) -> None:
     if differ(a.sizes[-1], b.sizes[-2]):
         rows = product(a.sizes[:-1])
         shapes = f"{rows}x{a.sizes[-1]} and {b.sizes[-2]}x{b.sizes[-1]}"
-        raise Refusal("product", f"mat1 and mat2 shapes cannot be multiplied ({shapes})")
+        sure = b.rank == 2 and GUESSED not in b.traits and _from_layers(a)  # of one sequence alone as well
+        raise Refusal("product", f"mat1 and mat2 shapes cannot be multiplied ({shapes})", sure=sure)
 
 
 def result_of(a: Tensor, b: Tensor, axes: tuple[Axis, ...]) -> Tensor:
@@ -109,14 +120,17 @@ def bmm(site: Site, input: Value, mat2: Value) -> Value | None:
     a, b = resolve(input), resolve(mat2)
     if not isinstance(a, Tensor) or not isinstance(b, Tensor):
         return None
+    # Of a layer's output on one sequence alone, with two axes, torch says no as well.
+    sure = _from_layers(a, b) and max(a.rank, b.rank) <= 3
     for number, each in enumerate((a, b), 1):
         if each.rank != 3:
-            raise Refusal("product", f"batch{number} must be a 3D tensor", each)
+            raise Refusal("product", f"batch{number} must be a 3D tensor", each, sure=sure)
     if differ(a.sizes[0], b.sizes[0]) or differ(a.sizes[2], b.sizes[1]):
         raise Refusal(
             "product",
             f"Expected size for first two dimensions of batch2 tensor to be: {text((a.sizes[0], a.sizes[2]))} but got: "
             f"{text(b.sizes[:2])}.",
+            sure=sure,
         )
     return result_of(a, b, (a.axes[0], a.axes[1], b.axes[2]))
 

@@ -309,7 +309,9 @@ def _result(
         return Tup((output, Tup((h_n, *others))), kind="layer")
     if layer.has_cell_state is None:
         return Tup((output, Opaque("state")), kind="layer")
-    pair: Value = Tup((h_n, made(layer.state("c", batch, origin("c_n"))))) if layer.has_cell_state else h_n
+    pair: Value = h_n
+    if layer.has_cell_state:
+        pair = Tup((h_n, made(layer.state("c", batch, origin("c_n")))), kind="state")
     return Tup((output, pair), kind="layer")
 
 
