@@ -43,6 +43,8 @@ def absolute(text: str, urls: dict[str, str]) -> str:
         path, anchor = match[1], match[2] or ""
         if page := re.fullmatch(r"docs/(.+?)(?:/?README)?\.md", path):
             return f"]({urls['Documentation']}{page[1]}/{anchor})"
+        if path.endswith(".svg"):  # a picture, not the page about it
+            return f"]({urls['Repository']}/raw/main/{path})"
         return f"]({urls['Repository']}/blob/main/{path}{anchor})"
 
     return re.sub(r"\]\((?!\w+:|#)([^()#\s]+)(#[^()\s]*)?\)", at, text)

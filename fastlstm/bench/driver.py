@@ -37,9 +37,11 @@ def run(
     through: str = "",
     scaling: bool = False,
     busy: bool = False,
+    most: int = 0,
 ) -> Result:
     """Time every workload in every library: best of `rounds` turns of about `seconds` each.
 
+    All have further turns, up to `most`, until the best of each is `settled`: a busy machine needs more.
     `through`, one of libraries.THROUGH, measures this library in that way. `scaling` times it with one thread too.
     `busy` gives every library a turn beside another busy process after each of its own.
     """
@@ -68,7 +70,7 @@ def run(
         names = [*result.versions, ALONE] if scaling and OURS in result.versions else list(result.versions)
         for workload in workloads:
             bench = _Bench(workers, Path(folder) / "truth.npz", threads, done, neighbour if busy else None)
-            row = bench.row(workload, names, rounds, seconds)
+            row = bench.row(workload, names, rounds, max(rounds, most), seconds)
             result.rows.append(row)
             measured = Limits(**workers["reference"].ask("limits", threads=threads, seconds=LIMIT_SECONDS))
             result.limits = measured if result.limits is None else result.limits.best(measured)
@@ -87,7 +89,7 @@ class _Bench:
     ) -> None:
         self.workers, self.truth, self.threads, self.done, self.neighbour = workers, truth, threads, done, neighbour
 
-    def row(self, workload: Workload, libraries: Sequence[str], rounds: int, seconds: float) -> Row:
+    def row(self, workload: Workload, libraries: Sequence[str], rounds: int, most: int, seconds: float) -> Row:
         row = Row(workload)
         given = workload.to_dict()
         self.workers["reference"].ask("truth", workload=given, path=str(self.truth))
@@ -100,7 +102,9 @@ class _Bench:
             elif reply is not None:
                 row.timings[name] = Timing([], reply["first_call"], max(reply["errors"].values()))
             self.done(f"{workload.name}: {name} ready")
-        for turn in range(rounds):
+        for turn in range(most):
+            if turn >= rounds and all(timing.settled for timing in row.timings.values()):
+                break
             # whoever comes first finds the machine as the row before left it: a new one each time
             for name in [*libraries[turn % len(libraries) :], *libraries[: turn % len(libraries)]]:
                 if name in row.timings:
@@ -113,7 +117,8 @@ class _Bench:
                             reply = self._ask(row, name, "time", seconds=seconds)
                         if reply is not None:
                             row.timings[name].busy.append(median(reply["times"]))
-                self.done(f"{workload.name}: {name}")
+                if turn < rounds:  # further turns were not announced
+                    self.done(f"{workload.name}: {name}")
         for name in row.timings:
             self._ask(row, name, "release")
         return row

@@ -16,6 +16,7 @@ OURS = "fastlstm"
 ALONE = "fastlstm, one thread"
 """This library a second time, where scaling is measured."""
 FORMAT = 1
+SETTLED = 0.05
 
 
 @dataclass
@@ -37,6 +38,11 @@ class Timing:
     def spread(self) -> float:
         """How far the middle one of the turns is above the best: 0.1 is 10 %."""
         return self.median / self.best - 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether the best turn is no lucky one: the third best lies within `SETTLED` of it."""
+        return len(self.rounds) >= 3 and sorted(self.rounds)[2] <= self.best * (1 + SETTLED)
 
     @property
     def slowdown(self) -> float | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastlstm.bench.result import Result
     from fastlstm.bench.workload import Workload
 
+ROUNDS, MOST_ROUNDS = 5, 20
 MODES = ("infer", "train", "packed", "reset", "cells", "cells-train", "model")
 A_FEW = ("vad-stream", "rl-rollout", "ocr-line", "speaker-embed", "forecast-small", "word-lm")
 """What runs when nothing is named: about a minute."""
@@ -75,7 +76,8 @@ class CellName(click.ParamType):
 @click.option("--threads", type=click.IntRange(1), help="Threads for every library.  [default: all CPUs usable]")
 @click.option("--scaling", is_flag=True, help="Time fastlstm with one thread too.")
 @click.option("--busy", is_flag=True, help="Time every row beside another busy process too.")
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Turns that each library gets.")
+@click.option("--rounds", type=click.IntRange(1), help="Turns that each library gets.  [default: 5, and up to 20 until "
+              "the best three lie within 5 %]")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0), default=0.15, show_default=True, help="Length of a turn, roughly.")
 @click.option("--start-up/--no-start-up", default=None, help="Time new processes too, with and without compiled code "
               "that was kept: once by default; with --start-up and no NAME only that, the best of five.")  # fmt: skip
@@ -103,7 +105,7 @@ def bench(
     threads: int | None,
     scaling: bool,
     busy: bool,
-    rounds: int,
+    rounds: int | None,
     seconds: float,
     start_up: bool | None,
     json_file: Path | None,
@@ -166,32 +168,34 @@ def bench(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--compare") from None
 
-    count = driver.steps(chosen, wanted, rounds, scaling)
+    turns = rounds or ROUNDS
+    count = driver.steps(chosen, wanted, turns, scaling)
     with click.progressbar(length=count, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
         found = driver.run(
             chosen,
             wanted,
             threads or cores(),
-            rounds,
+            turns,
             seconds,
             lambda what: bar.update(1, what),
             through or "",
             scaling,
             busy,
+            turns if rounds else MOST_ROUNDS,
         )
     if start_up is not False:
-        rounds = startup.ROUNDS if only_start_up else 1
+        starts = startup.ROUNDS if only_start_up else 1
         ours = [THROUGH[through]] if through else [result.OURS]
         if only_start_up and "torch" in found.versions and not own:
             ours = list(dict.fromkeys((*ours, THROUGH["torch"])))
         found.start_up = [
-            startup.measure(library, cold, cell, 1 if cold else rounds)
+            startup.measure(library, cold, cell, 1 if cold else starts)
             for library in ours
             for cell in own or ("",)
             for cold in (True, False)
         ]
         if "torch" in found.versions and not own:
-            found.start_up.append(startup.measure("torch", rounds=rounds))
+            found.start_up.append(startup.measure("torch", rounds=starts))
     _show(found, json_file, plot)
     if old is not None and _slower(old, found, fail_if_slower):
         raise SystemExit(1)

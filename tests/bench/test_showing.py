@@ -147,6 +147,44 @@ def test_runs_that_should_not_be_compared_are_pointed_out() -> None:
     ]
 
 
+def test_bars_begin_at_one_and_ticks_are_plain_numbers() -> None:
+    picture = plot.figure(MADE_UP)
+    picture.canvas.draw()
+    (axes,) = picture.axes
+    assert sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches) == [(1, 0.5), (1, 2), (1, 4)]
+    low, high = axes.get_xlim()
+    assert low < 0.5 < 5 < high < 10
+    shown = [each.get_text() for each in axes.get_xticklabels()]
+    assert shown == ["0.5", "1", "1.5", "2", "3", "5"]
+    assert not any(each.get_text() for each in axes.get_xticklabels(minor=True))
+
+
+def test_a_stored_run_is_drawn_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run.json").write_text(MADE_UP.to_json())
+    monkeypatch.setattr("sys.argv", ["plot", str(tmp_path / "run.json"), str(tmp_path / "run.svg"), "slow"])
+    plot.main()
+    first = (tmp_path / "run.svg").read_text()
+    assert "slow, train" in first
+    assert "fast, infer" not in first
+    plot.main()
+    assert (tmp_path / "run.svg").read_text() == first
+
+
+def test_the_best_of_three_that_agree_is_settled() -> None:
+    assert not Timing([1.0, 1.0], 0, 0).settled
+    assert Timing([2.0, 1.04, 1.0, 9.0, 1.049], 0, 0).settled
+    assert not Timing([1.04, 1.0, 1.06], 0, 0).settled
+
+
+@pytest.mark.parametrize(("rounds", "most", "expected"), [(2, 0, {2}), (1, 4, {3, 4})])
+def test_turns_go_on_until_the_best_is_settled(rounds: int, most: int, expected: set[int]) -> None:
+    told: list[str] = []
+    tiny = replace(FAST, T=2, B=1, I=3, H=4)
+    found = driver.run([tiny], ["fastlstm"], 1, rounds, 0.001, told.append, most=most)
+    assert len(found.rows[0].timings["fastlstm"].rounds) in expected
+    assert len(told) == driver.steps([tiny], ["fastlstm"], rounds)
+
+
 def test_the_picture_names_rows_and_peers(tmp_path: Path) -> None:
     plot.draw(MADE_UP, tmp_path / "run.svg")
     text = (tmp_path / "run.svg").read_text()
