@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from fastlstm import __version__
 from fastlstm.kernels.cpu import system
-from fastlstm.kernels.machine import host, machine_words
+from fastlstm.kernels.machine import Machine, host, machine_words
 
 FORMAT = 2
 _SOURCES = ("kernels", "cells", "spec", "engine/threads", "engine/entry.py", "engine/compiling.py")
+_REGISTERS = Machine._fields.index("narrow")
 _ANY_BUILD = frozenset({"numba", "llvmlite", "llvm", "cpu", "features"})
 """What code that came with the package may differ in: whoever built it chose the compiler, and a kind of machine."""
 
@@ -84,13 +85,14 @@ def made(unit: Unit) -> Made:
 
 @cache
 def sources() -> str:
-    """A digest of everything that code is made from, and of the vector unit that it is made for.
+    """A digest of everything that code is made from, and of the vector unit that it is made for: its registers, not
+    which instructions for narrow numbers it has, since code without them serves a machine that has them.
 
     In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
     """
     named = [Path(__file__).parent.parent / name for name in _SOURCES]
     found = sorted(path for name in named for path in ([name] if name.is_file() else name.rglob("*.py")))
-    total = hashlib.sha256(repr(host()).encode() + (b"" if found else __version__.encode()))
+    total = hashlib.sha256(repr(host()[:_REGISTERS]).encode() + (b"" if found else __version__.encode()))
     for source in found:
         total.update(source.read_bytes())
     return total.hexdigest()[:32]

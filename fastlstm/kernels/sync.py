@@ -10,7 +10,7 @@ from numba import types
 from numba.core.extending import intrinsic
 
 from fastlstm.kernels.jit import inner
-from fastlstm.kernels.machine import NEON, SCALAR, host
+from fastlstm.kernels.machine import Machine, host
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
@@ -89,17 +89,20 @@ def pause(typing_context: Any):
     """Tell the core that this is a spinning loop."""
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        machine = host()
-        if machine is NEON:
-            hint = builder.module.declare_intrinsic("llvm.aarch64.hint", (), ir.FunctionType(ir.VoidType(), [_I32]))
-            builder.call(hint, [ir.Constant(_I32, 1)])
-        elif machine is not SCALAR:
-            builder.call(
-                builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), ir.FunctionType(ir.VoidType(), [])), []
-            )
+        emit_pause(builder, host())
         return context.get_dummy_value()
 
     return types.void(), emit
+
+
+def emit_pause(builder: ir.IRBuilder, machine: Machine) -> None:
+    """The instruction of a spinning loop, where the machine has one."""
+    if machine.name == "neon":
+        hint = builder.module.declare_intrinsic("llvm.aarch64.hint", (), ir.FunctionType(ir.VoidType(), [_I32]))
+        builder.call(hint, [ir.Constant(_I32, 1)])
+    elif machine.name != "scalar":
+        name = "llvm.x86.sse2.pause"
+        builder.call(builder.module.declare_intrinsic(name, (), ir.FunctionType(ir.VoidType(), [])), [])
 
 
 @intrinsic

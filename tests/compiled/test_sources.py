@@ -7,8 +7,11 @@ import os
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import fastlstm
 from fastlstm.compiled import made
+from fastlstm.kernels import machine
 
 PROGRAM = "import fastlstm; from fastlstm.compiled.made import sources; print(fastlstm.__file__, sources())"
 
@@ -57,3 +60,15 @@ def test_every_module_that_code_is_compiled_from_is_in_the_digest() -> None:
     for name in needed - left_out:
         path = root / (name.replace(".", "/") + ".py")
         assert any(path == place or place in path.parents for place in covered), name
+
+
+def test_code_made_without_an_instruction_serves_a_machine_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel's code for all of aarch64 has no sdot, and nearly every such machine does."""
+
+    def digest(vectors: machine.Machine) -> str:
+        monkeypatch.setattr(made, "host", lambda: vectors)
+        return made.sources.__wrapped__()
+
+    assert digest(machine.NEON) == digest(machine.NEON_DOT)
+    assert digest(machine.AVX512) == digest(machine.AVX512_VNNI)
+    assert len({digest(each) for each in (machine.NEON, machine.AVX512, machine.AVX2, machine.SSE)}) == 4

@@ -7,6 +7,7 @@ import pytest
 from llvmlite import binding, ir
 
 from fastlstm.kernels import machine
+from fastlstm.kernels.sync import emit_pause
 from fastlstm.kernels.tile import _emit_tile
 from fastlstm.kernels.vector import Emitter
 
@@ -101,3 +102,31 @@ def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register
     assert len(products) >= sums
     calls = [line for line in lines if "fmaf" in line]
     assert not calls
+
+
+@pytest.mark.parametrize(
+    ("target", "triple", "instruction"),
+    [
+        (machine.NEON, "aarch64-unknown-linux-gnu", "yield"),
+        (machine.NEON_DOT, "aarch64-unknown-linux-gnu", "yield"),
+        (machine.AVX2, "x86_64-unknown-linux-gnu", "pause"),
+        (machine.SCALAR, "riscv64-unknown-linux-gnu", None),
+    ],
+)
+def test_a_spinning_loop_pauses_in_the_machine_s_own_words(target, triple, instruction):
+    """Another machine's intrinsic would end the process inside LLVM."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    module = ir.Module()
+    module.triple = triple
+    builder = ir.IRBuilder(ir.Function(module, ir.FunctionType(ir.VoidType(), []), "spin").append_basic_block())
+    emit_pause(builder, target)
+    builder.ret_void()
+    assert ("call" in str(module)) is (instruction is not None)
+    if instruction is not None:
+        lines = (
+            binding.Target.from_triple(triple)
+            .create_target_machine()
+            .emit_assembly(binding.parse_assembly(str(module)))
+        )
+        assert f"\t{instruction}\n" in lines
