@@ -23,6 +23,7 @@ import numpy as np
 from fastlstm_lint.contract import Layer
 
 from fastlstm.cuda import why_not
+from fastlstm.spec import INFERENCE, TRAINING, Grads
 
 ROUNDS, WARMUP, MEETINGS = 7, 3, 1000
 HEAD = "   B     H | forward us/step   cuDNN  ratio   limit  share planned | training us/step   cuDNN  ratio | error"
@@ -93,11 +94,11 @@ def prepare(kind: str, T: int, B: int, H: int) -> Callable[[], dict[str, Any]]:
     engine = Engine(Layer(kind, H, H), "float32")
 
     def ours() -> Any:
-        return engine.forward(parameters, 1, plain, None, train=False)[0]
+        return engine.forward(parameters, 1, plain, None, INFERENCE)[0]
 
     def ours_training() -> None:
-        _, _, saved = engine.forward(parameters, 1, plain, None, train=True)
-        engine.backward(parameters, 1, saved, grad, None)
+        _, _, saved = engine.forward(parameters, 1, plain, None, TRAINING)
+        engine.backward(parameters, 1, saved, Grads(grad))
 
     def theirs() -> Any:
         with torch.no_grad():

@@ -17,12 +17,14 @@ from ..spec import cell
 ALPHA, BETA, SLOPE = 0.8, 0.9, 10.0
 
 
-@cell(gates="a", states="s v a")
-def LIF(m, gate, state):
-    spike = m.custom(
-        lambda over: m.where(over > 0, 1.0, 0.0),
-        lambda over: 1 / (1 + SLOPE * m.abs(over)) ** 2,
-    )
+def leaky_step(m, gate, state, fires):
+    """A step whose output is fires(v - 1), with the slope of a function that is one: x / (1 + SLOPE |x|)."""
+    spike = m.custom(fires, lambda over: 1 / (1 + SLOPE * m.abs(over)) ** 2)
     a = ALPHA * state.a + gate.a
     v = BETA * state.v * (1 - state.s) + a
     return spike(v - 1), v, a
+
+
+@cell(gates="a", states="s v a")
+def LIF(m, gate, state):
+    return leaky_step(m, gate, state, lambda over: m.where(over > 0, 1.0, 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,8 @@ from fastlstm.cuda.projected import backward_projected, forward_projected
 from fastlstm.cuda.shim import CudaError, device_number, worded
 from fastlstm.cuda.tile import Launch, choose
 from fastlstm.cuda.tokens import Tokens
-from fastlstm.cuda.weights import Weights, suffixes
+from fastlstm.cuda.weights import Weights
+from fastlstm.spec import Call, Grads
 
 
 @dataclass(frozen=True)
@@ -68,57 +69,31 @@ class Engine:
         with worded():
             self._machine, self._library, self._gpu = machine(), library(), device_number()
         self.config, self.dtype, self._persistent = config, np.dtype(dtype), persistent
-        self._name = f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
+        self._name = config.mode
         self._cell = CELLS[self._name]
         self._read_last: tuple[Any, list[Weights]] = None, []
         # A training and a validation loop, and what packed batches bring.
         self._tokens = lru_cache(16)(self._new_tokens)
 
     def forward(
-        self,
-        parameters: Mapping[str, Any],
-        version: Any,
-        x: Any,
-        states: tuple[Any, ...] | None,
-        *,
-        train: bool,
-        batch_sizes: np.ndarray | None = None,
-        reset: Any = None,
-        masks: Sequence[Any] | None = None,
-        step: Mapping[str, Any] | None = None,
-        all_states: bool = False,
-        threads: int | None = None,
-    ) -> tuple[Any, tuple[Any, ...], Saved | None]:
-        """Output, final states, and what `backward` needs (None unless `train`).
-
-        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing, on the
-        host; states: (L*D, B, H), for an LSTM two; None for zeros. reset: (T, B) bool. masks: L-1 arrays like the
-        layers' outputs. `version` changes when a parameter does.
-        Step inputs and the states of every step are refused before; threads are the host's.
+        self, parameters: Mapping[str, Any], version: Any, x: Any, states: tuple[Any, ...] | None, call: Call
+    ) -> tuple[Any, ...]:
+        """As `fastlstm.spec.Engine` says; `call.batch_sizes` is on the host. Step inputs and the states of every step
+        are refused before; threads are the host's.
         """
-        assert not step, "no cell on a GPU has step inputs"
-        assert not all_states, "the kernels for GPUs keep no states of every step"
+        assert not call.step, "no cell on a GPU has step inputs"
+        assert not call.all_states, "the kernels for GPUs keep no states of every step"
         with worded(), streams.meeting() as joined:
-            output, final, saved = self._forward(parameters, version, x, states, train, batch_sizes, reset, masks)
+            output, final, saved = self._forward(parameters, version, x, states, call)
             if saved is not None:
                 saved.streams = joined
             return output, final, saved
 
-    def backward(
-        self,
-        parameters: Mapping[str, Any],
-        version: Any,
-        saved: Saved,
-        grad_output: Any,
-        grad_states: tuple[Any, ...] | None,
-        grad_all_states: tuple[Any, ...] | None = None,
-        wants_x: bool = True,
-    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """Gradients of x (None without `wants_x`), of the initial states and, by torch's names, of the parameters.
-        Consumes `saved`."""
+    def backward(self, parameters: Mapping[str, Any], version: Any, saved: Saved, grads: Grads) -> tuple[Any, ...]:
+        """As `fastlstm.spec.Engine` says."""
         assert saved.layers, "backward consumes what forward saved"
         with worded(), streams.meeting(saved.streams):
-            return self._backward(parameters, version, saved, grad_output, grad_states, wants_x)
+            return self._backward(parameters, version, saved, grads)
 
     def launch(self, name: str, B: int) -> Launch:
         """How the kernel "forward" or "backward" is cut for a batch of B."""
@@ -138,18 +113,20 @@ class Engine:
         return choose_pair(self._machine, *products, B, self.config.directions, self.dtype.itemsize, self._persistent)
 
     def _forward(
-        self, parameters: Any, version: Any, x: Any, states: Any, train: bool, batch_sizes: Any, reset: Any, masks: Any
+        self, parameters: Any, version: Any, x: Any, states: Any, call: Call
     ) -> tuple[Any, tuple[Any, ...], Saved | None]:
         cell, config, empty = self._cell, self.config, self._empty
         H, P, D, width = config.hidden_size, config.output_size, config.directions, len(self._cell_gates())
-        x = self._device("x", x)
-        tokens = self._tokens(x.shape[:-1], None if batch_sizes is None else batch_sizes.tobytes())
+        x, train = self._device("x", x), call.train
+        tokens = self._tokens(x.shape[:-1], None if call.batch_sizes is None else call.batch_sizes.tobytes())
         B, N = tokens.B, tokens.N
         h0, c0 = (self._device(f"{name}_0", state) for name, state in self._both(states)) if states else (None, None)
         hn = empty(config.num_layers * D, B, P)
         cn = empty(config.num_layers * D, B, H) if cell.CARRIES_CELL else hn
-        mask_rows = [self._device("mask", mask).reshape(N, D * P) for mask in masks or ()]
-        reset = empty(0, 0, dtype=np.dtype(bool)) if reset is None else as_device("reset", reset, np.bool_)
+        mask_rows = [self._device("mask", mask).reshape(N, D * P) for mask in call.masks]
+        reset = empty(0, 0, dtype=np.dtype(bool))
+        if call.reset is not None:
+            reset = as_device("reset", call.reset, np.bool_)
         saved = Saved(tokens, x.shape, reset, mask_rows, [], set())
         rows = x.reshape(N, config.input_size)
         for layer, weights in enumerate(self._read(parameters, version)):
@@ -193,18 +170,20 @@ class Engine:
         return output, (hn, cn) if cell.CARRIES_CELL else (hn,), saved if train else None
 
     def _backward(
-        self, parameters: Any, version: Any, saved: Saved, grad_output: Any, grad_states: Any, wants_x: bool
+        self, parameters: Any, version: Any, saved: Saved, grads: Grads
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         cell, config, empty = self._cell, self.config, self._empty
         tokens, H, P, D = saved.tokens, config.hidden_size, config.output_size, config.directions
         B, N, states = tokens.B, tokens.N, config.num_layers * D
         grad_hn, grad_cn = (
             self._zeros(states, B, H if name == "c" else P) if state is None else self._device(f"grad_{name}_n", state)
-            for name, state in self._both(grad_states or (None, None))
+            for name, state in self._both(tuple(grads.states) or (None, None))
         )
         grad_h0 = empty(states, B, P)
         grad_c0 = empty(states, B, H) if cell.CARRIES_CELL else grad_h0
-        above = empty(0, 0) if grad_output is None else self._device("grad_output", grad_output).reshape(N, D * P)
+        above = empty(0, 0)
+        if grads.output is not None:
+            above = self._device("grad_output", grads.output).reshape(N, D * P)
         ones = empty(1, N)
         elementwise(fill, N, ones.reshape(N), self.dtype.type(1))
         gradients = {name: empty(*sizes(shape)) for name, shape in config.parameters().items()}
@@ -232,8 +211,8 @@ class Engine:
                         *place, layer * D, B, H, D, tokens.apart,
                     ))  # fmt: skip
             above = empty(N, config.layer_input_size(layer))
-            for d, suffix in enumerate(suffixes(config, layer)):
-                if layer or wants_x:
+            for _, d, suffix in config.parts_of(layer):
+                if layer or grads.wants_x:
                     self._library.multiply(kept.z[d], weights.w_ih[d], above, add=d > 0)
                 self._library.multiply(kept.z[d], kept.rows, gradients["weight_ih" + suffix], ta=True)
                 self._library.multiply(kept.u[d], kept.hin[d], gradients["weight_hh" + suffix], ta=True)
@@ -244,7 +223,7 @@ class Engine:
                         total = gradients[name + suffix].reshape(1, len(self._cell_gates()))
                         self._library.multiply(ones, gates[d], total)
         grad_initial = (grad_h0, grad_c0) if cell.CARRIES_CELL else (grad_h0,)
-        return shaped(above, *saved.x_shape) if wants_x else None, grad_initial, gradients
+        return shaped(above, *saved.x_shape) if grads.wants_x else None, grad_initial, gradients
 
     def _cell_gates(self) -> range:
         """The rows of the weights: all gates of all units."""

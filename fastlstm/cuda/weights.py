@@ -42,7 +42,7 @@ class Weights:
         w_hr_turned = lib.empty((projected, config.hidden_size, P), dtype)
         b_x, b_u = lib.empty((D, rows), dtype), lib.empty((D, rows), dtype)
         w_ih = []
-        for d, suffix in enumerate(suffixes(config, layer)):
+        for _, d, suffix in config.parts_of(layer):
 
             def get(name: str, suffix: str = suffix) -> Any:
                 return as_device(name + suffix, parameters[name + suffix], dtype)
@@ -70,8 +70,3 @@ def turn(a, out):
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
         row = i // out.shape[1]
         out[row, i - row * out.shape[1]] = a[i - row * out.shape[1], row]
-
-
-def suffixes(config: Layer, layer: int) -> list[str]:
-    """The ends of a layer's parameter names, by direction."""
-    return [f"_l{layer}" + "_reverse" * d for d in range(config.directions)]

@@ -19,7 +19,7 @@ from fastlstm.engine.pool import POOL, Threads, get_num_threads
 from fastlstm.engine.steps import StepInputs
 from fastlstm.engine.weights import PACKING, Weights
 from fastlstm.kernels.job import SLOTS
-from fastlstm.spec import Stack
+from fastlstm.spec import Call, Grads, Stack
 from fastlstm.spec.plain import plain
 
 _OF_A_CELL = ("advance", "advance_coarse", "retreat")
@@ -56,14 +56,15 @@ class _Lent(ref[Saved]):
 class Engine:
     """The kernels for one configuration and dtype (float32 or float64). Trusts its input: layers check.
 
-    Serves LSTM, GRU and RNN, and users' cells but for those with heads (`heads.py`).
+    Serves LSTM, GRU and RNN, and users' cells; a head of one is a task by itself.
     """
 
     kernels: Mapping[str, str] = {"multiply": "multiply", "multiply_state": "multiply", "advance": "advance"}
     """By a job's slot, the kernel that forward calls there."""
 
-    def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL) -> None:
-        self.config, self.dtype = config, np.dtype(dtype)
+    def __init__(self, config: Layer, dtype: Any, pool: Threads = POOL, split: str | None = None) -> None:
+        """split: forces the planner's choice, "batch", "units" or "layers"."""
+        self.config, self.dtype, self._split = config, np.dtype(dtype), split
         inner = replace(config, cell=plain(config.cell)) if isinstance(config, Stack) else config
         self.layout = Layout(inner, self.dtype)
         self._cell = cell_name(inner)
@@ -79,7 +80,7 @@ class Engine:
         self._size = self.dtype.itemsize
         self._others = self.layout.trait("OTHERS")  # states beside h
         self._out_width = config.directions * config.output_size
-        self._gradients = Gradients(config)
+        self._gradients = Gradients(config, self.layout)
         self._nothing = np.empty((0, 0, 0), self.dtype)  # stands where the entry points read and write nothing
 
     def _weights_of(self, layout: Layout) -> Weights:
@@ -103,34 +104,21 @@ class Engine:
         version: Any,
         x: np.ndarray,
         states: tuple[np.ndarray, ...] | None,
-        *,
-        train: bool,
-        batch_sizes: np.ndarray | None = None,
-        reset: np.ndarray | None = None,
-        masks: Sequence[np.ndarray] | None = None,
-        step: Mapping[str, np.ndarray] | None = None,
-        all_states: bool = False,
-        split: str | None = None,
-        threads: int | None = None,
+        call: Call,
     ) -> tuple[Any, ...]:
-        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` a fourth: a tuple of
-        the last layer's states after every step, the output first.
+        """As `fastlstm.spec.Engine` says. All arrays are of the engine's dtype, C-contiguous, aligned and writable.
 
-        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,), non-increasing;
-        states: (L*D, B, P), and the cell's others (L*D, B, H) each; None for zeros. All of the engine's dtype,
-        C-contiguous, aligned and writable. reset: (T, B) bool. masks: L-1 arrays like the layers' outputs. step: a
-        cell's step inputs by name, laid out as x with H or 1 features, or (B, H or 1). `version` changes when a
-        parameter does. `split` forces the planner's choice: "batch", "units" or "layers". `threads`: at most so many,
-        for this call and its backward; None for `get_num_threads()`.
+        `call.threads`: for this call and its backward; None for `get_num_threads()`.
         """
+        train, threads, batch_sizes = call.train, call.threads, call.batch_sizes
         if threads is None:
             threads = get_num_threads()
         if batch_sizes is None:
             first, second, _ = x.shape
-            key: Any = (first, second, train, threads, split)
+            key: Any = (first, second, train, threads)
         else:
             first, second = 1, len(x)
-            key = (batch_sizes.tobytes(), train, threads, split)
+            key = (batch_sizes.tobytes(), train, threads)
             x = x[None]
         if self._weights.version != version:
             self._pack("pack", parameters, version, threads)
@@ -138,7 +126,7 @@ class Engine:
             idle = self._idle[key].pop()
             plan = idle.plan if isinstance(idle, _Lent) else idle
         except (KeyError, IndexError):
-            plan = self._plan(key, first, second, train, threads, batch_sizes, split)
+            plan = self._plan(key, first, second, train, threads, batch_sizes)
 
         out = np.empty((first, second, self._out_width), self.dtype)
         hn = np.empty((self._states, plan.B, self._h_width), self.dtype)
@@ -149,13 +137,14 @@ class Engine:
         else:
             h0, c0 = states[0], states[-1] if others < 2 else np.concatenate(states[1:])
         inputs = every = None
-        if step:
+        reset, masks = call.reset, call.masks
+        if call.step:
             lead = (plan.sizes.T, plan.B) if batch_sizes is None else (second,)
-            inputs = StepInputs(self.layout, step, lead, batch_sizes)
-            inputs.point(plan.blocks)
-        if all_states:
+            inputs = StepInputs(self.layout, call.step, lead, batch_sizes)
+            inputs.point(plan)
+        if call.all_states:
             every = np.empty((others, first, second, self.config.directions * self.config.hidden_size), self.dtype)
-        if reset is not None or masks is not None or all_states or plan.extras:
+        if reset is not None or masks or call.all_states or plan.extras:
             self._set_extras(plan, reset, masks, every)
         # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
@@ -176,21 +165,11 @@ class Engine:
         return out, final, saved, (out, *(every if batch_sizes is None else every[:, 0]))
 
     def backward(
-        self,
-        parameters: Mapping[str, np.ndarray],
-        version: Any,
-        saved: Saved,
-        grad_output: np.ndarray | None,
-        grad_states: tuple[np.ndarray | None, ...] | None,
-        grad_all_states: tuple[np.ndarray | None, ...] | None = None,
-        wants_x: bool = True,
+        self, parameters: Mapping[str, np.ndarray], version: Any, saved: Saved, grads: Grads
     ) -> tuple[Any, ...]:
-        """Gradients of x, of the initial states and, by torch's names, of the parameters; of a cell with step inputs a
-        fourth: those of the step inputs by name. None stands for zeros. Consumes `saved`. Without `wants_x` that of x
-        is not made, and None.
-        """
+        """As `fastlstm.spec.Engine` says; the gradient of x is not made where it is not wanted."""
         assert saved.lent is not None, "backward consumes what forward saved"
-        config, plan, inputs = self.config, saved.lent.plan, saved.inputs
+        config, plan, inputs, wants_x = self.config, saved.lent.plan, saved.inputs, grads.wants_x
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
         B, count = plan.sizes.B, config.num_layers * config.directions
@@ -198,14 +177,14 @@ class Engine:
         grad_h0 = np.empty((count, B, config.output_size), self.dtype)
         others = self._others
         grad_c0 = np.empty((others * count, B, config.hidden_size), self.dtype) if others else grad_h0
-        of_h, *of_others = grad_all_states or (None,)
+        grad_output, grad_states = grads.output, grads.states
+        of_h, *of_others = grads.every or (None,)
         if of_h is not None:
             grad_output = of_h if grad_output is None else grad_output + of_h
         grad_every = self._stacked(of_others)
         if grad_every is not None or plan.extras_back:
             plan.extras_back = grad_every is not None
             self._point_every(plan, "grad_every", grad_every)
-        grad_states = grad_states or ()
         has_state = any(state is not None for state in grad_states)
         given = [grad_h0, grad_c0]  # not read where there are none
         if has_state:
@@ -221,7 +200,7 @@ class Engine:
         gradients = self._gradients.point(plan, self.dtype)
         if plan.d_units.size:
             plan.d_units[...] = 0
-        d_rows = None if inputs is None else inputs.point_gradients(plan.blocks, config.directions)
+        d_rows = None if inputs is None else inputs.point_gradients(plan, config.directions)
         if plan.skips_x is wants_x:
             plan.skips_x = not wants_x
             plan.blocks[: plan.tasks, SLOTS["skips_x"]] = not wants_x
@@ -271,14 +250,12 @@ class Engine:
                 )  # fmt: skip
                 weights.mark_packed(kernel, version)
 
-    def _plan(
-        self, key: Any, first: int, second: int, train: bool, threads: int, batch_sizes: Any, split: str | None
-    ) -> Plan:
+    def _plan(self, key: Any, first: int, second: int, train: bool, threads: int, batch_sizes: Any) -> Plan:
         if batch_sizes is not None:
             T, B, lengths = len(batch_sizes), int(batch_sizes[0]), tuple(batch_sizes.tolist())
         else:
             (B, T), lengths = ((first, second) if self.config.batch_first else (second, first)), None
-        sizes = Sizes(T, B, train, threads, lengths, split)
+        sizes = Sizes(T, B, train, threads, lengths, self._split)
         addresses = {slot: self._address(name) for slot, name in self.kernels.items()}
         return Plan(self.layout, self._weights, sizes, addresses, key)
 
@@ -292,14 +269,14 @@ class Engine:
         return plans
 
     def _set_extras(
-        self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray] | None, every: np.ndarray | None
+        self, plan: Plan, reset: np.ndarray | None, masks: Sequence[np.ndarray], every: np.ndarray | None
     ) -> None:
         """Whether states are reset, where the dropout masks are and where every step's states go, into the blocks."""
         blocks, tasks = plan.blocks, plan.tasks
-        plan.extras = reset is not None or masks is not None or every is not None
+        plan.extras = reset is not None or bool(masks) or every is not None
         blocks[:, SLOTS["masked"]] = 0
         blocks[:, SLOTS["resets"]] = reset is not None
-        for layer, mask in enumerate(masks or ()):
+        for layer, mask in enumerate(masks):
             rows = blocks[layer * tasks : (layer + 1) * tasks]
             rows[:, SLOTS["masked"]] = 1
             rows[:, SLOTS["mask"]] = mask.ctypes.data + rows[:, SLOTS["out_offset"]] * self.dtype.itemsize
@@ -310,7 +287,7 @@ class Engine:
         rows = plan.blocks[len(plan.blocks) - plan.tasks :]
         rows[:, SLOTS[f"has_{slot}"]] = every is not None
         if every is not None and every.size:
-            offsets = rows[:, SLOTS["out_offset"]] // self._h_width * self.config.hidden_size
+            offsets = rows[:, SLOTS["out_offset"]] // self.layout.P * self.layout.H
             rows[:, SLOTS[slot]] = every.ctypes.data + offsets * self.dtype.itemsize
             rows[:, SLOTS["every_step"]] = every[0].size
 

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from fastlstm_lint.contract import Layer, sizes
 
-from fastlstm.engine.layout import parts
+from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import Plan
 from fastlstm.kernels.job import SLOTS
 
@@ -19,7 +19,8 @@ _ALIGNED = 16  # elements
 class Gradients:
     """Where each parameter's gradient stands in one piece of memory: an address taken for each would cost 2 us."""
 
-    def __init__(self, config: Layer) -> None:
+    def __init__(self, config: Layer, layout: Layout) -> None:
+        """config: of the layer; that of the layout has unit parameters in place of a diagonal product."""
         self._pieces: list[tuple[str, int, int, tuple[int, ...]]] = []
         self._size, starts = 0, dict[str, int]()
         for name, axes in config.parameters().items():
@@ -28,21 +29,21 @@ class Gradients:
             self._pieces.append((name, self._size, self._size + prod(shape), shape))
             self._size += -(-prod(shape) // _ALIGNED) * _ALIGNED
         told = [
-            (layer, direction, SLOTS[slot], starts[name + suffix])
-            for layer, direction, suffix in parts(config)
+            (piece.layer, piece.number, SLOTS[slot], starts[name + piece.suffix] + layout.first(name, piece))
+            for piece in layout.pieces()
             for name, slot in _SLOTS.items()
-            if name + suffix in starts
+            if name + piece.suffix in starts
         ]
-        self._layers, self._directions, self._slots, self._starts = np.array(told, np.int64).reshape(-1, 4).T
+        self._layers, self._numbers, self._slots, self._starts = np.array(told, np.int64).reshape(-1, 4).T
         self._flat: dict[int, np.ndarray] = {}
         """By tasks of a layer: where the addresses stand, counted through all job blocks."""
 
     def point(self, plan: Plan, dtype: np.dtype) -> dict[str, np.ndarray]:
-        """New arrays by parameter, and their addresses in the job blocks of each direction's first task."""
+        """New arrays by parameter, and their addresses in the job blocks of each piece's first task."""
         memory = np.empty(self._size, dtype)
         flat = self._flat.get(plan.tasks)
         if flat is None:
-            rows = self._layers * plan.tasks + self._directions
+            rows = self._layers * plan.tasks + self._numbers
             flat = self._flat[plan.tasks] = rows * plan.blocks.shape[1] + self._slots
         plan.blocks.reshape(-1)[flat] = memory.ctypes.data + self._starts * dtype.itemsize
         return {name: memory[first:last].reshape(shape) for name, first, last, shape in self._pieces}

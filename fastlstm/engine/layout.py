@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from fastlstm_lint.contract import Layer
@@ -18,25 +19,62 @@ def cell_name(config: Layer) -> str:
     """The cell's name for `fastlstm.kernels.cards`."""
     if isinstance(config, Stack):
         return card_name(config.cell)
-    return f"RNN_{config.nonlinearity.upper()}" if config.kind == "RNN" else config.kind
+    return config.mode
 
 
-def parts(config: Layer) -> list[tuple[int, int, str]]:
-    """(layer, direction, suffix of torch's parameter names), in torch's order."""
-    return [
-        (layer, direction, f"_l{layer}" + ("_reverse" if direction else ""))
-        for layer in range(config.num_layers)
-        for direction in range(config.directions)
-    ]
+class Piece(NamedTuple):
+    """One head of one direction of one layer, or all of it where a cell has no heads: what a task computes for some
+    samples. number: counted within the layer. suffix: of its parameters' names.
+    """
+
+    layer: int
+    direction: int
+    head: int
+    number: int
+    suffix: str
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Widths in elements. lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of
-    all blocks fill whole panels."""
+    """Widths in elements. H, P and `inputs` are of a piece: a head is a layer by itself that reads the same input.
+
+    lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of all blocks fill whole
+    panels.
+    """
 
     config: Layer
     dtype: np.dtype
+
+    @property
+    def heads(self) -> int:
+        config = self.config
+        return config.num_heads if isinstance(config, Stack) and config.cell.recurrent == "heads" else 1
+
+    @property
+    def H(self) -> int:
+        return self.config.hidden_size // self.heads
+
+    @property
+    def P(self) -> int:
+        return self.config.output_size // self.heads
+
+    def inputs(self, layer: int) -> int:
+        """How many numbers of x, or of the output of the layer below, a piece of the layer reads."""
+        return self.config.layer_input_size(layer) if self.trait("INPUTS") else self.gates * self.H
+
+    def pieces(self) -> list[Piece]:
+        """In torch's order, the heads of a direction one after another."""
+        return [
+            Piece(layer, direction, head, direction * self.heads + head, suffix)
+            for layer, direction, suffix in self.config.parts()
+            for head in range(self.heads)
+        ]
+
+    def first(self, name: str, piece: Piece) -> int:
+        """Where the parameter of this name, without its suffix, begins for a piece: in elements of the whole array."""
+        if name == "weight_hh":
+            return piece.head * self.gates * self.H * self.P
+        return piece.head * self.H * (self.inputs(piece.layer) if name == "weight_ih" else 1)
 
     @property
     def gates(self) -> int:
@@ -49,7 +87,7 @@ class Layout:
     @property
     def section(self) -> int:
         """Padded width of one state's units."""
-        return self.panels(self.config.hidden_size) * self.W
+        return self.panels(self.H) * self.W
 
     @property
     def lanes(self) -> int:
@@ -61,7 +99,7 @@ class Layout:
 
     @property
     def blocks(self) -> int:
-        blocks = -(-self.config.hidden_size // self.lanes)
+        blocks = -(-self.H // self.lanes)
         while self.gates * blocks % host().tile_vectors:
             blocks += 1
         return blocks

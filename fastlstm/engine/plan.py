@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastlstm.engine.layout import Layout, Memory, parts
+from fastlstm.engine.layout import Layout, Memory, Piece
 from fastlstm.engine.weights import Weights
 from fastlstm.kernels.job import SLOTS, blank
 from fastlstm.kernels.tiling import BLOCK_LD, DEPTH, ROWS
@@ -60,8 +60,8 @@ class Plan:
         self.split, self.threads, slices, self.reason = choose(layout, sizes, weights)
         self.slices = slices
         config = layout.config
-        D, P = config.directions, config.output_size
-        self.tasks = D * slices
+        D, P, pieces = config.directions, config.output_size, config.directions * layout.heads
+        self.tasks = pieces * slices
         self.blocks = blank(config.num_layers * self.tasks)
         self._tables: list[np.ndarray] = []
         bounds = self._bounds(slices)
@@ -72,15 +72,16 @@ class Plan:
         count = sum(sizes.batch_sizes) if sizes.batch_sizes is not None else sizes.T * sizes.B
         between = [memory.add(count * D * P) for _ in range(config.num_layers - 1)]
 
-        for (layer, direction, _), weight_block in zip(parts(config), weights.blocks, strict=True):
+        for piece, weight_block in zip(layout.pieces(), weights.blocks, strict=True):
+            layer = piece.layer
             storage = self._storage(memory, layer, count) if sizes.train else {}
             done = 0
             for number, (first, last) in enumerate(pairwise(bounds)):
-                row = layer * self.tasks + number * D + direction
+                row = layer * self.tasks + number * pieces + piece.number
                 block = self.blocks[row]
                 block[:] = weight_block
                 tokens = self._tokens(first, last)
-                fields = self._sizes(layer, direction, first, last, tokens, rows_before)
+                fields = self._sizes(piece, first, last, tokens, rows_before)
                 for name, value in fields.items():
                     block[SLOTS[name]] = value
                 here = {name: offset + done * width for name, (offset, width) in storage.items()}
@@ -98,6 +99,7 @@ class Plan:
         for name, value in (self._phases() | {"step_bytes": weights.step_bytes} | dict(addresses)).items():
             self.blocks[:, SLOTS[name]] = value
         self.rows, self.address = len(self.blocks), self.blocks.ctypes.data
+        self.heads = np.arange(self.rows) % layout.heads
         self.owner, base = memory.allocate()
         for row, name in pointers:
             self.blocks[row, SLOTS[name]] += base
@@ -158,14 +160,16 @@ class Plan:
         return self.sizes.T * samples if tokens is None else int(tokens[-1])
 
     def _sizes(
-        self, layer: int, direction: int, first: int, last: int, tokens: np.ndarray | None, packed_rows: int
+        self, piece: Piece, first: int, last: int, tokens: np.ndarray | None, packed_rows: int
     ) -> dict[str, int]:
         """Every slot that is a number."""
         layout, sizes = self.layout, self.sizes
         config = layout.config
         T, B, D = sizes.T, sizes.B, config.directions
+        layer, direction = piece.layer, piece.direction
         I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
-        state = layer * D + direction
+        state, unit = layer * D + direction, piece.head * layout.H
+        holds_gates = not layout.trait("INPUTS")
         # Packed rows lie one behind the other; the others as batch_first says.
         step, batch = (1, 1) if tokens is not None else (1, T) if config.batch_first else (B, 1)
         z_bytes = max(last - first, 1) * layout.row(layout.gate_rows) * layout.dtype.itemsize
@@ -182,21 +186,25 @@ class Plan:
             "rows": packed_rows,
             "backwards": direction,
             "direction": direction,
+            "leads": int(first == 0),
+            "adds": int(direction > 0 if holds_gates else piece.number > 0),
             "train": int(sizes.train),
             "chunk": max(min(chunk, T), 1),
             "x_step": step * I,
             "x_batch": batch * I,
-            "x_offset": first * batch * I,
+            "x_offset": first * batch * I + unit * holds_gates,
             "out_step": step * D * P,
             "out_batch": batch * D * P,
-            "out_offset": first * batch * D * P + direction * P,
-            "h_offset": (state * B + first) * P,
-            "c_offset": (state * B + first) * H,
+            "out_offset": first * batch * D * P + direction * P + unit,
+            "h_row": P,
+            "c_row": H,
+            "h_offset": (state * B + first) * P + unit,
+            "c_offset": (state * B + first) * H + unit,
             "reset_offset": first,
             "reset_step": B,
-            "xs_ld": layout.row(I + 1),
+            "xs_ld": self.widths(layer)["xs"],
             "z_ld": layout.row(layout.gate_rows),
-            "h_ld": layout.row(P),
+            "h_ld": layout.row(layout.P),
             "c_ld": self.widths(layer)["cin"],
             "section": layout.section,
             "others_step": config.num_layers * D * B * H,
@@ -215,7 +223,7 @@ class Plan:
         config, layout = self.layout.config, self.layout
         if config.projected or layout.trait("STAGES") or not (layout.trait("RECURS") and layout.trait("INPUTS")):
             return False
-        I, P = config.layer_input_size(layer), config.output_size
+        I, P = layout.inputs(layer), layout.P
         columns, padded = I + 1 + P, (layout.panels(I + 1) + layout.panels(P)) * layout.W
         return columns <= MOST_NARROW and padded >= 1.1 * columns
 
@@ -223,26 +231,26 @@ class Plan:
         config, layout = self.layout.config, self.layout
         if self._narrow(layer):
             return layout.row(layout.gate_rows)
-        x_panels = layout.panels(config.layer_input_size(layer) + 1)
-        gates = x_panels + 1 + layout.panels(config.output_size)
-        projection = layout.panels(config.hidden_size) if config.projected else 0
+        x_panels = layout.panels(layout.inputs(layer) + 1)
+        gates = x_panels + 1 + layout.panels(layout.P)
+        projection = layout.panels(layout.H) if config.projected else 0
         return layout.row(max(gates, projection) * layout.W)
 
     def _sums_size(self, layer: int) -> int:
         config = self.layout.config
         if self._narrow(layer):
-            rows = config.layer_input_size(layer) + 1 + config.output_size
+            rows = self.layout.inputs(layer) + 1 + self.layout.P
         else:
             rows = self.layout.gate_rows + (config.output_size if config.projected else 0)
         return rows * self._sums_row(layer)
 
     def widths(self, layer: int) -> dict[str, int]:
         """Elements of one row of each array that has rows."""
-        layout, config = self.layout, self.layout.config
+        layout = self.layout
         z = layout.row(layout.gate_rows)
-        h, c = layout.row(config.output_size), layout.row(config.hidden_size)
+        h, c = layout.row(layout.P), layout.row(layout.H)
         return {
-            "xs": layout.row(config.layer_input_size(layer) + 1),
+            "xs": layout.row(layout.inputs(layer) + 1),
             "z": z,
             "u": z,
             "hin": h,
@@ -295,12 +303,8 @@ class Plan:
         """Scratch of the weight gradients, one for all layers, which run one after another."""
         if not shared:
             layout, config = self.layout, self.layout.config
-            inputs = max(config.layer_input_size(layer) for layer in range(config.num_layers))
-            columns = (
-                layout.panels(inputs + 1)
-                + 1
-                + max(layout.panels(config.output_size), layout.panels(config.hidden_size))
-            )
+            inputs = max(layout.inputs(layer) for layer in range(config.num_layers))
+            columns = layout.panels(inputs + 1) + 1 + max(layout.panels(layout.P), layout.panels(layout.H))
             product = (columns * layout.W + BLOCK_LD) * DEPTH + BLOCK_LD
             thread = max(product, (ROWS + self.sizes.B) * layout.panels(inputs) * layout.W)
             shared["scratch"] = memory.add(self.threads * thread)
@@ -318,7 +322,8 @@ def shortest_chunk(B: int) -> int:
 def flops(layout: Layout, sizes: Sizes) -> int:
     """Of the forward pass, every step of every sample counted."""
     config = layout.config
-    widths = sum(config.layer_input_size(layer) + config.output_size for layer in range(config.num_layers))
+    inputs = layout.trait("INPUTS")
+    widths = sum(inputs * config.layer_input_size(layer) + layout.P for layer in range(config.num_layers))
     return 2 * layout.gates * config.hidden_size * widths * config.directions * sizes.B * sizes.T
 
 
@@ -332,7 +337,7 @@ def _flows(layout: Layout, sizes: Sizes, weights: Weights) -> bool:
     """Layers can follow each other through time with all threads busy and their weights at hand."""
     config, threads = layout.config, sizes.threads
     return (
-        config.directions == 1
+        config.directions * layout.heads == 1
         and config.num_layers % threads == 0
         and CHUNKS_PER_THREAD * threads * shortest_chunk(sizes.B) <= sizes.T
         and weights.recurrent_bytes <= LAYER_BYTES
@@ -342,19 +347,19 @@ def _flows(layout: Layout, sizes: Sizes, weights: Weights) -> bool:
 def choose(layout: Layout, sizes: Sizes, weights: Weights) -> tuple[str, int, int, str]:
     """(split, threads, slices, reason).
 
-    "batch" cuts the batch (and takes directions apart), with no barrier; "units" has all threads do each step together,
-    each some of the hidden units; "layers" gives each thread whole layers, which follow each other through time, in the
-    forward pass; backward they share units.
+    "batch" cuts the batch (and takes directions and heads apart), with no barrier; "units" has all threads do each step
+    together, each some of the hidden units; "layers" gives each thread whole layers, which follow each other through
+    time, in the forward pass; backward they share units.
     """
     config = layout.config
-    B, D = max(sizes.B, 1), config.directions
+    B, pieces = max(sizes.B, 1), config.directions * layout.heads
     threads, work = sizes.threads, flops(layout, sizes)
     pace = weights.pace  # of narrower weights: they are multiplied faster, and a barrier takes as long as ever
-    slices = min(-(-threads // D), B)
-    batch = ("batch", min(threads, slices * D), slices)
+    slices = min(-(-threads // pieces), B)
+    batch = ("batch", min(threads, slices * pieces), slices)
     if sizes.split == "units" and not config.projected and not layout.trait("ACROSS"):
         return "units", threads, 1, "asked for"
-    if sizes.split == "layers" and D == 1:
+    if sizes.split == "layers" and pieces == 1:
         return "layers", threads, 1, "asked for"
     if threads == 1:
         return "batch", 1, 1, "one thread"
@@ -362,15 +367,16 @@ def choose(layout: Layout, sizes: Sizes, weights: Weights) -> tuple[str, int, in
         return *batch, "asked for"
     if work < SMALL_FLOPS * pace:
         return "batch", 1, 1, f"{work} flop: less than a second thread costs"
-    if D == 2 and threads == 2:
-        return "batch", 2, 1, "one direction for each thread, no barrier"
-    few = 2 * threads > B * D
+    if pieces % threads == 0:
+        what = "directions" if layout.heads == 1 else "heads"
+        return "batch", threads, 1, f"as many {what} for each thread, no barrier"
+    few = 2 * threads > B * pieces
     if few and _flows(layout, sizes, weights):
         return "layers", threads, 1, "few samples: layers follow each other, no barrier"
-    step = 2 * layout.gates * config.hidden_size * config.output_size * B
+    step = 2 * layout.gates * config.hidden_size * layout.P * B
     if few and step < SMALL_STEP * pace:
-        return "batch", min(D, threads), 1, f"{step} flop in a step: less than a barrier costs"
-    if threads <= B * D and not (few and shares_units(layout, threads)):
+        return "batch", min(pieces, threads), 1, f"{step} flop in a step: less than a barrier costs"
+    if threads <= B * pieces and not (few and shares_units(layout, threads)):
         return *batch, f"{slices} slices of the batch, no barrier"
     if not shares_units(layout, threads):
         return *batch, "too few units to share"

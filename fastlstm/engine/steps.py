@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastlstm.engine.layout import Layout
+from fastlstm.engine.plan import Plan
 from fastlstm.kernels.job import SLOTS
 
 Arrays = Mapping[str, np.ndarray]
@@ -14,7 +15,7 @@ _OFFSET, _DIRECTION = SLOTS["reset_offset"], SLOTS["direction"]
 
 
 class StepInputs:
-    """Rows (T, B, STEPS, section), packed (N, STEPS, section), or (B, STEPS, section) where all are one for all steps.
+    """Rows (T, B, heads, STEPS, section), packed without T, or without T where all are one for all steps.
 
     given: by name, in the cell's order, (T, B, H or 1), (B, T, ..) with batch_first, packed (N, ..), or (B, H or 1).
     lead: (T, B), or (N,) packed.
@@ -22,27 +23,29 @@ class StepInputs:
 
     def __init__(self, layout: Layout, given: Arrays, lead: tuple[int, ...], batch_sizes: np.ndarray | None) -> None:
         self._given, self._batch_sizes = given, batch_sizes
-        self._batch_first, self._hidden = layout.config.batch_first, layout.config.hidden_size
+        self._batch_first, self._heads, self._units = layout.config.batch_first, layout.heads, layout.H
         self._each_step = not all(self._is_static(value) for value in given.values())
         B = lead[1] if batch_sizes is None else int(batch_sizes[0])
-        shape = (*(lead if self._each_step else (B,)), len(given), layout.section)
+        shape = (*(lead if self._each_step else (B,)), self._heads, len(given), layout.section)
         self._rows = np.zeros(shape, layout.dtype)
-        self._row_width = shape[-2] * shape[-1]
+        self._head_width = shape[-2] * shape[-1]
+        self._row_width = self._heads * self._head_width
         self._step_width = 0 if not self._each_step else self._row_width * (B if batch_sizes is None else 1)
         self._fill()
 
-    def point(self, blocks: np.ndarray) -> None:
+    def point(self, plan: Plan) -> None:
         """Write where the rows are into the job blocks."""
+        blocks = plan.blocks
         blocks[:, SLOTS["es_step"]], blocks[:, SLOTS["es_batch"]] = self._step_width, self._row_width
-        blocks[:, SLOTS["es"]] = self._rows.ctypes.data + self._offsets(blocks)
+        blocks[:, SLOTS["es"]] = self._rows.ctypes.data + self._offsets(plan)
 
-    def point_gradients(self, blocks: np.ndarray, directions: int) -> np.ndarray:
+    def point_gradients(self, plan: Plan, directions: int) -> np.ndarray:
         """The rows' gradients, zeros, one set for each direction, since they may run at once; with their addresses
         written into the job blocks.
         """
-        gradients = np.zeros((directions, *self._rows.shape), self._rows.dtype)
+        gradients, blocks = np.zeros((directions, *self._rows.shape), self._rows.dtype), plan.blocks
         starts = gradients.ctypes.data + blocks[:, _DIRECTION] * self._rows.nbytes
-        blocks[:, SLOTS["d_es"]] = starts + self._offsets(blocks)
+        blocks[:, SLOTS["d_es"]] = starts + self._offsets(plan)
         return gradients
 
     def gradients(self, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -50,7 +53,7 @@ class StepInputs:
         rows = rows.sum(axis=0)
         found = {}
         for number, (name, value) in enumerate(self._given.items()):
-            gradient = rows[..., number, : self._hidden]
+            gradient = rows[..., number, : self._units].reshape(*rows.shape[:-3], -1)
             if value.shape[-1] == 1:
                 gradient = gradient.sum(axis=-1, keepdims=True)
             if self._each_step and self._is_static(value):
@@ -60,9 +63,10 @@ class StepInputs:
             found[name] = np.ascontiguousarray(gradient)
         return found
 
-    def _offsets(self, blocks: np.ndarray) -> np.ndarray:
-        """In bytes, where each task's samples begin in the rows."""
-        return blocks[:, _OFFSET] * (self._row_width * self._rows.itemsize)
+    def _offsets(self, plan: Plan) -> np.ndarray:
+        """In bytes, where each task's samples begin in the rows, and its head."""
+        first = plan.blocks[:, _OFFSET] * self._row_width + plan.heads * self._head_width
+        return first * self._rows.itemsize
 
     def _is_static(self, value: np.ndarray) -> bool:
         """(B, H or 1), not one for each step."""
@@ -72,13 +76,13 @@ class StepInputs:
 
     def _fill(self) -> None:
         for number, value in enumerate(self._given.values()):
-            target = self._rows[..., number, : self._hidden]
-            if not self._is_static(value):
-                target[...] = value.swapaxes(0, 1) if self._batch_first and value.ndim == 3 else value
-            elif self._batch_sizes is None or not self._each_step:
-                target[...] = value
-            else:
-                target[...] = np.concatenate([value[:n] for n in self._batch_sizes])
+            target, static = self._rows[..., number, : self._units], self._is_static(value)
+            if not static and self._batch_first and value.ndim == 3:
+                value = value.swapaxes(0, 1)
+            if static and self._each_step and self._batch_sizes is not None:
+                value = np.concatenate([value[:n] for n in self._batch_sizes])
+            lead = value.shape[:-1]
+            target[...] = value.reshape(*lead, self._heads, -1) if value.shape[-1] > 1 else value[..., None]
 
     def _over_time(self, gradient: np.ndarray, B: int) -> np.ndarray:
         """The sum over all steps, (B, H or 1)."""

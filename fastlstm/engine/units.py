@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fastlstm.engine.layout import Layout, parts
+from fastlstm.engine.layout import Layout
 from fastlstm.kernels.job import SLOTS
 from fastlstm.spec import Stack
 from fastlstm.spec.plain import BIAS, WEIGHT
@@ -18,10 +18,10 @@ _SLOTS = {"pack": "units", "pack_transposed": "units_back"}
 
 
 class Units:
-    """Rows (L*D, UNITS, section), zeros behind H: one copy for forward, one for backward, as the panels of weights."""
+    """Rows (pieces, UNITS, section), zeros behind H: a copy for forward, one for backward, as the panels of weights."""
 
     def __init__(self, layout: Layout, blocks: np.ndarray) -> None:
-        """blocks: a job block for each layer and direction, which are told where the rows are."""
+        """blocks: a job block for each piece, which are told where the rows are."""
         self._layout, config = layout, layout.config
         self.names = config.cell.unit if isinstance(config, Stack) else ()
         shape = (len(blocks), max(len(self.names), 1), layout.section)
@@ -32,23 +32,25 @@ class Units:
     def fill(self, kernel: str, parameters: Mapping[str, np.ndarray]) -> None:
         """Write the parameters into the rows that are read after this packing kernel."""
         config, rows = self._layout.config, self._rows[kernel]
-        H, gates = config.hidden_size, config.gates
-        for part, (_, _, suffix) in enumerate(parts(config)):
+        H, gates = self._layout.H, config.gates
+        for row, piece in zip(rows, self._layout.pieces(), strict=True):
             for number, name in enumerate(self.names):
                 source, dot, gate = name.partition(".")
-                if source + suffix in parameters:
-                    value = parameters[source + suffix]
-                    rows[part, number, :H] = value.reshape(len(gates), H)[gates.index(gate)] if dot else value
+                value = parameters.get(source + piece.suffix)
+                if value is not None:
+                    whole = value.reshape(len(gates), -1)[gates.index(gate)] if dot else value
+                    row[number, :H] = whole[piece.head * H : (piece.head + 1) * H]
 
     def gradients(self, d_units: np.ndarray, tasks: int) -> dict[str, np.ndarray]:
         """By parameter: the sums over the tasks. d_units: (L*tasks, UNITS, section), slice by slice of the batch, of
-        each the directions.
+        each the pieces.
         """
-        config = self._layout.config
-        H, D = config.hidden_size, config.directions
-        found = {}
-        for layer, direction, suffix in parts(config):
-            total = d_units[layer * tasks : (layer + 1) * tasks][direction::D].sum(axis=0)[:, :H]
+        layout, config, found = self._layout, self._layout.config, dict[str, np.ndarray]()
+        H, count = layout.H, config.directions * layout.heads
+        for layer, direction, suffix in config.parts():
+            of_layer = d_units[layer * tasks : (layer + 1) * tasks]
+            heads = range(direction * layout.heads, (direction + 1) * layout.heads)
+            total = np.concatenate([of_layer[number::count].sum(axis=0)[:, :H] for number in heads], axis=1)
             of_unit = dict(zip(self.names, total, strict=False))
             for name in self.names:
                 if "." not in name:

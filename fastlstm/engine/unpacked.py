@@ -14,7 +14,7 @@ from fastlstm_lint.contract import Layer
 
 from fastlstm.cells import CELLS
 from fastlstm.engine.code import entry, kernel
-from fastlstm.engine.layout import Layout, Memory, cell_name, parts
+from fastlstm.engine.layout import Layout, Memory, cell_name
 from fastlstm.engine.plan import SMALL_FLOPS, Sizes, flops
 from fastlstm.engine.pool import Threads
 from fastlstm.engine.products import Product, Products
@@ -58,7 +58,7 @@ class _Plan:
         scratch |= {name: memory.add(widths["h"]) for name in ("hin", "cin", "h_end", "c_end")}
         between = [memory.add(B * D * H) for _ in range(config.num_layers - 1)]
         self.owner, base = memory.allocate()
-        for row, (layer, direction, _) in enumerate(parts(config)):
+        for row, (layer, direction, _) in enumerate(config.parts()):
             I = config.layer_input_size(layer)
             fields = {"T": 1, "B": B, "I": I, "H": H, "P": H, "blocks": count, "bias": int(config.bias), "brief": brief}
             fields |= {"x_batch": I, "out_batch": D * H, "out_offset": direction * H, "z_ld": z, "h_ld": h}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastlstm.engine.layout import Layout, Memory, parts
+from fastlstm.engine.layout import Layout, Memory
 from fastlstm.engine.units import Units
 from fastlstm.kernels.job import SLOTS, blank
 
@@ -47,7 +47,7 @@ _TRAITS = {
 
 
 class Weights:
-    """The panels of all layers and directions. `blocks` has a row for each, ready for the packing kernels."""
+    """The panels of all pieces of a stack. `blocks` has a row for each, ready for the packing kernels."""
 
     transposed = True
     """Whether there are the panels that backward reads."""
@@ -61,12 +61,14 @@ class Weights:
     def __init__(self, layout: Layout) -> None:
         config = layout.config
         self._layout = layout
-        self.blocks = blank(len(parts(config)))
+        self._pieces = layout.pieces()
+        self.blocks = blank(len(self._pieces))
         self.version: Any = None  # of the panels that forward reads
         self.transposed_version: Any = None  # of those that backward reads
         memory = Memory(layout.dtype)
-        for block, (layer, _, _) in zip(self.blocks, parts(config), strict=True):
-            I, H, P = config.layer_input_size(layer), config.hidden_size, config.output_size
+        H, P = layout.H, layout.P
+        for block, piece in zip(self.blocks, self._pieces, strict=True):
+            I = layout.inputs(piece.layer)
             projected = int(config.projected)
             panel = {slot: self.panel(slot, depth) for slot, depth in (("wx", I), ("wh", P), ("wr", H))}
             sizes = {
@@ -81,6 +83,7 @@ class Weights:
                     "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
                 }
             plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
+            plain |= {"gate_step": config.hidden_size}
             plain |= {slot: layout.trait(trait) for slot, trait in _TRAITS.items()}
             plain |= {f"{name}_panel": size for name, size in panel.items()}
             for name, value in plain.items():
@@ -94,8 +97,8 @@ class Weights:
 
     @property
     def recurrent_bytes(self) -> int:
-        """Of one layer and direction, read in each of its steps."""
-        return self._layout.gate_rows * self._layout.config.output_size * self.itemsize("wh")
+        """Of one piece, read in each of its steps."""
+        return self._layout.gate_rows * self._layout.P * self.itemsize("wh")
 
     def itemsize(self, slot: str) -> int:
         """Bytes of one of the weights that stand in a slot."""
@@ -113,15 +116,15 @@ class Weights:
         """Write the parameters' addresses into the blocks, for the packing kernel of this name; returns what must live
         until they are packed. Unit parameters are packed here and now.
         """
-        kept = []
+        dtype = self._layout.dtype
+        kept = {name: np.ascontiguousarray(value, dtype=dtype) for name, value in parameters.items()}
         self.units.fill(kernel, parameters)
-        for block, (_, _, suffix) in zip(self.blocks, parts(self._layout.config), strict=True):
+        for block, piece in zip(self.blocks, self._pieces, strict=True):
             for slot, name in _NAMES.items():
-                if name + suffix in parameters:
-                    array = np.ascontiguousarray(parameters[name + suffix], dtype=self._layout.dtype)
-                    kept.append(array)
-                    block[SLOTS[slot]] = array.ctypes.data
-        return kept
+                array = kept.get(name + piece.suffix)
+                if array is not None:
+                    block[SLOTS[slot]] = array.ctypes.data + self._layout.first(name, piece) * dtype.itemsize
+        return list(kept.values())
 
     def mark_packed(self, kernel: str, version: Any) -> None:
         """Remember what the panels hold now: None while they are being written."""

@@ -20,7 +20,7 @@ from fastlstm.spec import Stack
 from fastlstm.spec.plain import plain
 
 SPLITS = {
-    "batch": "each thread has samples or directions of its own",
+    "batch": "each thread has samples, directions or heads of its own",
     "units": "all threads do every step together, each some of the hidden units",
     "layers": "each thread has whole layers, which follow each other through time",
 }
@@ -49,7 +49,7 @@ def plan_lines(
             if weights is not None:
                 yield "weights", [f"not quantized: {reason}"]
             return
-        config = _one_head(config)
+        config = replace(config, cell=plain(config.cell))
     layout = Layout(config, dtype)
     sizes = Sizes(T, B, train, threads)
     panels = Weights(layout) if weights is None else Panels(layout, weights)
@@ -79,17 +79,7 @@ def _cell(config: Stack, reason: str | None) -> Iterator[str]:
     if reason is not None:
         yield f"no kernels: {reason}; NumPy computes it step by step"
     elif config.num_heads > 1:
-        yield f"{config.num_heads} heads, one after another, each a layer by itself,"
-        yield f"of {config.hidden_size // config.num_heads} units; what follows is of one head of the first layer"
-
-
-def _one_head(config: Stack) -> Stack:
-    """A stack whose plan is that of one head, or of the whole where there are no heads."""
-    cell, H = plain(config.cell), config.hidden_size // config.num_heads
-    if config.num_heads == 1:
-        return replace(config, cell=cell)
-    I = len(cell.gates) * H if cell.input == "none" else config.input_size
-    return replace(config, cell=cell, num_layers=1, num_heads=1, hidden_size=H, input_size=I)
+        yield f"{config.num_heads} heads of {config.hidden_size // config.num_heads} units, each a task by itself"
 
 
 def _product(layout: Layout, plan: Plan) -> Iterator[str]:
@@ -111,7 +101,8 @@ def _weights(layout: Layout, panels: Weights, weights: str | None) -> Iterator[s
         rows, *columns = (axis.size for axis in shape)
         total += rows * (int(np.prod(columns)) * np.dtype(dtype).itemsize + 4 * dtype.startswith("int"))
     yield f"{_bytes(total)}, packed once, again when a parameter changes"
-    yield f"{_bytes(panels.recurrent_bytes)} recurrent, read in every step of a layer and direction"
+    where = "layer, direction and head" if layout.heads > 1 else "layer and direction"
+    yield f"{_bytes(panels.recurrent_bytes)} recurrent, read in every step of a {where}"
     if weights == "int8":
         words, in_bytes = _INSTRUCTIONS[host().narrow]
         yield f"W_ih in words of 16 bits, {words}; W_hh in bytes, {in_bytes}"

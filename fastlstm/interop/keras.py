@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from fastlstm_lint.contract import GATES
+from fastlstm_lint.contract import GATES, parts
 from numpy import ndarray
 
 from fastlstm.errors import count, flag, refuse_shape, refuse_type
@@ -30,22 +30,22 @@ def read(
     kind = next(kind.__name__ for kind in (LSTM, GRU, RNN) if issubclass(cls, kind))
     num_layers, bidirectional = count("num_layers", num_layers), flag("bidirectional", bidirectional)
     groups = dict(_groups(weights, num_layers, bidirectional))
-    kernel, recurrent = groups["l0"][:2]
+    kernel, recurrent = groups["_l0"][:2]
     I, H = kernel.shape[0], recurrent.shape[0]
     for suffix, group in groups.items():
-        _check(kind, suffix, group, I if suffix.startswith("l0") else H * (2 if bidirectional else 1), H)
+        _check(kind, suffix, group, I if suffix.startswith("_l0") else H * (2 if bidirectional else 1), H)
     layer = cls(
         I,
         H,
         num_layers=num_layers,
-        bias=len(groups["l0"]) == 3,
+        bias=len(groups["_l0"]) == 3,
         batch_first=batch_first,
         bidirectional=bidirectional,
         dtype=float_dtype(kernel.dtype),
         **options,
     )
     layer.load_state_dict(
-        {f"{name}_{suffix}": value for suffix, group in groups.items() for name, value in _named(kind, group).items()}
+        {name + suffix: value for suffix, group in groups.items() for name, value in _named(kind, group).items()}
     )
     return layer
 
@@ -56,18 +56,12 @@ def write(layer: Any) -> list[ndarray]:
     if config.projected:
         raise ValueError(f"proj_size is {config.proj_size}: Keras has no projection")
     found, order = [], ORDER[config.kind]
-    for suffix in _suffixes(config.num_layers, config.bidirectional):
-        found += [to_order(config.kind, order, state[f"weight_{part}_{suffix}"]).T for part in ("ih", "hh")]
+    for _, _, suffix in config.parts():
+        found += [to_order(config.kind, order, state[f"weight_{part}{suffix}"]).T for part in ("ih", "hh")]
         if config.bias:
-            both = [to_order(config.kind, order, state[f"bias_{part}_{suffix}"]) for part in ("ih", "hh")]
+            both = [to_order(config.kind, order, state[f"bias_{part}{suffix}"]) for part in ("ih", "hh")]
             found.append(np.stack(both) if config.kind == "GRU" else both[0] + both[1])
     return [np.ascontiguousarray(value) for value in found]
-
-
-def _suffixes(num_layers: int, bidirectional: bool) -> list[str]:
-    """Of torch's names, in the order in which Keras lists layers and directions."""
-    directions = ("", "_reverse") if bidirectional else ("",)
-    return [f"l{layer}{direction}" for layer in range(num_layers) for direction in directions]
 
 
 def _groups(
@@ -89,7 +83,7 @@ def _groups(
     for k, value in enumerate(weights):
         if k % size < 2 and value.ndim != 2:
             refuse_shape(f"weights[{k}]", value.shape, "(H, G*H)" if k % size else "(I, G*H)")
-    for k, suffix in enumerate(_suffixes(num_layers, bidirectional)):
+    for k, (_, _, suffix) in enumerate(parts(num_layers, 2 if bidirectional else 1)):
         yield suffix, tuple(weights[size * k : size * (k + 1)])
 
 
@@ -104,7 +98,7 @@ def _check(kind: str, suffix: str, group: tuple[ndarray, ...], I: int, H: int) -
     }
     for (name, (letters, shape)), value in zip(due.items(), group, strict=False):
         if value.shape != shape:
-            refuse_shape(f"{name} of {suffix}", value.shape, f"{letters} = {shape}", [
+            refuse_shape(f"{name} of {suffix[1:]}", value.shape, f"{letters} = {shape}", [
                 (is_gru and value.shape == (columns,),
                  "a GRU with reset_after=False computes something else than torch and this library do"),
                 (value.shape == shape[::-1], "this is torch's layout: pass its transpose, or use load_state_dict"),

@@ -66,10 +66,11 @@ def _arrive(job, s, first, last):
     t = time_of(job, s)
     h_last = min(last, job.h_ld)
     for b in range(samples_at(job, s + 1), samples(job, t)):
-        _final(job.has_grad_state, job.grad_hn, job.P, at(job.dh, b * job.h_ld), b, first, h_last)
+        gradient = at(job.grad_hn, b * job.h_row)
+        _final(job.has_grad_state, gradient, job.P, at(job.dh, b * job.h_ld), first, h_last)
         for n in range(job.others):
-            gradient = at(job.grad_cn, n * job.others_step)
-            _final(job.has_grad_state, gradient, job.H, at(job.dc, b * job.c_ld + n * job.section), b, first, last)
+            gradient = at(job.grad_cn, n * job.others_step + b * job.c_row)
+            _final(job.has_grad_state, gradient, job.H, at(job.dc, b * job.c_ld + n * job.section), first, last)
     if job.has_grad_every:
         for b in range(samples(job, t)):
             for n in range(job.others):
@@ -90,9 +91,9 @@ def _arrive(job, s, first, last):
 
 
 @inner
-def _final(given, gradient, width, target, b, first, last):
+def _final(given, gradient, width, target, first, last):
     count = max(min(width, last) - first, 0) if given else 0
-    copy_padded(at(gradient, b * width + first), at(target, first), count, last - first)
+    copy_padded(at(gradient, first), at(target, first), count, last - first)
 
 
 @inner
@@ -172,9 +173,9 @@ def _leave(job, first, last):
     for b in range(job.B):
         copy(
             at(job.dh, b * job.h_ld + first),
-            at(job.grad_h0, b * job.P + first),
+            at(job.grad_h0, b * job.h_row + first),
             min(job.P, min(last, job.h_ld)) - first,
         )
         for n in range(job.others):
-            target = at(job.grad_c0, n * job.others_step + b * job.H + first)
+            target = at(job.grad_c0, n * job.others_step + b * job.c_row + first)
             copy(at(job.dc, b * job.c_ld + n * job.section + first), target, min(job.H, last) - first)

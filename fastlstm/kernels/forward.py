@@ -94,8 +94,13 @@ def _gather(job, member, members, t0, t1, origin):
     for t in range(t0 + first, t0 + last):
         row = token(job, t) - origin
         for b in range(samples(job, t)):
-            target = at(job.xs, (row + b) * job.xs_ld)
-            copy_padded(x_row(job, job.x, t, b), target, job.I, width)
+            source, target = x_row(job, job.x, t, b), at(job.xs, (row + b) * job.xs_ld)
+            if job.multiplies_input:
+                copy_padded(source, target, job.I, width)
+            else:  # a head's units of each gate
+                for gate in range(job.gates):
+                    copy_padded(at(source, gate * job.gate_step), at(target, gate * job.H), job.H, job.H)
+                clear(at(target, job.I), width - job.I)
             put(target, job.I, 1.0)
 
 
@@ -143,10 +148,11 @@ def _enter(job, s, first, last):
     t = time_of(job, s)
     row = state_row(job, s)
     for b in range(samples_at(job, s - 1), samples(job, t)):
-        _initial(job.has_state, job.h0, job.P, at(job.hin, (row + b) * job.h_ld), b, first, min(last, job.h_ld))
+        state = at(job.h0, b * job.h_row)
+        _initial(job.has_state, state, job.P, at(job.hin, (row + b) * job.h_ld), first, min(last, job.h_ld))
         for n in range(job.others):
-            state = at(job.c0, n * job.others_step)
-            _initial(job.has_state, state, job.H, at(job.cin, (row + b) * job.c_ld + n * job.section), b, first, last)
+            state = at(job.c0, n * job.others_step + b * job.c_row)
+            _initial(job.has_state, state, job.H, at(job.cin, (row + b) * job.c_ld + n * job.section), first, last)
     if job.resets:
         for b in range(samples_cut(job, s)):
             if job.reset[boundary(job, s) * job.reset_step + b]:
@@ -156,10 +162,10 @@ def _enter(job, s, first, last):
 
 
 @inner
-def _initial(given, state, width, target, b, first, last):
-    """Columns first..last-1 of sample b's initial state, zeros behind `width`."""
+def _initial(given, state, width, target, first, last):
+    """Columns first..last-1 of a sample's initial state, zeros behind `width`."""
     count = max(min(width, last) - first, 0) if given else 0
-    copy_padded(at(state, b * width + first), at(target, first), count, last - first)
+    copy_padded(at(state, first), at(target, first), count, last - first)
 
 
 @inner
@@ -270,7 +276,7 @@ def _leave(job, first, last):
     """The final states, columns first..last-1."""
     for b in range(job.B):
         width = job.P - first if job.projected else min(job.P, last) - first
-        copy(at(job.h_end, b * job.h_ld + first), at(job.hn, b * job.P + first), width)
+        copy(at(job.h_end, b * job.h_ld + first), at(job.hn, b * job.h_row + first), width)
         for n in range(job.others):
             source = at(job.c_end, b * job.c_ld + n * job.section + first)
-            copy(source, at(job.cn, n * job.others_step + b * job.H + first), min(job.H, last) - first)
+            copy(source, at(job.cn, n * job.others_step + b * job.c_row + first), min(job.H, last) - first)

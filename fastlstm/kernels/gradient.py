@@ -23,7 +23,7 @@ def gradients(job, phase, portion):
                 _input_gradient(here, portion, job.threads)
             else:
                 _gather_gradient(here, portion, job.threads)
-        if number < 2 and here.direction == number:  # the first task of each direction
+        if here.leads:
             if here.narrow:
                 _narrow_weight_gradients(here, portion, job.threads)
             else:
@@ -32,7 +32,7 @@ def gradients(job, phase, portion):
 
 @inner
 def _input_gradient(job, portion, portions):
-    """grad_x = dz W_ih for this portion's time steps; the second direction adds to the first's."""
+    """grad_x = dz W_ih for this portion's time steps; a direction or head adds to those before."""
     W = panel_width(job.z)
     K = job.gates * lanes_of(job.z) * job.blocks
     panels = (job.I + W - 1) // W
@@ -64,7 +64,7 @@ def _input_gradient(job, portion, portions):
         for step in range(t, stop):
             for b in range(samples(job, step)):
                 source = at(scratch, (token(job, step) - row + b) * panels * W)
-                if job.direction:
+                if job.adds:
                     add(source, x_row(job, job.grad_x, step, b), job.I)
                 else:
                     copy(source, x_row(job, job.grad_x, step, b), job.I)
@@ -81,8 +81,8 @@ def _gather_gradient(job, portion, portions):
             z, x = at(job.z, (token(job, t) + b) * job.z_ld), x_row(job, job.grad_x, t, b)
             for r in range(job.blocks * gates):
                 unit = r // gates * lanes
-                target, count = at(x, r % gates * job.H + unit), max(min(lanes, job.H - unit), 0)
-                if job.direction:
+                target, count = at(x, r % gates * job.gate_step + unit), max(min(lanes, job.H - unit), 0)
+                if job.adds:
                     add(at(z, r * lanes), target, count)
                 else:
                     copy(at(z, r * lanes), target, count)
@@ -190,7 +190,7 @@ def _narrow_weight_gradients(job, portion, portions):
         h_width = job.P if part == splits else np.int64(0)
         first, last = _narrow_sums(job, portion, portions, a, x_first, h_width)
         for r in range(first, last):
-            gate = gate_row(job, r)
+            gate, recurrent = gate_row(job, r, job.gate_step), gate_row(job, r, job.H)
             if gate >= 0:
                 column = at(job.sums, r)
                 bias = column[(job.I - x_first) * job.sums_ld]
@@ -200,7 +200,7 @@ def _narrow_weight_gradients(job, portion, portions):
                         put(job.grad_b_ih, gate, bias)
                 if part == splits:
                     behind = at(column, (job.I + 1 - x_first) * job.sums_ld)
-                    gather(behind, job.sums_ld, at(job.grad_w_hh, gate * job.P), job.P)
+                    gather(behind, job.sums_ld, at(job.grad_w_hh, recurrent * job.P), job.P)
                     if job.bias:
                         put(job.grad_b_hh, gate, bias)
 
@@ -252,7 +252,7 @@ def _narrow_sums(job, portion, portions, a, x_first, h_width):
 def _unpack_input(job, first, last):
     """Rows first..last-1 of sums to grad_w_ih and grad_b_ih."""
     for r in range(first, last):
-        gate = gate_row(job, r)
+        gate = gate_row(job, r, job.gate_step)
         if gate >= 0:
             source = at(job.sums, r * job.sums_ld)
             copy(source, at(job.grad_w_ih, gate * job.I), job.I)
@@ -265,9 +265,9 @@ def _unpack_recurrent(job, first, last, column, bias_column, value):
     """Rows first..last-1 of sums to grad_w_hh and grad_b_hh, of gates that are multiplied with this value."""
     lanes = lanes_of(job.z)
     for r in range(first, last):
-        gate = gate_row(job, r)
+        gate, recurrent = gate_row(job, r, job.gate_step), gate_row(job, r, job.H)
         if gate >= 0 and (job.values >> 4 * (r // lanes % job.gates) & 15 if job.stages else 0) == value:
             source = at(job.sums, r * job.sums_ld)
-            copy(at(source, column), at(job.grad_w_hh, gate * job.P), job.P)
+            copy(at(source, column), at(job.grad_w_hh, recurrent * job.P), job.P)
             if job.bias:
                 put(job.grad_b_hh, gate, source[bias_column])

@@ -38,6 +38,8 @@ SLOT_KINDS: Mapping[str, str] = {
     "rows": "int*",  # (T + 1): row of the packed data at which each step begins
     "backwards": "int",  # 1: this direction runs from the last step to the first
     "direction": "int",
+    "leads": "int",  # 1: the first task of its part (direction, head): it makes the gradients of the weights
+    "adds": "int",  # 1: the gradient of x is added to that of the parts before, which read the same x
     "train": "int",  # 1: xs, z, hin, cin, m (and u of cells that split their gates) have a row for each token
     "projected": "int",
     # what the cell states about itself (cards.py), for the kernels that are one for all cells
@@ -67,10 +69,12 @@ SLOT_KINDS: Mapping[str, str] = {
     "reset": "byte*",  # one flag for each step and sample
     "reset_step": "int",
     "has_state": "int",
-    "h0": "real*",  # (B, P)
-    "c0": "real*",  # (B, H)
+    "h0": "real*",  # B rows of P numbers, `h_row` apart; of a head they are part of a row
+    "c0": "real*",  # B rows of H numbers, `c_row` apart
     "hn": "real*",
     "cn": "real*",
+    "h_row": "int",
+    "c_row": "int",
     # where the caller's arrays begin for this task, in elements
     "x_offset": "int",
     "out_offset": "int",
@@ -79,6 +83,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "reset_offset": "int",
     # the parameters, torch's layouts
     "bias": "int",
+    "gate_step": "int",  # distance of two gates: rows of w_ih, numbers of the biases, and of x where it holds the gates
     "w_ih": "real*",
     "w_hh": "real*",
     "w_hr": "real*",

@@ -13,12 +13,12 @@ def pack(job, phase, portion):
     Both biases go with W_ih unless the cell splits its gates.
     """
     if job.multiplies_input:
-        _pack_gates(job, portion, job.w_ih, job.I, job.wx)
+        _pack_gates(job, portion, job.w_ih, job.I, job.gate_step, job.wx)
     if job.recurs:
-        _pack_gates(job, portion, job.w_hh, job.P, job.wh)
+        _pack_gates(job, portion, job.w_hh, job.P, job.H, job.wh)
     first, last = share(_gate_rows(job), panel_width(job.wx), portion, job.threads)
     for r in range(first, last):
-        row = gate_row(job, r)
+        row = gate_row(job, r, job.gate_step)
         input_bias = job.b_ih[row] if job.bias and row >= 0 and job.multiplies_input else 0.0
         recurrent_bias = job.b_hh[row] if job.bias and row >= 0 and job.recurs else 0.0
         if job.splits_gates:
@@ -33,20 +33,23 @@ def pack(job, phase, portion):
 def pack_transposed(job, phase, portion):
     """Kernel, one for all cells, `job.threads` portions: the panels that backward reads."""
     if job.multiplies_input:
-        _pack_gates_transposed(job, portion, job.w_ih, job.I, job.wx_t)
+        _pack_gates_transposed(job, portion, job.w_ih, job.I, job.gate_step, job.wx_t)
     if job.recurs:
-        _pack_gates_transposed(job, portion, job.w_hh, job.P, job.wh_t)
+        _pack_gates_transposed(job, portion, job.w_hh, job.P, job.H, job.wh_t)
     if job.projected:
         _pack_plain(job, portion, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
 
 
 @inner
-def gate_row(job, r):
-    """torch's row of the padded gate row r, or -1 for padding. Order: block of units, gate, unit of the block."""
+def gate_row(job, r, step):
+    """torch's row of the padded gate row r, or -1 for padding; gates lie `step` rows apart.
+
+    Order: block of units, gate, unit of the block.
+    """
     lanes = lanes_of(job.z)
     gates = job.gates
     unit = r // (gates * lanes) * lanes + r % lanes
-    return (r // lanes % gates) * job.H + unit if unit < job.H else -1
+    return (r // lanes % gates) * step + unit if unit < job.H else -1
 
 
 @inner
@@ -61,12 +64,12 @@ def _put_bias(panels, r, K, bias):
 
 
 @inner
-def _pack_gates(job, portion, weights, K, panels):
+def _pack_gates(job, portion, weights, K, step, panels):
     """Columns are gate rows, depth is K; the row of biases is left alone."""
     W = panel_width(panels)
     first, last = share(_gate_rows(job), W, portion, job.threads)
     for r in range(first, last):
-        row = gate_row(job, r)
+        row = gate_row(job, r, step)
         target = at(panels, r // W * (1 + K) * W + r % W)
         source = at(weights, row * K)
         for k in range(K):
@@ -74,7 +77,7 @@ def _pack_gates(job, portion, weights, K, panels):
 
 
 @inner
-def _pack_gates_transposed(job, portion, weights, columns, panels):
+def _pack_gates_transposed(job, portion, weights, columns, step, panels):
     """Columns are inputs, depth is the padded gate rows."""
     W = panel_width(panels)
     K = _gate_rows(job)
@@ -85,7 +88,7 @@ def _pack_gates_transposed(job, portion, weights, columns, panels):
         for j in range(W):
             put(target, j, 0.0)
         for k in range(K):
-            row = gate_row(job, k)
+            row = gate_row(job, k, step)
             for j in range(W):
                 put(target, (1 + k) * W + j, weights[row * columns + n + j] if row >= 0 and j < count else 0.0)
 

@@ -13,6 +13,7 @@ from fastlstm_lint.contract import Cell, sizes
 from numpy import ndarray
 
 from .. import errors
+from ..spec import INFERENCE, TRAINING, Grads
 from . import checks
 from .arrays import float_dtype
 from .attributes import CellAttributes
@@ -68,7 +69,8 @@ class _Step(CellAttributes, FromTorch):
                 states = tuple([state[None] for state in states])
         else:
             x, states, B = self._check(x, states)
-        _, after, saved = self._engine.forward(self._layer_parameters, self._version, x, states, train=self.training)
+        call = TRAINING if self.training else INFERENCE
+        _, after, saved = self._engine.forward(self._layer_parameters, self._version, x, states, call)
         if self.training:
             self._keep(StepTape(saved, self._version, B))
         return tuple([state[0, 0] if B is None else state[0] for state in after])
@@ -116,7 +118,7 @@ class _Step(CellAttributes, FromTorch):
             for name, grad in zip(self.config.state_names, grad_states, strict=True)
         )
         grad_x, grad_before, grads = self._engine.backward(
-            self._layer_parameters, self._version, tape.saved, None, given
+            self._layer_parameters, self._version, tape.saved, Grads(states=given)
         )
         tape.saved = None
         fetched = self._place.fetch(grads)

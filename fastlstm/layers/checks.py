@@ -14,7 +14,7 @@ from ..errors import count, flag, memory, one_of, probability
 from .packing import PackedSequence, check_packed
 from .places import Place
 
-__all__ = ["Call", "Form", "States", "check_call", "check_states", "count", "flag", "memory", "one_of", "pair",
+__all__ = ["Form", "Given", "States", "check_call", "check_states", "count", "flag", "memory", "one_of", "pair",
            "parameters_fit", "probability"]  # fmt: skip
 
 States = tuple[Any, ...]
@@ -63,8 +63,8 @@ class Form(NamedTuple):
         return state if order is None else self.place.take(state, order)
 
 
-class Call(NamedTuple):
-    """A checked call, as an engine takes it. `form` is None for a dense batch, which lies alike to both."""
+class Given(NamedTuple):
+    """What a call is given, checked, as engines take it. `form`: None for a dense batch, which lies alike to both."""
 
     x: Any
     states: States | None
@@ -73,7 +73,7 @@ class Call(NamedTuple):
     form: Form | None
 
 
-def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any, reset: Any) -> Call:
+def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any, reset: Any) -> Given:
     """Checks everything about a call and brings it into an engine's form; raises before anything is computed."""
     packed = x if isinstance(x, PackedSequence) else None
     B: int | None
@@ -92,15 +92,15 @@ def check_call(config: Layer, dtype: np.dtype, place: Place, x: Any, states: Any
         reset = place.mask("reset", reset)
         errors.check_reset(tuple(reset.shape), T, B)
     if form is None:
-        return Call(x, states, None, reset, None)
+        return Given(x, states, None, reset, None)
     if states is not None:
         states = tuple(map(form.inner_state, states))
     if packed is None:
-        return Call(form.inner(x), states, None, None if reset is None else place.shape(reset, T, 1), form)
+        return Given(form.inner(x), states, None, None if reset is None else place.shape(reset, T, 1), form)
     if reset is not None and packed.sorted_indices is not None:
         reset = place.take(reset, packed.sorted_indices)
     batch_sizes = np.require(packed.batch_sizes, np.int64, ("C", "A", "W"))
-    return Call(x, states, batch_sizes, reset, form)
+    return Given(x, states, batch_sizes, reset, form)
 
 
 def check_states(

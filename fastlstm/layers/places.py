@@ -11,7 +11,6 @@ from numpy import ndarray
 
 from .. import engine as cpu
 from .. import errors
-from ..engine.heads import engine_of
 from ..kernels.cards import reason_against
 from ..spec import Engine, Stack
 from .arrays import check_bool, require, require_mask
@@ -46,7 +45,7 @@ class Host:
         if isinstance(config, Stack):
             reason = reason_against(config.cell)
             if reason is None:
-                return engine_of(config, dtype)
+                return cpu.Engine(config, dtype)
             from ..reference import Reference  # wanted by few
 
             errors.warn_of_loops(f"{config.cell.name}: {reason}")

@@ -11,7 +11,7 @@ from fastlstm_lint.contract import Layer, sizes
 from numpy import ndarray
 
 from .. import errors
-from ..spec import Engine
+from ..spec import INFERENCE, TRAINING, Call, Engine, Grads
 from . import checks
 from .arrays import dropout_mask, float_dtype
 from .attributes import LayerAttributes
@@ -82,10 +82,10 @@ class RecurrentLayer(LayerAttributes, Module):
             and (reset is None or self._fits_reset(reset, x.shape))
         ):
             return self._forward_any(x, states, reset)
-        masks = self._masks(x.shape[:2]) if self.training and self._dropout else None
-        output, final, saved = self._engine.forward(
-            self._parameters, self._version, x, states, train=self.training, reset=reset, masks=masks
-        )
+        call = TRAINING if self.training else INFERENCE
+        if reset is not None or (self.training and self._dropout):
+            call = Call(self.training, reset=reset, masks=self._masks(x.shape[:2]))
+        output, final, saved = self._engine.forward(self._parameters, self._version, x, states, call)
         if self.training:
             self._keep(Tape(saved, self._version, output.shape, None))
         return output, final
@@ -119,25 +119,16 @@ class RecurrentLayer(LayerAttributes, Module):
         """
         if all_states and (why := self._why_no_states()):
             raise ValueError(f"all_states is True, but {why}")
-        call = checks.check_call(self.config, self.dtype, self._place, x, states, reset)
-        steps = self._steps(step, call)
-        masks = self._masks(tuple(call.x.shape)[:-1]) if self.training and self._dropout else None
-        more: dict[str, Any] = {"all_states": True} if all_states else {}
-        if steps is not None:
-            more["step"] = steps.values
+        given = checks.check_call(self.config, self.dtype, self._place, x, states, reset)
+        steps = self._steps(step, given)
+        masks = self._masks(tuple(given.x.shape)[:-1])
+        inputs = None if steps is None else steps.values
+        call = Call(self.training, given.batch_sizes, given.reset, masks, inputs, all_states)
         output, final, saved, *every = self._engine.forward(
-            self._parameters,
-            self._version,
-            call.x,
-            call.states,
-            train=self.training,
-            batch_sizes=call.batch_sizes,
-            reset=call.reset,
-            masks=masks,
-            **more,
+            self._parameters, self._version, given.x, given.states, call
         )
         every = list(every[0]) if every else []
-        form = call.form
+        form = given.form
         if form is not None:
             output, final = form.outer(output), tuple(map(form.outer_state, final))
             every = list(map(form.outer, every))
@@ -146,7 +137,7 @@ class RecurrentLayer(LayerAttributes, Module):
             self._keep(Tape(saved, self._version, shape, form, frozenset(steps.static if steps else ())))
         return (output, final, tuple(every)) if all_states else (output, final)
 
-    def _steps(self, step: Any, call: checks.Call) -> Steps | None:
+    def _steps(self, step: Any, given: checks.Given) -> Steps | None:
         """The step inputs of a call, for a cell that may have some."""
         return None
 
@@ -155,7 +146,11 @@ class RecurrentLayer(LayerAttributes, Module):
         return f"device is {self.device!r}: its kernels do not write them" if self.device != "cpu" else None
 
     def _masks(self, lead: tuple[int, ...]) -> list[ndarray]:
-        """Dropout masks of all layers but the last; `lead` is the shape of the output without its features."""
+        """Dropout masks of all layers but the last, none where nothing is dropped; `lead` is the shape of the output
+        without its features.
+        """
+        if not (self.training and self._dropout):
+            return []
         shape = (*lead, self.config.directions * self.config.output_size)
         return [dropout_mask(self._rng, shape, self.dropout, self.dtype) for _ in range(self.config.num_layers - 1)]
 
@@ -172,23 +167,23 @@ class RecurrentLayer(LayerAttributes, Module):
         tape = self._checked_tape(tape)
         every = self._checked_all_states(grad_all_states, tape)
         # No generator, which `all` would close: an interrupt that comes just then would be printed and forgotten.
-        if not [grad for grad in (grad_output, *(grad_states or ()), *(every or ())) if grad is not None]:
+        if not [grad for grad in (grad_output, *(grad_states or ()), *every) if grad is not None]:
             raise ValueError("the gradients of the output and of all states are None, expected one at least")
         if grad_output is not None:
             grad_output = self._checked_grad_output("grad_output", grad_output, tape)
         states = self._checked_grad_states(grad_states, tape)
         grad_x, grad_initial, grads, *grad_step = self._engine.backward(
-            self._parameters, self._version, tape.saved, grad_output, states, every
+            self._parameters, self._version, tape.saved, Grads(grad_output, states, every)
         )
         self._done(tape, grads)
         if tape.form is not None:
             grad_x, grad_initial = tape.form.outer(grad_x), tuple(map(tape.form.outer_state, grad_initial))
         return grad_x, grad_initial, *grad_step
 
-    def _checked_all_states(self, given: Any, tape: Tape) -> tuple[Any, ...] | None:
-        """The gradients of the states after every step, in the engine's form; None where there are none."""
+    def _checked_all_states(self, given: Any, tape: Tape) -> tuple[Any, ...]:
+        """The gradients of the states after every step, in the engine's form; none where none are given."""
         if given is None:
-            return None
+            return ()
         names = self.config.state_names
         if not isinstance(given, tuple | list) or len(given) != len(names):
             due = f"one for each of {', '.join(names)}"

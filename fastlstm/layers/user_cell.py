@@ -64,8 +64,8 @@ class Recurrent(OwnAttributes, RecurrentLayer):
         config = stack(cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, num_heads)
         super().__init__(config, dropout, dtype, seed, device)
         for name, value in first_values(config, unit).items():
-            for suffix in config.suffixes():
-                self._parameters[f"{name}_{suffix}"][...] = value
+            for _, _, suffix in config.parts():
+                self._parameters[name + suffix][...] = value
 
     @overload
     def __call__(
@@ -162,16 +162,16 @@ class Recurrent(OwnAttributes, RecurrentLayer):
         count = len(self.config.state_names)
         self._takes_steps, self._several = bool(self.config.cell.step), count if count > 1 else 0
 
-    def _steps(self, step: Any, call: checks.Call) -> Steps:
-        T, B = self._steps_and_batch(call)
-        return check_steps(self.config, self.dtype, step, T, B, call.form)
+    def _steps(self, step: Any, given: checks.Given) -> Steps:
+        T, B = self._steps_and_batch(given)
+        return check_steps(self.config, self.dtype, step, T, B, given.form)
 
-    def _steps_and_batch(self, call: checks.Call) -> tuple[int, int | None]:
+    def _steps_and_batch(self, given: checks.Given) -> tuple[int, int | None]:
         """T and B of a checked call; B is None where x is unbatched."""
-        if call.batch_sizes is not None:
-            return len(call.batch_sizes), int(call.batch_sizes[0])
-        T, B = call.x.shape[1 - self._batch_axis], call.x.shape[self._batch_axis]
-        return T, None if call.form is not None else B
+        if given.batch_sizes is not None:
+            return len(given.batch_sizes), int(given.batch_sizes[0])
+        T, B = given.x.shape[1 - self._batch_axis], given.x.shape[self._batch_axis]
+        return T, None if given.form is not None else B
 
     def __repr__(self) -> str:
         config = self.config

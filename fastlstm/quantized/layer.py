@@ -110,17 +110,17 @@ class Quantized(RecurrentLayer):
         output, final, *every = self._forward_any(x, state, reset, checks.flag("all_states", all_states), step)
         return output, final if self._several > 1 else final[0], *every
 
-    def _steps(self, step: Any, call: checks.Call) -> Steps | None:
+    def _steps(self, step: Any, given: checks.Given) -> Steps | None:
         if not isinstance(self.config, Stack):
             if step is not None:
                 raise ValueError(f"step is given, but {self.config.kind} has no step inputs")
             return None
-        if call.batch_sizes is not None:
+        if given.batch_sizes is not None:
             return check_steps(
-                self.config, self.dtype, step, len(call.batch_sizes), int(call.batch_sizes[0]), call.form
+                self.config, self.dtype, step, len(given.batch_sizes), int(given.batch_sizes[0]), given.form
             )
-        T, B = call.x.shape[1 - self._batch_axis], call.x.shape[self._batch_axis]
-        return check_steps(self.config, self.dtype, step, T, None if call.form is not None else B, call.form)
+        T, B = given.x.shape[1 - self._batch_axis], given.x.shape[self._batch_axis]
+        return check_steps(self.config, self.dtype, step, T, None if given.form is not None else B, given.form)
 
     def dequantized(self) -> dict[str, ndarray]:
         """The state_dict, in float32, of a layer whose weights are exactly these: to see what rounding has changed."""

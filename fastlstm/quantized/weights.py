@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy import ndarray
 
-from ..engine.layout import Layout, parts
+from ..engine.layout import Layout
 from ..engine.weights import Weights
 from ..kernels.job import SLOTS
 from ..spec.narrow import DEPTH, Rounding, of_parameter
@@ -47,7 +47,7 @@ class Panels(Weights):
         layout = self._layout
         self.units.fill("pack", parameters)
         order = _gate_rows(layout)
-        for block, (_, _, suffix) in zip(self.blocks, parts(layout.config), strict=True):
+        for block, (_, _, suffix) in zip(self.blocks, layout.config.parts(), strict=True):
             bias = {name: parameters.get(f"bias_{name}{suffix}", np.zeros(1, np.float32)) for name in ("ih", "hh")}
             if layout.trait("SPLITS_GATES"):
                 biases = {"wx": bias["ih"], "wh": bias["hh"]}

@@ -45,7 +45,7 @@ class CardWeights:
 
     def named(self, suffix: str, *, bias: bool) -> dict[str, ndarray]:
         """The arrays by torch's names."""
-        return {f"{name}_{suffix}": value for name, value in self.arrays.items()}
+        return {f"{name}{suffix}": value for name, value in self.arrays.items()}
 
     def input_products(self, x: ndarray) -> ndarray:
         """W_ih x + b_ih, (n, G, H); the input itself where input="none"."""
@@ -163,9 +163,9 @@ class Card:
         self.cell, self.hidden, self.heads = cell, hidden_size, heads
 
     def weights(self, parameters: Mapping[str, ndarray], suffix: str, input_size: int) -> CardWeights:
-        """The parameters whose names end in `suffix`, such as `l0` or `l1_reverse`."""
+        """The parameters whose names end in `suffix`, such as `_l0` or `_l1_reverse`."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *self.cell.unit)
-        found = {name: parameters[f"{name}_{suffix}"] for name in names if f"{name}_{suffix}" in parameters}
+        found = {name: parameters[f"{name}{suffix}"] for name in names if f"{name}{suffix}" in parameters}
         return CardWeights(self.cell, self.heads, self.hidden, input_size, found)
 
     def forward(self, x: ndarray, states: States, w: CardWeights, *extras: ndarray) -> tuple[States, Kept]:

@@ -82,14 +82,14 @@ class NarrowReference(Reference):
 
     def _weights(self, parameters: Mapping[str, ndarray], suffix: str, input_size: int) -> Weights:
         def matrix(name: str) -> Any:
-            value = parameters.get(f"{name}_{suffix}")
+            value = parameters.get(f"{name}{suffix}")
             if value is None or value.dtype == np.float16:
                 return None if value is None else value.astype(np.float32)
-            return Rounded(value, parameters[f"{name}_{suffix}_scale"], of_parameter(name))
+            return Rounded(value, parameters[f"{name}{suffix}_scale"], of_parameter(name))
 
         ih = matrix("weight_ih")
         zeros = np.zeros(len(ih), np.float32)
-        b_ih, b_hh = (parameters.get(f"bias_{name}_{suffix}", zeros) for name in ("ih", "hh"))
+        b_ih, b_hh = (parameters.get(f"bias_{name}{suffix}", zeros) for name in ("ih", "hh"))
         functions = (_sigmoid, _tanh) if isinstance(ih, Rounded) else ()
         return Weights(ih, matrix("weight_hh"), b_ih, b_hh, matrix("weight_hr"), *functions)
 

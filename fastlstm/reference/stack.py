@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from fastlstm_lint.contract import Layer, sizes
 from numpy import ndarray
 
-from ..spec import Stack
+from ..spec import Call, Grads, Stack
 from . import gru, lstm
 from .card import Card
 from .rnn import RNNCell
@@ -48,31 +48,14 @@ class Reference:
             self.cell = cells[config.kind]
 
     def forward(
-        self,
-        parameters: Mapping[str, ndarray],
-        version: int,
-        x: ndarray,
-        states: States | None,
-        *,
-        train: bool,
-        batch_sizes: ndarray | None = None,
-        reset: ndarray | None = None,
-        masks: Sequence[ndarray] | None = None,
-        step: Mapping[str, ndarray] | None = None,
-        all_states: bool = False,
-        threads: int | None = None,
+        self, parameters: Mapping[str, ndarray], version: int, x: ndarray, states: States | None, call: Call
     ) -> tuple[Any, ...]:
-        """Output, final states, and what `backward` needs (None unless `train`); with `all_states` one result more, the
-        last layer's states after every step, each laid out as the output, which is the first of them.
+        """As `fastlstm.spec.Engine` says, in whose words also the rules of `call`.
 
-        x: (T, B, I), or (B, T, I) with batch_first, or packed rows (N, I) where `batch_sizes` (T,) is given.
-        states: tuple of (L*D, B, P) and, for an LSTM, (L*D, B, H); None for zeros.
-        reset: (T, B) bool, no state passes between steps t - 1 and t where `reset[t, b]`, in either direction.
-        masks: one array for each layer but the last, in the layout of the output, that multiplies its output.
-        step: a user's cell's step inputs, laid out as x, with H or 1 features; or (B, H) or (B, 1), for all steps.
-        The output has the layout of x. `version` changes with the parameters; nothing is cached here, so it is unread,
-        as `threads` is: there is one.
+        `version` changes with the parameters; nothing is cached here, so it is unread, as `call.threads` is: there is
+        one.
         """
+        batch_sizes, reset, step = call.batch_sizes, call.reset, call.step or {}
         T: int | None = None
         if batch_sizes is None:
             T, B = x.shape[1::-1] if self.config.batch_first else x.shape[:2]
@@ -82,14 +65,13 @@ class Reference:
         if states is None:
             states = tuple(np.zeros(sizes(shape), self.dtype) for shape in self.config.states(B).values())
         rows, final = self._rows(x, T), [state.copy() for state in states]
-        step = step or {}
-        saved = Saved(T, B, len(rows), [self._rows(mask, T) for mask in masks or ()], batch_sizes, [], step)
+        saved = Saved(T, B, len(rows), [self._rows(mask, T) for mask in call.masks], batch_sizes, [], step)
         extras = tuple(self._step_rows(value, T, batch_sizes) for value in step.values())
         last: list[States] = []
         with np.errstate(all="ignore"):  # NaN and infinity flow through
             for layer in range(self.config.num_layers):
                 last, walks = [], []
-                for direction, suffix in self._directions(layer):
+                for _, direction, suffix in self.config.parts_of(layer):
                     w = self._weights(parameters, suffix, rows.shape[1])
                     walk = Walk(self.cell, w, batch_sizes, reset, reverse=direction == 1, extras=extras)
                     at = layer * self.config.directions + direction
@@ -102,40 +84,29 @@ class Reference:
                 if layer < len(saved.masks):
                     rows = rows * saved.masks[layer]
                 saved.walks.append(walks)
-        results = self._dense(rows, T, B), tuple(final), saved if train else None
-        if not all_states:
+        results = self._dense(rows, T, B), tuple(final), saved if call.train else None
+        if not call.all_states:
             return results
         joined = [np.concatenate(parts, axis=1) for parts in zip(*last, strict=True)]
         return *results, tuple(self._dense(state, T, B) for state in joined)
 
-    def backward(
-        self,
-        parameters: Mapping[str, ndarray],
-        version: int,
-        saved: Saved,
-        grad_output: ndarray | None,
-        grad_states: tuple[ndarray | None, ...],
-        grad_all_states: tuple[ndarray | None, ...] | None = None,
-        wants_x: bool = True,
-    ) -> tuple[Any, ...]:
-        """Gradients of x, wanted or not, of the initial states, and of the parameters by name, given those of output,
-        final states and of the states after every step; for a cell with step inputs a fourth, theirs by name.
-
-        None stands for zeros. `saved` is good for one call. `parameters` are those of the forward.
+    def backward(self, parameters: Mapping[str, ndarray], version: int, saved: Saved, given: Grads) -> tuple[Any, ...]:
+        """As `fastlstm.spec.Engine` says; the gradient of x is made whether wanted or not. `parameters` are those of
+        the forward.
         """
         T, B = saved.steps, saved.batch
-        D = self.config.directions
+        D, count = self.config.directions, len(self.config.state_names)
         d_extras = tuple(np.zeros((saved.count, value.shape[-1]), self.dtype) for value in saved.step.values())
         d_states = [
-            np.zeros(sizes(shape), self.dtype) if given is None else given.copy()
-            for given, shape in zip(grad_states, self.config.states(B).values(), strict=True)
+            np.zeros(sizes(shape), self.dtype) if grad is None else grad.copy()
+            for grad, shape in zip(given.states or (None,) * count, self.config.states(B).values(), strict=True)
         ]
-        if grad_output is None:
+        if given.output is None:
             d_rows = np.zeros((saved.count, self.config.directions * self.config.output_size), self.dtype)
         else:
-            d_rows = self._rows(grad_output, T)
+            d_rows = self._rows(given.output, T)
         grads: dict[str, ndarray] = {}
-        d_all = [None if d is None else self._rows(d, T) for d in grad_all_states or (None,) * len(d_states)]
+        d_all = [None if d is None else self._rows(d, T) for d in given.every or (None,) * count]
         if d_all[0] is not None:
             d_rows = d_rows + d_all[0]
         with np.errstate(all="ignore"):
@@ -146,7 +117,7 @@ class Reference:
                 d_others = [None if d is None else np.split(d, D, axis=1) for d in d_all[1:]]
                 d_all = [None] * len(d_all)
                 d_inputs = []
-                for direction, suffix in self._directions(layer):
+                for _, direction, suffix in self.config.parts_of(layer):
                     at = layer * self.config.directions + direction
                     d_x, d_initial, grad = saved.walks[layer][direction].backward(
                         (d_outputs[direction], *(None if d is None else d[direction] for d in d_others)),
@@ -188,11 +159,6 @@ class Reference:
             total[:n] += rows[start : start + n]
             start += n
         return total
-
-    def _directions(self, layer: int) -> Iterator[tuple[int, str]]:
-        """Number and name suffix of each direction."""
-        for direction in range(self.config.directions):
-            yield direction, f"l{layer}" + ("_reverse" if direction else "")
 
     def _rows(self, array: ndarray, T: int | None) -> ndarray:
         """A dense batch as rows, time slowest; packed rows (`T` None) as they are."""

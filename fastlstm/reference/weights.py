@@ -33,15 +33,15 @@ class Weights:
 
     @classmethod
     def of(cls, parameters: Mapping[str, ndarray], suffix: str) -> Weights:
-        """The parameters whose names end in `suffix`, such as `l0` or `l1_reverse`."""
-        ih, hh = parameters[f"weight_ih_{suffix}"], parameters[f"weight_hh_{suffix}"]
+        """The parameters whose names end in `suffix`, such as `_l0` or `_l1_reverse`."""
+        ih, hh = parameters[f"weight_ih{suffix}"], parameters[f"weight_hh{suffix}"]
         no_bias = np.zeros(len(ih), ih.dtype)
         return cls(
             ih,
             hh,
-            parameters.get(f"bias_ih_{suffix}", no_bias),
-            parameters.get(f"bias_hh_{suffix}", no_bias),
-            parameters.get(f"weight_hr_{suffix}"),
+            parameters.get(f"bias_ih{suffix}", no_bias),
+            parameters.get(f"bias_hh{suffix}", no_bias),
+            parameters.get(f"weight_hr{suffix}"),
         )
 
     @property
@@ -57,9 +57,9 @@ class Weights:
 
     def named(self, suffix: str, *, bias: bool) -> dict[str, ndarray]:
         """The arrays by torch's names."""
-        named = {f"weight_ih_{suffix}": self.ih, f"weight_hh_{suffix}": self.hh}
+        named = {f"weight_ih{suffix}": self.ih, f"weight_hh{suffix}": self.hh}
         if bias:
-            named |= {f"bias_ih_{suffix}": self.b_ih, f"bias_hh_{suffix}": self.b_hh}
+            named |= {f"bias_ih{suffix}": self.b_ih, f"bias_hh{suffix}": self.b_hh}
         if self.hr is not None:
-            named[f"weight_hr_{suffix}"] = self.hr
+            named[f"weight_hr{suffix}"] = self.hr
         return named

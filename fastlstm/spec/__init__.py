@@ -8,15 +8,17 @@
 * `canonical.py`: one cell for all that compute the same;
 * `plain.py`: a cell without a product in place of a diagonal one;
 * `stack.py`: a stack of layers of one cell: names and shapes of parameters, inputs and states;
+* `call.py`: what one call is, beside its data, and the gradients of its results;
 * `engine.py`: the calls that whatever computes a stack answers;
 * `checked.py`: a stack from the arguments of a constructor, or what is wrong with them.
 
 Standard library only.
 """
 
+from .call import INFERENCE, TRAINING, Call, Grads, usual
 from .cell import Cell, cell
 from .engine import Engine
 from .stack import Stack
 from .symbols import CellError
 
-__all__ = ["Cell", "CellError", "Engine", "Stack", "cell"]
+__all__ = ["INFERENCE", "TRAINING", "Call", "Cell", "CellError", "Engine", "Grads", "Stack", "cell", "usual"]

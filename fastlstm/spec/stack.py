@@ -44,29 +44,20 @@ class Stack(Layer):
         heads = [f"num_heads={self.num_heads}"] if self.num_heads != 1 else []
         return f"Recurrent({', '.join([self.cell.name, *self._options(), *heads])})"
 
-    def suffixes(self) -> list[str]:
-        """What torch's parameter names end in, for each layer and direction: l0, l0_reverse, l1 ..."""
-        return [
-            f"l{layer}" + "_reverse" * direction
-            for layer in range(self.num_layers)
-            for direction in range(self.directions)
-        ]
-
     def _parameters(self) -> Iterator[tuple[str, Shape]]:
         H, G, cell = self.hidden_size, len(self.gates), self.cell
         rows = Axis(G * H, "G*H", (GATE, UNIT))
-        for number, suffix in enumerate(self.suffixes()):
-            layer = number // self.directions
+        for layer, _, suffix in self.parts():
             size = self.layer_input_size(layer)
             letter = "I" if layer == 0 else "D*H" if self.bidirectional else "H"
             if cell.input == "dense":
-                yield f"weight_ih_{suffix}", (rows, Axis(size, letter, (FEATURE,)))
+                yield f"weight_ih{suffix}", (rows, Axis(size, letter, (FEATURE,)))
             if cell.recurrent == "dense":
-                yield f"weight_hh_{suffix}", (rows, Axis(H, "H", (FEATURE,)))
+                yield f"weight_hh{suffix}", (rows, Axis(H, "H", (FEATURE,)))
             elif cell.recurrent == "heads":
                 N = self.num_heads
                 yield (
-                    f"weight_hh_{suffix}",
+                    f"weight_hh{suffix}",
                     (
                         Axis(N, "N", ("head",)),
                         Axis(G * H // N, "G*H/N", (GATE, UNIT)),
@@ -74,11 +65,11 @@ class Stack(Layer):
                     ),
                 )
             elif cell.recurrent == "diagonal":
-                yield f"weight_hh_{suffix}", (rows,)
+                yield f"weight_hh{suffix}", (rows,)
             if self.bias:
                 if cell.input == "dense":
-                    yield f"bias_ih_{suffix}", (rows,)
+                    yield f"bias_ih{suffix}", (rows,)
                 if cell.recurrent != "none":
-                    yield f"bias_hh_{suffix}", (rows,)
+                    yield f"bias_hh{suffix}", (rows,)
             for name in cell.unit:
-                yield f"{name}_{suffix}", (Axis(H, "H", (UNIT,)),)
+                yield f"{name}{suffix}", (Axis(H, "H", (UNIT,)),)

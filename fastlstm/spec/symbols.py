@@ -255,7 +255,10 @@ class Product(Value):
         trace = self._trace
         if not self._gate:
             trace.refuse("multiplies a value with W_hh, which a cell declared with recurrent='none' does not have")
-        return Value(trace, trace.graph.add("product", trace.number(value), data=self._gate))
+        number = trace.number(value)
+        if trace.graph.value(number) is not None:
+            trace.refuse(f"multiplies W_hh with a number; u.{self._gate} takes a value of the step")
+        return Value(trace, trace.graph.add("product", number, data=self._gate))
 
 
 def _power(graph: Graph, base: int, exponent: int) -> int:

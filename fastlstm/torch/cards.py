@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fastlstm.engine.pool import get_num_threads
 from fastlstm.layers.places import PLACES
-from fastlstm.spec import Stack
+from fastlstm.spec import INFERENCE, Call, Grads, Stack
 from fastlstm.torch.memory import Snapshot
-from fastlstm.torch.runner import DTYPES
+from fastlstm.torch.runner import DTYPES, of_arrays
 from fastlstm.torch.serve import wants_gradient
 
 Tensors = Sequence[Tensor]
@@ -54,30 +53,22 @@ class CardRunner:
             self.version += 1
 
     def __call__(
-        self,
-        x: Tensor,
-        states: Tensors,
-        weights: Tensors,
-        *,
-        step: Mapping[str, Tensor] | None = None,
-        batch_sizes: np.ndarray | None = None,
-        reset: np.ndarray | None = None,
-        masks: list[np.ndarray] | None = None,
-        all_states: bool = False,
+        self, x: Tensor, states: Tensors, weights: Tensors, call: Call = INFERENCE
     ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Output, final states and, with all_states, the last layer's states after every step; gradients pass.
+        """Output, final states and, with call.all_states, the last layer's states after every step; gradients pass.
 
-        As `Reference.forward` takes them, checked: x, states or none of them, step inputs. weights: as `laid_out` does.
+        Checked, as an engine takes them; states may be none. weights: as `laid_out` does. call.train is False.
         """
-        tensors = [x, *states, *(step or {}).values(), *weights]
-        options = {"batch_sizes": batch_sizes, "reset": reset, "masks": masks, "all_states": all_states}
-        call = _Call(self, len(states), tuple(step or ()), wants_gradient(tensors), options)
-        if call.train:
-            output, *others = _Function.apply(call, *tensors)
+        steps = call.step or {}
+        tensors = [x, *states, *steps.values(), *weights]
+        train = wants_gradient(tensors)
+        run = _Run(self, len(states), tuple(steps), of_arrays(call._replace(train=train, step=None)))
+        if train:
+            output, *others = _Function.apply(run, *tensors)
         else:
-            output, others, _ = call.run(tensors, False)
+            output, others, _ = run.forward(tensors)
         count = len(self.config.state_names)
-        return output, tuple(others[:count]), (output, *others[count:]) if all_states else ()
+        return output, tuple(others[:count]), (output, *others[count:]) if call.all_states else ()
 
 
 def array(tensor: Tensor) -> np.ndarray:
@@ -86,46 +77,39 @@ def array(tensor: Tensor) -> np.ndarray:
 
 
 @dataclass(slots=True)
-class _Call:
-    """What is not differentiated of one call."""
+class _Run:
+    """What is not differentiated of one call. call: in arrays, without its step inputs."""
 
     runner: CardRunner
     states: int
     step_names: tuple[str, ...]
-    train: bool
-    options: dict[str, Any]
+    call: Call
 
     def split(self, tensors: Sequence[Any]) -> tuple[Any, Sequence[Any], Sequence[Any], Sequence[Any]]:
         """x, states, step inputs, weights."""
         rest, end = tensors[1:], self.states + len(self.step_names)
         return tensors[0], rest[: self.states], rest[self.states : end], rest[end:]
 
-    def run(self, tensors: Tensors, train: bool) -> tuple[Tensor, list[Tensor], Any]:
+    def forward(self, tensors: Tensors) -> tuple[Tensor, list[Tensor], Any]:
         """Output; final states and, with all_states, those after every step beside the output; what backward needs."""
         x, states, steps, weights = self.split(tensors)
-        runner = self.runner
+        runner, call = self.runner, self.call
         runner.update(weights)
-        output, final, saved, *every = runner.engine.forward(
-            runner.arrays,
-            runner.version,
-            array(x),
-            tuple(map(array, states)) or None,
-            train=train,
-            step={name: array(value) for name, value in zip(self.step_names, steps, strict=True)},
-            threads=min(torch.get_num_threads(), get_num_threads()),
-            **self.options,
-        )
+        if steps:
+            call = call._replace(step=dict(zip(self.step_names, map(array, steps), strict=True)))
+        given = tuple(map(array, states)) or None
+        output, final, saved, *every = runner.engine.forward(runner.arrays, runner.version, array(x), given, call)
         others = every[0][1:] if every else ()
         return torch.from_numpy(output), list(map(torch.from_numpy, (*final, *others))), saved
 
 
 class _Function(torch.autograd.Function):
-    """(call, x, states, step inputs, weights) -> output, final states, with all_states those beside the output."""
+    """(run, x, states, step inputs, weights) -> output, final states, with all_states those beside the output."""
 
     @staticmethod
-    def forward(ctx: Any, call: _Call, *tensors: Tensor) -> tuple[Tensor, ...]:
-        output, others, ctx.saved = call.run(tensors, True)
-        ctx.call = call
+    def forward(ctx: Any, run: _Run, *tensors: Tensor) -> tuple[Tensor, ...]:
+        output, others, ctx.saved = run.forward(tensors)
+        ctx.run = run
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors)
         return output, *others
@@ -133,23 +117,23 @@ class _Function(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor | None, *grads: Tensor | None) -> tuple[Any, ...]:
-        call, tensors = ctx.call, ctx.saved_tensors
+        run, tensors = ctx.run, ctx.saved_tensors
         if grad_output is None and all(grad is None for grad in grads):
             return None, *[None] * len(tensors)
         saved, ctx.saved = ctx.saved, None
         if saved is None:  # a second backward through a retained graph
-            saved = call.run(tensors, True)[2]
+            saved = run.forward(tensors)[2]
         arrays = [None if grad is None else array(grad) for grad in grads]
-        runner, weights = call.runner, call.split(tensors)[3]
+        runner, weights = run.runner, run.split(tensors)[3]
         count = len(runner.config.state_names)
-        every = (None, *arrays[count:]) if call.options["all_states"] else None
+        every = (None, *arrays[count:]) if run.call.all_states else ()
         runner.update(weights)
         d_output = None if grad_output is None else array(grad_output)
         wants_x = ctx.needs_input_grad[1]
         d_x, d_states, d_weights, *d_step = runner.engine.backward(
-            runner.arrays, runner.version, saved, d_output, tuple(arrays[:count]), every, wants_x
+            runner.arrays, runner.version, saved, Grads(d_output, arrays[:count], every, wants_x)
         )
-        first = [*d_states[: call.states], *(d_step[0].values() if d_step else ())]
+        first = [*d_states[: run.states], *(d_step[0].values() if d_step else ())]
         of_weights = _through(runner.laid_out, weights, list(map(torch.from_numpy, d_weights.values())))
         of_x = torch.from_numpy(d_x) if wants_x and d_x is not None else None
         return None, of_x, *map(torch.from_numpy, first), *of_weights

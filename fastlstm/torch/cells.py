@@ -32,7 +32,9 @@ class _Cell(Accelerated, torch.nn.RNNCellBase):
             return after
         config = self._config()
         weights = self._present(("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if config.bias else 2])
-        states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
+        states = (
+            () if hx is None else tuple(hx) if len(config.state_names) > 1 and isinstance(hx, tuple | list) else (hx,)
+        )
         if not all(isinstance(one, Tensor) for one in (input, *states, *weights)):
             return leaf(self, input, hx=hx) if is_symbolic(input, hx) else super().forward(input, hx)
         tensors = (input, *states, *weights)

@@ -13,7 +13,8 @@ from fastlstm_lint.contract import Layer, sizes
 from torch import Tensor
 from torch.nn.functional import linear
 
-from fastlstm.spec import Stack
+from fastlstm.cells import CELLS
+from fastlstm.spec import Call, Stack
 from fastlstm.torch.own_step import own_step
 
 States = tuple[Tensor, ...]
@@ -24,16 +25,13 @@ def composed(
     x: Tensor,
     states: Sequence[Tensor],
     weights: Sequence[Tensor],
-    batch_sizes: Tensor | None = None,
-    reset: Tensor | None = None,
-    masks: Sequence[Tensor] = (),
-    step: Mapping[str, Tensor] | None = None,
+    call: Call,
 ) -> tuple[Tensor, States, States]:
     """Output, final states, and the last layer's states after every step, of which the output is the first.
 
-    Arguments as in `Runner.forward`. step: a user's cell's step inputs, laid out as x with H or 1 features, or
-    (B, H or 1) for all steps.
+    Arguments as in `Runner.forward`.
     """
+    batch_sizes, reset, masks = call.batch_sizes, call.reset, call.masks
     D, named = config.directions, dict(zip(config.parameters(), weights, strict=True))
     if batch_sizes is not None:
         counts = [int(count) for count in batch_sizes]
@@ -44,14 +42,13 @@ def composed(
         B = len(rows[0])
         states = [x.new_zeros(sizes(shape)) for shape in config.states(B).values()]
     pieces = counts if batch_sizes is not None else None
-    each = {name: _each_step(config, value, rows, pieces) for name, value in (step or {}).items()}
+    each = {name: _each_step(config, value, rows, pieces) for name, value in (call.step or {}).items()}
     extras = [{name: values[t] for name, values in each.items()} for t in range(len(rows))]
     final = []
     every: list[list[States]] = []  # of the layer: by direction, by step
     for layer in range(config.num_layers):
         every = []
-        for direction in range(D):
-            suffix = f"_l{layer}" + ("_reverse" if direction else "")
+        for _, direction, suffix in config.parts_of(layer):
             own = {name.removesuffix(suffix): value for name, value in named.items() if name.endswith(suffix)}
             state = tuple(given[layer * D + direction] for given in states)
             steps, state = _sequence(_stepped(config, own), rows, state, reset, bool(direction), extras)
@@ -138,18 +135,13 @@ def step_by_torch(config: Layer, x: Tensor, states: Sequence[Tensor], weights: S
 
 
 def _step(config: Layer, own: dict[str, Tensor], x: Tensor, state: States) -> States:
-    """One time step: x (B, I), state (B, P) and (B, H)."""
-    h = state[0]
-    from_x = linear(x, own["weight_ih"], own.get("bias_ih"))
-    from_h = linear(h, own["weight_hh"], own.get("bias_hh"))
-    if config.kind == "LSTM":
-        i, f, g, o = (from_x + from_h).chunk(4, -1)
-        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
-        h = o.sigmoid() * c.tanh()
-        return (linear(h, own["weight_hr"]) if config.projected else h), c
-    if config.kind == "GRU":
-        (x_r, x_z, x_n), (h_r, h_z, h_n) = from_x.chunk(3, -1), from_h.chunk(3, -1)
-        z, n = (x_z + h_z).sigmoid(), (x_n + (x_r + h_r).sigmoid() * h_n).tanh()
-        return (n + z * (h - n),)
-    total = from_x + from_h
-    return (total.relu() if config.nonlinearity == "relu" else total.tanh(),)
+    """One time step: x (B, I), state (B, P) and (B, H). The equations are those of `fastlstm.cells`."""
+    cell, h, c = CELLS[config.mode], state[0], state[-1]
+    of_x = linear(x, own["weight_ih"], own.get("bias_ih"))
+    of_h = linear(h, own["weight_hh"], own.get("bias_hh"))
+    x_gates, u_gates = (of_x.chunk(cell.GATES, -1), of_h.chunk(cell.GATES, -1)) if cell.SPLITS_GATES else (
+        (of_x + of_h).chunk(cell.GATES, -1), None)  # fmt: skip
+    _, h, c = cell.forward(torch, x_gates, u_gates, h, c)
+    if config.projected:
+        h = linear(h, own["weight_hr"])
+    return (h, c) if cell.CARRIES_CELL else (h,)

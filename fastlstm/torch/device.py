@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fastlstm.cuda import CudaError
 from fastlstm.cuda.shim import worded
+from fastlstm.spec import Call, Grads
 from fastlstm.torch.runner import DTYPES, keep, taken
 
 # A GPU's bytes cannot be compared with a copy at no cost, so weights are read anew in each forward: G*H*H numbers.
@@ -31,27 +32,23 @@ class DeviceRunner:
             self.engine = Engine(config, DTYPES[dtype])
 
     def forward(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        weights: Sequence[Tensor],
-        batch_sizes: Tensor | None = None,
-        reset: Tensor | None = None,
-        masks: Sequence[Tensor] = (),
-        train: bool = False,
+        self, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
-        """As `Runner.forward`, all on the device but `batch_sizes`."""
+        """As `Runner.forward`, all on the device but `call.batch_sizes`."""
         with self.current(), _refusing():
             version = next(_versions)
+            given = tuple([_given(state) for state in states]) or None
             output, final, saved = self.engine.forward(
                 self._named(weights),
                 version,
                 _given(x),
-                tuple([_given(state) for state in states]) or None,
-                train=train,
-                batch_sizes=None if batch_sizes is None else batch_sizes.numpy(),
-                reset=None if reset is None else _given(reset),
-                masks=[_given(mask) for mask in masks] or None,
+                given,
+                Call(
+                    call.train,
+                    None if call.batch_sizes is None else call.batch_sizes.numpy(),
+                    None if call.reset is None else _given(call.reset),
+                    list(map(_given, call.masks)),
+                ),
             )
             handle = None if saved is None else keep(self, (version, saved))
             return _made(output), tuple([_made(state) for state in final]), handle
@@ -61,32 +58,25 @@ class DeviceRunner:
         x: Tensor,
         states: Sequence[Tensor],
         weights: Sequence[Tensor],
-        batch_sizes: Tensor | None,
-        reset: Tensor | None,
-        masks: Sequence[Tensor],
+        call: Call,
         handle: Tensor,
-        grad_output: Tensor | None,
-        grad_final: Sequence[Tensor | None],
-        wants_x: bool = True,
+        grads: Grads,
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
         """As `Runner.backward`."""
         kept = taken(handle)
         if kept is None:
-            _, _, handle = self.forward(x, states, weights, batch_sizes, reset, masks, True)  # type: ignore[assignment]
+            _, _, handle = self.forward(x, states, weights, call)  # type: ignore[assignment]
             kept = taken(handle)
             assert kept is not None
         version, saved = kept.saved
         with self.current(), _refusing():
-            grad_x, grad_states, grads = self.engine.backward(
-                self._named(weights),
-                version,
-                saved,
-                None if grad_output is None else _given(grad_output),
-                tuple([None if grad is None else _given(grad) for grad in grad_final]),
-                wants_x=wants_x,
+            of_output = None if grads.output is None else _given(grads.output)
+            of_states = [None if grad is None else _given(grad) for grad in grads.states]
+            grad_x, grad_states, gradients = self.engine.backward(
+                self._named(weights), version, saved, Grads(of_output, of_states, wants_x=grads.wants_x)
             )
             of_x = None if grad_x is None else _made(grad_x)
-            return of_x, [_made(grad) for grad in grad_states], [_made(grads[name]) for name in self.names]
+            return of_x, [_made(grad) for grad in grad_states], [_made(gradients[name]) for name in self.names]
 
     def _named(self, weights: Sequence[Tensor]) -> dict[str, Any]:
         return {name: _given(weight) for name, weight in zip(self.names, weights, strict=True)}

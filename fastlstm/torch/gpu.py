@@ -11,10 +11,11 @@ from fastlstm_lint.contract import Layer
 from torch import Tensor
 
 from fastlstm.cuda import CudaError, why_not
+from fastlstm.spec import Call
 from fastlstm.torch.chooser import Chooser, Kind
 from fastlstm.torch.device import DeviceRunner
 from fastlstm.torch.measure import agree, seconds, ways
-from fastlstm.torch.module import DEVICE_RUNNER, call
+from fastlstm.torch.module import DEVICE_RUNNER, computed
 from fastlstm.torch.serve import objection, surroundings, wants_gradient, warn_once
 
 # A thousand calls' worth of measuring in a program whose every batch has another shape.
@@ -45,18 +46,17 @@ def serve(
     x: Tensor,
     states: Sequence[Tensor],
     weights: Sequence[Tensor],
-    batch_sizes: Tensor | None,
-    reset: Tensor | None,
+    call: Call,
 ) -> tuple[Tensor, tuple[Tensor, ...]] | None:
     """Output and final states of a checked call, by our kernels; None where torch's own operators are to compute it.
 
-    Warns, once for each reason, where the kernels cannot serve though they were asked for, and where `reset` takes
+    Warns, once for each reason, where the kernels cannot serve though they were asked for, and where a reset takes
     torch's operators one step after the other.
     """
     try:
-        runner = _server(module, config, x, states, weights, batch_sizes, reset)
+        runner = _server(module, config, x, states, weights, call)
         if runner is not None:
-            return call(runner, x, states, weights, batch_sizes, reset, module._masks(config, x))
+            return computed(runner, x, states, weights, call._replace(masks=module._masks(config, x)))
     except CudaError as error:
         warn_once(str(error))
     return None
@@ -68,13 +68,12 @@ def _server(
     x: Tensor,
     states: Sequence[Tensor],
     weights: Sequence[Tensor],
-    batch_sizes: Tensor | None,
-    reset: Tensor | None,
+    call: Call,
 ) -> DeviceRunner | None:
     """The runner of our kernels where these serve, measured or asked for."""
-    declined = _declined(module, x, reset is not None)
+    declined = _declined(module, x, call.reset is not None)
     if declined is not None:
-        if reset is not None:  # torch's own have none: one step after the other, then
+        if call.reset is not None:  # torch's own have none: one step after the other, then
             warn_once(declined)
         return None
     lacking = unavailable()
@@ -82,11 +81,12 @@ def _server(
         warn_once(lacking)
         return None
     runner = _runner(module, config, x)
-    if module.cuda_kernels == "always" or reset is not None:
+    if module.cuda_kernels == "always" or call.reset is not None:
         return runner
-    kind = _kind(module, config, x, states, weights, batch_sizes)
+    kind = _kind(module, config, x, states, weights, call.batch_sizes)
     with runner.current():
-        choice = CHOOSER.choose(kind, lambda: ways(module, runner, kind.training, x, states, weights, batch_sizes))
+        tensors = x, states, weights, call.batch_sizes
+        choice = CHOOSER.choose(kind, lambda: ways(module, runner, kind.training, *tensors))
     if choice.failed:
         warn_once(choice.reason)
     return runner if choice.is_ours else None

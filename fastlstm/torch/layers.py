@@ -12,10 +12,11 @@ from torch.autograd.profiler import record_function
 from torch.nn.utils.rnn import PackedSequence
 
 from fastlstm import errors
+from fastlstm.spec import Call
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.compiling import is_symbolic, leaf
 from fastlstm.torch.composed import composed
-from fastlstm.torch.module import NARROW, Accelerated, call, send_as_they_are, trace, traceable
+from fastlstm.torch.module import NARROW, Accelerated, computed, send_as_they_are, trace, traceable
 from fastlstm.torch.serve import objection, surroundings, warn_once
 from fastlstm.torch.typed import PairCall, SingleCall
 
@@ -54,7 +55,9 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data
-        states = () if hx is None else tuple(hx) if config.kind == "LSTM" and isinstance(hx, tuple | list) else (hx,)
+        states = (
+            () if hx is None else tuple(hx) if len(config.state_names) > 1 and isinstance(hx, tuple | list) else (hx,)
+        )
         if not (isinstance(x, Tensor) and all(isinstance(one, Tensor) for one in (*states, *weights))):
             return self._by_torch(None, input, hx, reset, all_states)
         tensors = (x, *states, *weights)
@@ -90,22 +93,22 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             served = reason is None and not tracing
         done = None
         if served and on_gpu:
-            done = gpu.serve(self, config, x, states, weights, batch_sizes, reset)
+            done = gpu.serve(self, config, x, states, weights, Call(False, batch_sizes, reset))
             if done is None and reset is None:
                 return self._by_torch(None, input, hx, reset)
             served = False
-        masks = () if done else self._masks(config, x)
+        call = Call(False, batch_sizes, reset, () if done else self._masks(config, x), None, all_states)
         every: tuple[Tensor, ...] = ()
         if done:
             output, final = done
         elif tracing and served:
-            output, final = trace(config, x, states, weights, batch_sizes, reset, masks)
+            output, final = trace(config, x, states, weights, call)
         elif served:
-            output, final = self._by_kernels(config, x, states, weights, batch_sizes, reset, masks, all_states)
+            output, final = self._by_kernels(config, x, states, weights, call)
             count = len(config.state_names)
             final, every = final[:count], (output, *final[count:])
         else:
-            output, final, every = composed(config, x, states, weights, batch_sizes, reset, masks)
+            output, final, every = composed(config, x, states, weights, call)
             if reason is not None:
                 self._decline(reason)
                 warn_once(reason)
@@ -126,16 +129,15 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         return (*result, (result[0], *map(outer, every[1:]))) if all_states else result
 
     def _by_kernels(
-        self, config: Layer, x: Tensor, states: Any, weights: Any, batch_sizes: Any, reset: Any, masks: Any,
-        all_states: bool,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+        self, config: Layer, x: Tensor, states: Any, weights: Any, call: Call
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A checked call: on rounded weights where they are asked for and the call is one for them."""
         narrow = self.__dict__.get(NARROW)
         if narrow is not None:
-            found = narrow.serve(self.training, config, x, states, weights, batch_sizes, reset, all_states)
+            found = narrow.serve(self.training, config, x, states, weights, call)
             if found is not None:
                 return found
-        return call(self._runner(config, x.dtype), x, states, weights, batch_sizes, reset, masks, all_states)
+        return computed(self._runner(config, x.dtype), x, states, weights, call)
 
     def _by_torch(self, reason: str | None, input: Any, hx: Any, reset: Tensor | None, all_states: bool = False) -> Any:
         """torch's own forward: with a reason a warning, without one it raises its own error or has an empty batch."""

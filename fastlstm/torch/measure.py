@@ -10,8 +10,9 @@ import torch
 from fastlstm_lint.contract import sizes
 from torch import Tensor
 
+from fastlstm.spec import Call
 from fastlstm.torch.chooser import Way
-from fastlstm.torch.module import call
+from fastlstm.torch.module import computed
 
 # Of the largest value: cuDNN rounds to TF32 unless it is told not to, and over many steps that grows.
 TOLERANCE = 0.05
@@ -37,7 +38,7 @@ def ways(
     run = getattr(torch._VF, module.mode.lower())
 
     def ours(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        output, final = call(runner, x, rest[:count], rest[count:], batch_sizes)
+        output, final = computed(runner, x, rest[:count], rest[count:], Call(batch_sizes=batch_sizes))
         return output, *final
 
     def theirs(x: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:

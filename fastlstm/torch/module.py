@@ -12,6 +12,7 @@ import torch
 from fastlstm_lint.contract import Layer
 from torch import Tensor
 
+from fastlstm.spec import INFERENCE, Call
 from fastlstm.torch.operators import Served, apply, forward_operator, spell
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import wants_gradient
@@ -145,55 +146,33 @@ def forget(module: torch.nn.Module) -> None:
 
 
 def recurrence(
-    runner: Served,
-    x: Tensor,
-    states: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    batch_sizes: Tensor | None = None,
-    reset: Tensor | None = None,
-    masks: Sequence[Tensor] = (),
-    all_states: bool = False,
+    runner: Served, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """What `call` gives, as a node of autograd's graph."""
-    rest = batch_sizes, reset, tuple(masks), all_states, len(states)
-    output, *final = apply(runner, *rest, x, *states, *weights)
+    """What `computed` gives, as a node of autograd's graph; `call.train` is True."""
+    output, *final = apply(runner, call, len(states), x, *states, *weights)
     return output, tuple(final)
 
 
-def call(
-    runner: Served,
-    x: Tensor,
-    states: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    batch_sizes: Tensor | None = None,
-    reset: Tensor | None = None,
-    masks: Sequence[Tensor] = (),
-    all_states: bool = False,
+def computed(
+    runner: Served, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Output and final states of a checked eager call, known to autograd where a gradient is wanted; with `all_states`
-    behind them those after every step, but for the output.
+    """Output and final states of a checked eager call, known to autograd where a gradient is wanted; with
+    `call.all_states` behind them those after every step, but for the output. `call.train` is False.
     """
     if wants_gradient((x, *states, *weights)):
-        return recurrence(runner, x, states, weights, batch_sizes, reset, masks, all_states)
-    more = {"all_states": True} if all_states else {}
-    return runner.forward(x, states, weights, batch_sizes, reset, masks, **more)[:2]
+        return recurrence(runner, x, states, weights, call._replace(train=True))
+    return runner.forward(x, states, weights, call)[:2]
 
 
 def trace(
-    config: Layer,
-    x: Tensor,
-    states: Sequence[Tensor],
-    weights: Sequence[Tensor],
-    batch_sizes: Tensor | None = None,
-    reset: Tensor | None = None,
-    masks: Sequence[Tensor] = (),
+    config: Layer, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call = INFERENCE
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The same as a registered operator in a graph that torch.compile makes."""
     train = wants_gradient((x, *states, *weights))
     output, hn, cn, _ = forward_operator(
-        spell(config), x, list(states), list(weights), batch_sizes, reset, list(masks), train
+        spell(config), x, list(states), list(weights), call.batch_sizes, call.reset, list(call.masks), train
     )
-    return output, (hn, cn) if config.kind == "LSTM" else (hn,)
+    return output, (hn, cn)[: len(config.state_names)]
 
 
 def traceable(tensors: Sequence[Tensor]) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from fastlstm.engine.pool import POOL
 from fastlstm.quantized.engine import NarrowEngine
 from fastlstm.quantized.numbers import Unroundable, rounded
+from fastlstm.spec import Call
 from fastlstm.torch.runner import Runner
 from fastlstm.torch.serve import wants_gradient
 
@@ -79,9 +80,9 @@ class Narrow:
 
     def serve(
         self, training: bool, config: Layer, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor],
-        batch_sizes: Tensor | None, reset: Tensor | None, all_states: bool,
+        call: Call,
     ) -> tuple[Tensor, tuple[Tensor, ...]] | None:  # fmt: skip
-        """What `module.call` returns; None where the call is one for float32."""
+        """What `module.computed` returns; None where the call is one for float32."""
         reason = "the module is in training mode" if training else None
         if reason is None and wants_gradient((x, *states, *weights)):
             reason = "a gradient is wanted: call it under torch.no_grad()"
@@ -94,9 +95,7 @@ class Narrow:
             short = x.numel() < FEW_ROWS * config.input_size
             try:
                 version = runner.glance(weights) if short else runner.version(weights)
-                found = runner.forward(x, states, weights, batch_sizes, reset, all_states=all_states, version=version)[
-                    :2
-                ]
+                found = runner.forward(x, states, weights, call, version)[:2]
             except Unroundable as error:
                 reason = str(error)
             else:

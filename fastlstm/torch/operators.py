@@ -17,6 +17,7 @@ from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 
 from fastlstm.cuda import CudaError
+from fastlstm.spec import Call, Grads
 from fastlstm.torch.composed import composed
 from fastlstm.torch.runner import recent_runner
 from fastlstm.torch.serve import warn_once
@@ -28,14 +29,7 @@ class Served(Protocol):
     config: Layer
 
     def forward(
-        self,
-        x: Tensor,
-        states: Sequence[Tensor],
-        weights: Sequence[Tensor],
-        batch_sizes: Tensor | None = None,
-        reset: Tensor | None = None,
-        masks: Sequence[Tensor] = (),
-        train: bool = False,
+        self, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
         """Output, final states, and in training the tensor by which `backward` finds what was kept."""
 
@@ -44,65 +38,51 @@ class Served(Protocol):
         x: Tensor,
         states: Sequence[Tensor],
         weights: Sequence[Tensor],
-        batch_sizes: Tensor | None,
-        reset: Tensor | None,
-        masks: Sequence[Tensor],
+        call: Call,
         handle: Tensor,
-        grad_output: Tensor | None,
-        grad_final: Sequence[Tensor | None],
-        wants_x: bool = True,
+        grads: Grads,
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
-        """Gradients of x (None without `wants_x`), states and weights."""
+        """Gradients of x (None where not wanted), states and weights."""
 
 
 class Recurrence(torch.autograd.Function):
-    """(output, *final states) of (runner, batch_sizes, reset, masks, all_states, count, x, *count states, *weights);
-    with all_states behind them the states after every step, but for the output.
+    """(output, *final states) of (runner, call, count, x, *count states, *weights); with call.all_states behind them
+    the states after every step, but for the output.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        runner: Served,
-        batch_sizes: Tensor | None,
-        reset: Tensor | None,
-        masks: tuple[Tensor, ...],
-        all_states: bool,
-        count: int,
-        x: Tensor,
-        *tensors: Tensor,
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, runner: Served, call: Call, count: int, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         states, weights = tensors[:count], tensors[count:]
-        more = {"all_states": True} if all_states else {}
-        output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, True, **more)
-        ctx.runner, ctx.counts, ctx.all_states = runner, (count, len(weights)), all_states
-        ctx.save_for_backward(handle, batch_sizes, reset, x, *tensors, *masks)
+        output, final, handle = runner.forward(x, states, weights, call)
+        ctx.runner, ctx.counts, ctx.all_states = runner, (count, len(weights)), call.all_states
+        ctx.save_for_backward(handle, call.batch_sizes, call.reset, x, *tensors, *call.masks)
         ctx.set_materialize_grads(False)
         return output, *final
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor | None, *grad_final: Tensor | None) -> tuple[Any, ...]:
-        nothing = (None,) * 6
+        nothing = (None,) * 3
         handle, batch_sizes, reset, x, *tensors = ctx.saved_tensors
         count, weights_count = ctx.counts
         end = count + weights_count
         states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
-        wanted = ctx.needs_input_grad[6:]
+        wanted = ctx.needs_input_grad[3:]
         if grad_output is None and all(grad is None for grad in grad_final):
             return (*nothing, *[None] * len(wanted))
-        rest, given = (batch_sizes, reset, masks), (grad_output, *grad_final)
+        runner, given = ctx.runner, (grad_output, *grad_final)
+        call = Call(True, batch_sizes, reset, masks, all_states=ctx.all_states)
         if by_torch(given):
-            every = ctx.all_states
-            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted, every))
+            return (*nothing, *gradients(runner.config, (x, *tensors[:end]), count, call, given, wanted))
+        number = len(runner.config.state_names)
+        every = (None, *grad_final[number:]) if call.all_states else ()
+        grads = Grads(grad_output, grad_final[:number], every, wanted[0])
         try:
-            grad_x, grad_states, grad_weights = ctx.runner.backward(
-                x, states, weights, *rest, handle, grad_output, grad_final, wanted[0]
-            )
+            grad_x, grad_states, grad_weights = runner.backward(x, states, weights, call, handle, grads)
         except CudaError as error:
             warn_once(str(error))
-            return (*nothing, *gradients(ctx.runner.config, (x, *tensors[:end]), count, rest, given, wanted))
-        grads = (grad_x, *grad_states[:count], *grad_weights)
-        return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(grads, wanted, strict=True)])
+            return (*nothing, *gradients(runner.config, (x, *tensors[:end]), count, call, given, wanted))
+        found = (grad_x, *grad_states[:count], *grad_weights)
+        return (*nothing, *[grad if is_wanted else None for grad, is_wanted in zip(found, wanted, strict=True)])
 
 
 # Without what torch.autograd.Function.apply looks for in Python: whether a transform of torch.func is active, which who
@@ -114,20 +94,19 @@ def gradients(
     config: Layer,
     tensors: Sequence[Tensor],
     count: int,
-    rest: tuple[Tensor | None, Tensor | None, Sequence[Tensor]],
+    call: Call,
     given: Sequence[Tensor | None],
     wanted: Sequence[bool],
-    all_states: bool = False,
 ) -> list[Tensor | None]:
     """Gradients by torch's operators, one step after the other, of those of (x, *states, *weights) that are wanted.
 
-    count: of states. rest: batch_sizes, reset and masks. given: gradients of the output, of the final states and, with
-    all_states, of those after every step but for the output.
+    count: of states. given: gradients of the output, of the final states and, with call.all_states, of those after
+    every step but for the output.
     """
 
     def results(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        output, final, every = composed(config, x, others[:count], others[count:], *rest)
-        return output, *final, *(every[1:] if all_states else ())
+        output, final, every = composed(config, x, others[:count], others[count:], call)
+        return output, *final, *(every[1:] if call.all_states else ())
 
     return pulled(results, tensors, given, wanted)
 
@@ -197,7 +176,7 @@ def forward_operator(
     runner = recent_runner(read(config), weights)
     if batch_sizes is not None:
         _check_packed(x, states, batch_sizes)
-    output, final, handle = runner.forward(x, states, weights, batch_sizes, reset, masks, train)
+    output, final, handle = runner.forward(x, states, weights, Call(train, batch_sizes, reset, masks))
     cell = final[1] if len(final) == 2 else x.new_empty(0)
     return output, final[0], cell, x.new_empty(0, dtype=torch.float64) if handle is None else handle
 
@@ -225,7 +204,7 @@ def _(
     # Packed calls are given their states.
     B = x.shape[0 if layer.batch_first else 1] if batch_sizes is None else states[0].shape[1]
     count = layer.num_layers * layer.directions
-    cell = x.new_empty(count, B, layer.hidden_size) if layer.kind == "LSTM" else x.new_empty(0)
+    cell = x.new_empty(count, B, layer.hidden_size) if "c" in layer.state_names else x.new_empty(0)
     output = x.new_empty(*x.shape[:-1], layer.directions * layer.output_size)
     return output, x.new_empty(count, B, layer.output_size), cell, x.new_empty(int(train), dtype=torch.float64)
 
@@ -247,9 +226,9 @@ def backward_operator(
 ) -> list[Tensor]:
     """The gradients of x, where wanted, of each state and of each weight."""
     layer = read(config)
-    final = (grad_hn, grad_cn)[: len(layer.state_names)]
+    grads = Grads(grad_output, (grad_hn, grad_cn)[: len(layer.state_names)], wants_x=wants_x)
     grad_x, grad_states, grad_weights = recent_runner(layer, weights).backward(
-        x, states, weights, batch_sizes, reset, masks, handle, grad_output, final, wants_x
+        x, states, weights, Call(True, batch_sizes, reset, masks), handle, grads
     )
     return [*([] if grad_x is None else [grad_x]), *grad_states[: len(states)], *grad_weights]
 

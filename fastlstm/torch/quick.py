@@ -18,6 +18,7 @@ from torch.nn import Parameter
 
 from fastlstm.engine.pool import get_num_threads
 from fastlstm.engine.unpacked import MOST_SAMPLES
+from fastlstm.spec import INFERENCE, TRAINING, Call
 from fastlstm.torch.module import RUNNER, recurrence
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import surroundings, wants_gradient
@@ -98,9 +99,9 @@ def _computed(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor,
     if kind.steps:
         output, final = _step(runner, kind, weights, x, states)
     elif kind.wants_gradient:
-        output, final = recurrence(runner, x, states, weights, masks=masks)
+        output, final = recurrence(runner, x, states, weights, Call(True, masks=masks) if masks else TRAINING)
     else:
-        output, final, _ = runner.forward(x, states, weights, masks=masks)
+        output, final, _ = runner.forward(x, states, weights, Call(masks=masks) if masks else INFERENCE)
     return output, final if len(final) == 2 else final[0]
 
 
@@ -220,7 +221,7 @@ def _states(config: Layer, hx: Any) -> tuple[Tensor, ...] | None:
     """No, one or two plain tensors."""
     if hx is None:
         return ()
-    if config.kind != "LSTM":
+    if len(config.state_names) == 1:
         return (hx,) if type(hx) is Tensor else None
     if type(hx) is not tuple or len(hx) != 2 or type(hx[0]) is not Tensor or type(hx[1]) is not Tensor:
         return None

@@ -17,9 +17,9 @@ from fastlstm import errors
 from fastlstm.layers.attributes import OwnAttributes
 from fastlstm.layers.checks import flag, states_of
 from fastlstm.layers.places import no_gpu_kernel
-from fastlstm.spec import Cell
+from fastlstm.spec import Call, Cell
 from fastlstm.spec.checked import first_values, stack
-from fastlstm.torch.cards import CardRunner, array
+from fastlstm.torch.cards import CardRunner
 from fastlstm.torch.composed import composed
 from fastlstm.torch.runner import DTYPES
 from fastlstm.torch.serve import warn_once
@@ -76,8 +76,8 @@ class Recurrent(OwnAttributes, nn.Module):
             for parameter in self.parameters():
                 parameter.uniform_(-bound, bound)
             for name, value in self._unit.items():
-                for suffix in self.config.suffixes():
-                    self.get_parameter(f"{name}_{suffix}").copy_(torch.as_tensor(value))
+                for _, _, suffix in self.config.parts():
+                    self.get_parameter(name + suffix).copy_(torch.as_tensor(value))
 
     @overload
     def forward(
@@ -127,33 +127,24 @@ class Recurrent(OwnAttributes, nn.Module):
         (T, I) unbatched, or a PackedSequence. Step inputs of a PackedSequence are PackedSequences, or (B, H).
         """
         all_states = flag("all_states", all_states)
-        call = _Call(self)
-        x = call.sequence("input", input)
-        T, B = call.sizes(x)
+        given = _Given(self)
+        x = given.sequence("input", input)
+        T, B = given.sizes(x)
         states = [] if hx is None else [
-            call.state(name, value, T, B)
+            given.state(name, value, T, B)
             for name, value in zip(self.config.state_names, states_of("hx", hx, self.config), strict=True)
         ]  # fmt: skip
-        mask = None if reset is None else call.mask(reset, T, B)
-        steps, masks = call.steps(step, T, B), self._masks(x)
+        mask = None if reset is None else given.mask(reset, T, B)
+        sizes = None if given.packed is None else given.packed.batch_sizes
+        call = Call(False, sizes, mask, self._masks(x), given.steps(step, T, B), all_states)
         if x.is_cpu:
-            output, final, every = self._runner(x.dtype)(
-                x,
-                states,
-                list(self.parameters()),
-                step=steps,
-                batch_sizes=call.batch_sizes,
-                reset=None if mask is None else array(mask),
-                masks=list(map(array, masks)) or None,
-                all_states=all_states,
-            )
+            output, final, every = self._runner(x.dtype)(x, states, list(self.parameters()), call)
         else:
             warn_once(f"the tensors are on {x.device.type}, {no_gpu_kernel(self.config)}")
-            sizes = None if call.packed is None else call.packed.batch_sizes
-            output, final, every = composed(self.config, x, states, list(self.parameters()), sizes, mask, masks, steps)
-        final, output = tuple(map(call.outer_state, final)), call.outer(output)
+            output, final, every = composed(self.config, x, states, list(self.parameters()), call)
+        final, output = tuple(map(given.outer_state, final)), given.outer(output)
         results = output, final if len(final) > 1 else final[0]
-        return (*results, (output, *map(call.outer, every[1:]))) if all_states else results
+        return (*results, (output, *map(given.outer, every[1:]))) if all_states else results
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -189,13 +180,12 @@ class Recurrent(OwnAttributes, nn.Module):
 
 
 @dataclass
-class _Call:
-    """One call: its form, and what is not differentiated."""
+class _Given:
+    """What a call is given, checked, as the kernels take it, and the form in which it was."""
 
     module: Recurrent
     packed: PackedSequence | None = None
     unbatched: bool = False
-    batch_sizes: np.ndarray | None = None
 
     def checked(self, name: str, value: Any) -> Tensor:
         if not isinstance(value, Tensor):
@@ -217,7 +207,6 @@ class _Call:
         if isinstance(value, PackedSequence):
             self.packed = value
             x = self.checked(name, value.data)
-            self.batch_sizes = np.require(value.batch_sizes.numpy(), np.int64, ("C", "A", "W"))
             if x.ndim != 2 or x.shape[1] != config.input_size:
                 errors.refuse_shape(name, tuple(x.shape), f"(N, I) = (N, {config.input_size})")
         else:
@@ -231,8 +220,8 @@ class _Call:
         return x.unsqueeze(0 if self.module.config.batch_first else 1) if self.unbatched else x
 
     def sizes(self, x: Tensor) -> tuple[int, int | None]:
-        if self.batch_sizes is not None:
-            return len(self.batch_sizes), int(self.batch_sizes[0])
+        if self.packed is not None:
+            return len(self.packed.batch_sizes), int(self.packed.batch_sizes[0])
         T, B = x.shape[1::-1] if self.module.config.batch_first else x.shape[:2]
         return T, None if self.unbatched else B
 

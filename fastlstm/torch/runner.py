@@ -16,6 +16,7 @@ from torch import Tensor
 from fastlstm.engine import Engine
 from fastlstm.engine.pool import POOL, get_num_threads
 from fastlstm.engine.unpacked import Unpacked
+from fastlstm.spec import Call, Grads, usual
 from fastlstm.torch.memory import Snapshot
 from fastlstm.torch.team import join_pool
 
@@ -78,35 +79,20 @@ class Runner:
         x: Tensor,
         states: Sequence[Tensor],
         weights: Sequence[Tensor],
-        batch_sizes: Tensor | None = None,
-        reset: Tensor | None = None,
-        masks: Sequence[Tensor] = (),
-        train: bool = False,
-        all_states: bool = False,
+        call: Call,
         version: int | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
-        """Output, final states, and in training the tensor by which `backward` finds what was kept. With `all_states`
-        the final states are followed by those after every step, but for the first, which is the output. version: of the
-        weights, where the caller has asked.
+        """Output, final states, and in training the tensor by which `backward` finds what was kept. With
+        `call.all_states` the final states are followed by those after every step, but for the first, which is the
+        output. version: of the weights, where the caller has asked.
 
-        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I) with `batch_sizes` (T,). states: (L*D, B, P or
-        H), by length where packed; none for zeros. reset: (T, B) bool. masks: L-1, each like the output of its layer,
-        or none.
+        x: (T, B, I), (B, T, I) with batch_first, or packed rows (N, I). states: (L*D, B, P or H), by length where
+        packed; none for zeros. Tensors also in `call`.
         """
         if version is None:
             version = self.version(weights)
-        output, final, saved, *every = self.engine.forward(
-            self.parameters,
-            version,
-            array(x),
-            tuple([array(state) for state in states]) or None,
-            train=train,
-            batch_sizes=None if batch_sizes is None else array(batch_sizes),
-            reset=None if reset is None else array(reset),
-            masks=[array(mask) for mask in masks] or None,
-            threads=min(torch.get_num_threads(), get_num_threads()),
-            all_states=all_states,
-        )
+        given = tuple([array(state) for state in states]) or None
+        output, final, saved, *every = self.engine.forward(self.parameters, version, array(x), given, of_arrays(call))
         if every:
             final = (*final, *every[0][1:])
         handle = None if saved is None else keep(self, saved)
@@ -117,41 +103,41 @@ class Runner:
         x: Tensor,
         states: Sequence[Tensor],
         weights: Sequence[Tensor],
-        batch_sizes: Tensor | None,
-        reset: Tensor | None,
-        masks: Sequence[Tensor],
+        call: Call,
         handle: Tensor,
-        grad_output: Tensor | None,
-        grad_final: Sequence[Tensor | None],
-        wants_x: bool = True,
+        grads: Grads,
     ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
-        """Gradients of x (None without `wants_x`), states and weights. grad_final: as `forward` gives the
-        states.
+        """Gradients of x (None where not wanted), states and weights.
 
         The first call takes what the forward kept, another repeats the forward.
         """
         kept = taken(handle)
         if kept is None:
-            _, _, handle = self.forward(x, states, weights, batch_sizes, reset, masks, True)  # type: ignore[assignment]
+            _, _, handle = self.forward(x, states, weights, call)  # type: ignore[assignment]
             kept = taken(handle)
             assert kept is not None
         runner, saved = kept.runner, kept.saved
         version = runner.version(weights)
-        given = tuple([None if grad is None else array(grad) for grad in grad_final])
-        grad_x, grad_states, grads = runner.engine.backward(
-            runner.parameters,
-            version,
-            saved,
-            None if grad_output is None else array(grad_output),
-            given[: self.states],
-            (None, *given[self.states :]) if len(given) > self.states else None,
-            wants_x,
-        )
+        of_states, every = ([None if grad is None else array(grad) for grad in part]
+                            for part in (grads.states, grads.every))  # fmt: skip
+        of_output = None if grads.output is None else array(grads.output)
+        given = Grads(of_output, of_states, every, grads.wants_x)
+        grad_x, grad_states, gradients = runner.engine.backward(runner.parameters, version, saved, given)
         return (
             None if grad_x is None else torch.from_numpy(grad_x),
             [torch.from_numpy(grad) for grad in grad_states[: len(states)]],
-            [torch.from_numpy(grads[name]) for name in runner.names],
+            [torch.from_numpy(gradients[name]) for name in runner.names],
         )
+
+
+def of_arrays(call: Call) -> Call:
+    """The call for an engine: arrays where there were tensors, and no more threads than torch has."""
+    threads = min(torch.get_num_threads(), get_num_threads())
+    if call.is_usual:
+        return usual(call.train, threads)
+    sizes, reset = (None if tensor is None else array(tensor) for tensor in (call.batch_sizes, call.reset))
+    step = None if call.step is None else {name: array(value) for name, value in call.step.items()}
+    return Call(call.train, sizes, reset, list(map(array, call.masks)), step, call.all_states, threads)
 
 
 class Kept(np.ndarray):

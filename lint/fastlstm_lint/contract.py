@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Size = Any  # an int, or anything with * and +
 
@@ -68,6 +68,23 @@ def rounded(name: str, weights: str) -> str:
     return ROUNDED[weights].get(name.rpartition("_l")[0], "float32")
 
 
+class Part(NamedTuple):
+    """One direction of one layer of a stack, and what torch's names of its parameters end in: "_l0", "_l1_reverse"."""
+
+    layer: int
+    direction: int
+    suffix: str
+
+
+def parts(num_layers: int, directions: int) -> list[Part]:
+    """The parts of a stack in torch's order: that of its parameters, and of the first axis of its states."""
+    return [
+        Part(layer, direction, f"_l{layer}" + "_reverse" * direction)
+        for layer in range(num_layers)
+        for direction in range(directions)
+    ]
+
+
 def sizes(shape: Shape) -> tuple[Size, ...]:
     """The bare sizes of a shape."""
     return tuple(axis.size for axis in shape)
@@ -110,7 +127,7 @@ class Cell:
 
     def parameters(self) -> dict[str, Shape]:
         """Shapes by torch's names: weight_ih, weight_hh, bias_ih, bias_hh."""
-        return {name.strip("_"): shape for name, shape in _weights(self, self.input_size, "I", "", self.hidden_size)}
+        return dict(_weights(self, self.input_size, "I", "", self.hidden_size))
 
     def constructor(self) -> str:
         """The constructor call that makes it, with what is not as it is by default: `GRUCell(5, 6, bias=False)`."""
@@ -146,6 +163,11 @@ class Layer:
     @property
     def state_names(self) -> tuple[str, ...]:
         return STATES[self.kind]
+
+    @property
+    def mode(self) -> str:
+        """The equations' name, torch's `mode`: the kind, and of an RNN its nonlinearity too, "RNN_TANH"."""
+        return f"RNN_{self.nonlinearity.upper()}" if self.kind == "RNN" else self.kind
 
     @property
     def directions(self) -> Size:
@@ -212,6 +234,14 @@ class Layer:
         """I of layer `layer`: input_size for the first, D*P for the rest."""
         return self.input_size if layer == 0 else self.directions * self.output_size
 
+    def parts(self) -> list[Part]:
+        """Its layers and directions in torch's order."""
+        return parts(self.num_layers, self.directions)
+
+    def parts_of(self, layer: int) -> list[Part]:
+        """The directions of one layer."""
+        return self.parts()[layer * self.directions : (layer + 1) * self.directions]
+
     def parameters(self) -> dict[str, Shape]:
         """Shapes by torch's names and in torch's order: weight_ih_l0 (G*H, I), weight_hh_l0 (G*H, P), bias_ih_l0 ..."""
         return dict(self._parameters())
@@ -228,17 +258,12 @@ class Layer:
 
     def _parameters(self) -> Iterator[tuple[str, Shape]]:
         width, letter = (self.proj_size, "P") if self.projected else (self.hidden_size, "H")
-        for layer in range(self.num_layers):
+        for layer, _, suffix in self.parts():
             size = self.layer_input_size(layer)
             size_letter = "I" if layer == 0 else (f"D*{letter}" if self.bidirectional else letter)
-            for direction in range(self.directions):
-                suffix = f"l{layer}" + ("_reverse" if direction else "")
-                yield from _weights(self, size, size_letter, suffix, width)
-                if self.projected:
-                    yield (
-                        f"weight_hr_{suffix}",
-                        (Axis(width, "P", (FEATURE,)), Axis(self.hidden_size, "H", (UNIT,))),
-                    )
+            yield from _weights(self, size, size_letter, suffix, width)
+            if self.projected:
+                yield f"weight_hr{suffix}", (Axis(width, "P", (FEATURE,)), Axis(self.hidden_size, "H", (UNIT,)))
 
     def _sequence(self, T: Size, B: Size | None, last: Axis) -> Shape:
         time = Axis(T, "T", (TIME,))
@@ -258,8 +283,8 @@ def _weights(
     """Input and recurrent weights and both biases of one layer and direction, in torch's order."""
     rows = Axis(len(config.gates) * config.hidden_size, "G*H", (GATE, UNIT))
     letter = "P" if isinstance(config, Layer) and config.projected else "H"
-    yield f"weight_ih_{suffix}", (rows, Axis(size, size_letter, (FEATURE,)))
-    yield f"weight_hh_{suffix}", (rows, Axis(width, letter, (FEATURE,)))
+    yield f"weight_ih{suffix}", (rows, Axis(size, size_letter, (FEATURE,)))
+    yield f"weight_hh{suffix}", (rows, Axis(width, letter, (FEATURE,)))
     if config.bias:
-        yield f"bias_ih_{suffix}", (rows,)
-        yield f"bias_hh_{suffix}", (rows,)
+        yield f"bias_ih{suffix}", (rows,)
+        yield f"bias_hh{suffix}", (rows,)

@@ -9,7 +9,7 @@ from fastlstm_lint.contract import sizes
 
 from fastlstm import cells
 from fastlstm.reference import Reference
-from fastlstm.spec import Cell, Stack
+from fastlstm.spec import TRAINING, Call, Cell, Grads, Stack
 
 from .torch_steps import STEPS, run
 
@@ -46,8 +46,8 @@ def test_values_and_gradients_are_those_of_a_torch_loop(name: str, layers: int, 
     d_states = tuple(rng.normal(size=state.shape) for state in states)
 
     engine = Reference(config, np.dtype(np.float64))
-    output, final, saved, everything = engine.forward(parameters, 0, x, states, train=True, step=step, all_states=True)
-    results = engine.backward(parameters, 0, saved, d_output, d_states, d_all)
+    output, final, saved, everything = engine.forward(parameters, 0, x, states, Call(True, step=step, all_states=True))
+    results = engine.backward(parameters, 0, saved, Grads(d_output, d_states, d_all))
     found = {"x": results[0], **{f"state {n}": g for n, g in enumerate(results[1])}, **results[2]}
     found |= {f"step {n}": g for n, g in (results[3] if cell.step else {}).items()}
 
@@ -82,8 +82,8 @@ def test_shut_gates_give_no_nan(name: str) -> None:
     bias[:2, 0] = -120
     x, grad = (rng.normal(size=shape).astype(np.float32) for shape in ((T, B, I), (T, B, H)))
     engine = Reference(config, np.dtype(np.float32))
-    output, _, saved = engine.forward(parameters, 0, x, None, train=True)
-    grad_x, grad_initial, grads = engine.backward(parameters, 0, saved, grad, (None,) * len(config.state_names))
+    output, _, saved = engine.forward(parameters, 0, x, None, TRAINING)
+    grad_x, grad_initial, grads = engine.backward(parameters, 0, saved, Grads(grad, (None,) * len(config.state_names)))
 
     tensors = {n: torch.tensor(v, dtype=torch.float64, requires_grad=True) for n, v in parameters.items()}
     given = torch.tensor(x, dtype=torch.float64, requires_grad=True)

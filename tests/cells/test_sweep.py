@@ -13,9 +13,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 import fastlstm.torch
 from fastlstm import cells
-from fastlstm.engine.heads import engine_of
+from fastlstm.cells.lif import SLOPE, leaky_step
+from fastlstm.engine import Engine
 from fastlstm.reference import Reference
-from fastlstm.spec import Cell, Stack
+from fastlstm.spec import Call, Cell, Grads, Stack
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +47,17 @@ def test_gradcheck(name: str) -> None:
     """
     for form, options in FORMS.items():
         _gradcheck(getattr(cells, name), form, **options)
+
+
+@fastlstm.cell(gates="a", states="s v a")
+def leaky_and_smooth(m, gate, state):
+    """LIF, but what it gives for a spike is the function whose slope its surrogate is."""
+    return leaky_step(m, gate, state, lambda over: over / (1 + SLOPE * m.abs(over)))
+
+
+@pytest.mark.parametrize("form", ["dense", "both directions", "two layers"])
+def test_gradcheck_of_the_surrogate(form: str) -> None:
+    _gradcheck(leaky_and_smooth, form, **FORMS[form])
 
 
 def _gradcheck(cell: Cell, form: str, packed: bool = False, reset: bool = False, **options: Any) -> None:
@@ -103,11 +115,13 @@ def _agree(cell: Cell, H: int, B: int, T: int) -> None:
         rng.normal(size=(T, B, 2 * H)) for _ in states
     )  # fmt: skip
     found = []
-    for engine in (Reference(config, np.dtype(float)), engine_of(config, np.float64)):
+    for engine in (Reference(config, np.dtype(float)), Engine(config, np.float64)):
         output, final, saved, every = engine.forward(
-            parameters, 0, x, states, train=True, step=step or None, all_states=True
+            parameters, 0, x, states, Call(True, step=step or None, all_states=True)
         )
-        grad_x, grad_initial, grads, *grad_step = engine.backward(parameters, 0, saved, None, grad_states, grad_all)
+        grad_x, grad_initial, grads, *grad_step = engine.backward(
+            parameters, 0, saved, Grads(None, grad_states, grad_all)
+        )
         of_steps = grad_step[0].values() if grad_step else ()
         found.append([output, *final, *every, grad_x, *grad_initial, *grads.values(), *of_steps])
     for due, ours in zip(*found, strict=True):

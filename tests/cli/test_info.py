@@ -173,9 +173,8 @@ def test_a_cell_is_planned_as_one_step() -> None:
 def test_a_cell_of_one_s_own_is_planned_or_the_reason_said() -> None:
     shown = plan("Recurrent(sLSTM, 5, 8, num_heads=4)", "--input", "7,3,5", "--train")
     assert "sLSTM: gates i f z o, states h c n m" in shown
-    assert "4 heads, one after another" in shown
-    assert "of 2 units" in shown
-    assert "because: 2352 flop: less than a second thread costs" in shown
+    assert "4 heads of 2 units, each a task by itself" in shown
+    assert "because: 9408 flop: less than a second thread costs" in shown
     stack = Stack(squared.name, 5, 8, cell=squared)
     shown = "\n".join(line for _, lines in info.plan_lines(stack, 7, 3, 2, np.dtype("f4"), False) for line in lines)
     assert "no kernels: the rows of W_hh of a are multiplied with two values in one step" in shown

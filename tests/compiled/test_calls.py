@@ -13,6 +13,7 @@ from fastlstm_lint.contract import Layer, sizes
 from fastlstm.engine import Engine
 from fastlstm.engine.code import entry, kernel
 from fastlstm.kernels.cpu import system
+from fastlstm.spec import INFERENCE
 
 NUMPY = """
 import sys
@@ -96,7 +97,7 @@ def test_what_stands_for_an_array_is_one() -> None:
         name: draw.standard_normal(sizes(axes)).astype(np.float32) for name, axes in config.parameters().items()
     }
     x, state = draw.standard_normal((5, 2, 3)).astype(np.float32), np.ones((1, 2, 4), np.float32)
-    due, *_ = engine.forward(parameters, 1, x, (state, state), train=False)
+    due, *_ = engine.forward(parameters, 1, x, (state, state), INFERENCE)
     own = type("Own", (np.ndarray,), {})
-    found, *_ = engine.forward(parameters, 1, x.view(own), (state.view(own), state.view(own)), train=False)
+    found, *_ = engine.forward(parameters, 1, x.view(own), (state.view(own), state.view(own)), INFERENCE)
     np.testing.assert_array_equal(found, due)

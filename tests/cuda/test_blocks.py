@@ -28,6 +28,7 @@ from numba.cuda.simulator import kernel as running
 
 from fastlstm.cuda import launch
 from fastlstm.cuda.engine import Engine
+from fastlstm.spec import Call, Grads
 
 PATIENCE = 10  # seconds; a barrier that is missed ends the test, not the machine
 GROUP, DELAY = 3, 0.002  # one of the blocks of each group is slow at each of its own barriers
@@ -137,9 +138,9 @@ def test_blocks_that_wait_for_each_other(kind: str, bidirectional: bool, proj_si
     engine._machine = replace(engine._machine, blocks=6 * config.directions, group=GROUP, threads=4, lanes=2)
     results = []
     for made in (engine, reference):
-        output, final, saved = made.forward(parameters, 1, x, states, train=True, reset=reset)
+        output, final, saved = made.forward(parameters, 1, x, states, Call(True, reset=reset))
         above = np.random.default_rng(9).standard_normal(output.shape)
-        grad_x, grad_initial, gradients = made.backward(parameters, 1, saved, above, states)
+        grad_x, grad_initial, gradients = made.backward(parameters, 1, saved, Grads(above, states))
         named = {"output": output, "grad_x": grad_x, **gradients}
         named |= {f"final {n}": value for n, value in enumerate(final)}
         named |= {f"grad_state {n}": value for n, value in enumerate(grad_initial)}

@@ -19,6 +19,7 @@ sys.modules["torch"] = None
 import cupy, fastlstm, numpy as np
 from fastlstm.cuda import streams
 from fastlstm.reference import Reference
+from fastlstm.spec import TRAINING, Grads
 
 assert streams.partner() is cupy
 KIND, DTYPE, TOLERANCE = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -28,8 +29,8 @@ draw = np.random.default_rng(0)
 x, grad = (draw.standard_normal(shape).astype(DTYPE) for shape in ((T, B, I), (T, B, 2 * H)))
 reference = Reference(layer.config, np.dtype(DTYPE))
 parameters = layer.state_dict()
-wanted, final, saved = reference.forward(parameters, 0, x, None, train=True)
-wanted_grad, _, _ = reference.backward(parameters, 0, saved, grad, (None,) * len(final))
+wanted, final, saved = reference.forward(parameters, 0, x, None, TRAINING)
+wanted_grad, _, _ = reference.backward(parameters, 0, saved, Grads(grad))
 for stream in (cupy.cuda.Stream.null, cupy.cuda.Stream(), cupy.cuda.Stream(non_blocking=True)):
     with stream:
         output, _ = layer(cupy.asarray(x) * 1)

@@ -25,6 +25,7 @@ from fastlstm.cuda.engine import Engine
 from fastlstm.cuda.machine import SIMULATOR
 from fastlstm.cuda.shim import SIMULATED, cuda_module
 from fastlstm.cuda.tile import _launches
+from fastlstm.spec import INFERENCE, TRAINING, Call, Grads
 
 # NumPy's scalars, of which the simulator makes the kernels' arithmetic, warn of infinity and NaN.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -63,11 +64,11 @@ def host(value):
 def run(engine, arrays, dtype, *, grad_output=True, grad_states=True, **keywords):
     """Every result of one forward and backward by name, on the host."""
     parameters, x, states, batch_sizes = arrays
-    output, finals, saved = engine.forward(parameters, 1, x, states, train=True, batch_sizes=batch_sizes, **keywords)
+    output, finals, saved = engine.forward(parameters, 1, x, states, Call(True, batch_sizes=batch_sizes, **keywords))
     draw = np.random.default_rng(7)
     above = draw.standard_normal(output.shape).astype(dtype) if grad_output else None
     after = tuple(draw.standard_normal(state.shape).astype(dtype) if grad_states else None for state in finals)
-    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, above, after)
+    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, Grads(above, after))
     named = {"output": output, "grad_x": grad_x} | gradients
     named |= {f"final {n}": state for n, state in enumerate(finals)}
     named |= {f"grad_state {n}": state for n, state in enumerate(grad_initial)}
@@ -246,7 +247,7 @@ def test_training_and_inference_give_the_same_bits(kind, proj_size):
     reset = np.random.default_rng(3).random((4, 3)) < 0.4
     engine = Engine(config, "float32")
     results = [
-        engine.forward(parameters, 1, x, states, train=train, batch_sizes=batch_sizes, reset=reset)
+        engine.forward(parameters, 1, x, states, Call(train, batch_sizes=batch_sizes, reset=reset))
         for train in (True, False)
     ]
     assert results[1][2] is None
@@ -275,7 +276,7 @@ def test_a_reset_forgets_what_is_not_finite():
     parameters, x, states, _ = draw_arrays(config, "float32", 3, 2)
     states[0][0, 0, 0] = np.nan
     reset = np.array([[True, False], [False, False], [False, False]])
-    output = host(Engine(config, "float32").forward(parameters, 1, x, states, train=False, reset=reset)[0])
+    output = host(Engine(config, "float32").forward(parameters, 1, x, states, Call(False, reset=reset))[0])
     assert np.isfinite(output).all()
 
 
@@ -283,10 +284,10 @@ def test_changed_parameters_are_read_again_only_with_a_new_version():
     config = Layer("LSTM", 3, 4)
     parameters, x, _, _ = draw_arrays(config, "float32", 2, 1)
     engine = Engine(config, "float32")
-    first = host(engine.forward(parameters, 1, x, None, train=False)[0])
+    first = host(engine.forward(parameters, 1, x, None, INFERENCE)[0])
     parameters["weight_hh_l0"] *= -1
-    np.testing.assert_array_equal(host(engine.forward(parameters, 1, x, None, train=False)[0]), first)
-    assert not np.array_equal(host(engine.forward(parameters, 2, x, None, train=False)[0]), first)
+    np.testing.assert_array_equal(host(engine.forward(parameters, 1, x, None, INFERENCE)[0]), first)
+    assert not np.array_equal(host(engine.forward(parameters, 2, x, None, INFERENCE)[0]), first)
 
 
 def test_an_empty_batch():
@@ -301,7 +302,7 @@ def test_device_arrays_are_used_in_place():
     config = Layer("RNN", 2, 3)
     parameters, x, _, _ = draw_arrays(config, "float32", 2, 2)
     on_device = cuda.to_device(x)
-    saved = Engine(config, "float32").forward(parameters, 1, on_device, None, train=True)[2]
+    saved = Engine(config, "float32").forward(parameters, 1, on_device, None, TRAINING)[2]
     x[...] = 5
     on_device.copy_to_device(x)
     np.testing.assert_array_equal(host(saved.layers[0].rows), x.reshape(4, 2))
@@ -328,7 +329,7 @@ def test_the_product_of_our_own(ta, tb, add):
 def test_wrong_arrays_are_refused(value, error, told):
     config = Layer("RNN", 2, 3)
     with pytest.raises(error, match=told):
-        Engine(config, "float32").forward(draw_arrays(config, "float32", 2, 2)[0], 1, value, None, train=False)
+        Engine(config, "float32").forward(draw_arrays(config, "float32", 2, 2)[0], 1, value, None, INFERENCE)
 
 
 def test_arrays_of_other_places_are_refused():

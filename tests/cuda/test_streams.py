@@ -27,6 +27,7 @@ from fastlstm.cuda import arrays, matrix, streams
 from fastlstm.cuda.engine import Engine
 from fastlstm.cuda.gather import gather, joined
 from fastlstm.cuda.weights import Weights
+from fastlstm.spec import INFERENCE, TRAINING, Call, Grads
 
 SIDE, OTHER, THIRD = 7, 8, 9
 
@@ -143,9 +144,9 @@ def test_all_work_of_a_training_step(kind: str, form: str, persistent: bool, gpu
     reset = np.array([[False, True], [True, False]])
     engine = Engine(config, "float64", persistent=persistent)
     output, final, saved = engine.forward(
-        parameters, 1, x, states, train=True, batch_sizes=batch_sizes, reset=reset, masks=[mask]
+        parameters, 1, x, states, Call(True, batch_sizes=batch_sizes, reset=reset, masks=[mask])
     )
-    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, above, (None,) * len(states))
+    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, Grads(above, (None,) * len(states)))
     assert {handle for _, handle in gpu.log} == {SIDE}
     assert gpu.counts().keys() >= {"launch", "upload", "allocate", "copy", "host waits"}
     for result in (output, *final, grad_x, *grad_initial, *gradients.values()):
@@ -157,8 +158,8 @@ def test_all_work_of_a_projection(persistent: bool, gpu: Machine) -> None:
     config = Layer("LSTM", 2, 3, bidirectional=True, proj_size=2)
     parameters, x, above = drawn(config, (2, 2, 2), (2, 2, 4))
     engine = Engine(config, "float64", persistent=persistent)
-    output, final, saved = engine.forward(parameters, 1, x, None, train=True)
-    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, above, None)
+    output, final, saved = engine.forward(parameters, 1, x, None, TRAINING)
+    grad_x, grad_initial, gradients = engine.backward(parameters, 1, saved, Grads(above))
     assert {handle for _, handle in gpu.log} == {SIDE}
     assert gpu.counts()["launch"] >= 2
     for result in (output, *final, grad_x, *grad_initial, *gradients.values()):
@@ -197,12 +198,12 @@ def test_streams_wait_for_each_other(gpu: Machine) -> None:
     parameters, x, above = drawn(config, (2, 2, 3), (2, 2, 3))
     engine = Engine(config, "float64")
     with asserted_order(gpu, SIDE, [OTHER]):
-        output, _, saved = engine.forward(parameters, 1, gpu.bound(x, OTHER), None, train=True)
+        output, _, saved = engine.forward(parameters, 1, gpu.bound(x, OTHER), None, TRAINING)
     gpu.place = (0, THIRD)
     with asserted_order(gpu, THIRD, [SIDE, OTHER]):  # what was kept lies on SIDE, and x on OTHER
-        engine.backward(parameters, 1, saved, above, None)
+        engine.backward(parameters, 1, saved, Grads(above))
     with asserted_order(gpu, THIRD, [SIDE]):
-        engine.forward(parameters, 1, output, None, train=False)
+        engine.forward(parameters, 1, output, None, INFERENCE)
 
 
 def test_weights_are_read_again_on_another_stream(gpu: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +218,7 @@ def test_weights_are_read_again_on_another_stream(gpu: Machine, monkeypatch: pyt
 
     monkeypatch.setattr(Weights, "of", counted)
     for gpu.place in ((0, SIDE), (0, SIDE), (0, OTHER), (0, OTHER)):
-        engine.forward(parameters, 1, x, None, train=False)
+        engine.forward(parameters, 1, x, None, INFERENCE)
     assert read == [(0, SIDE), (0, OTHER)]
 
 
@@ -227,7 +228,7 @@ def test_an_engine_stays_on_its_gpu(gpu: Machine) -> None:
     engine = Engine(config, "float64")
     gpu.place = (1, SIDE)
     with pytest.raises(CudaError, match="the current GPU is 1, this engine was made on GPU 0"):
-        engine.forward(parameters, 1, x, None, train=False)
+        engine.forward(parameters, 1, x, None, INFERENCE)
 
 
 class Foreign:

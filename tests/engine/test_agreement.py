@@ -6,6 +6,7 @@ from fastlstm_lint.contract import Layer
 
 from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.reference import Reference
+from fastlstm.spec import INFERENCE, TRAINING, Call, Grads
 
 TOLERANCE = {"float32": 3e-4, "float64": 1e-9}
 
@@ -65,7 +66,7 @@ class Case:
         count = config.num_layers * config.directions
         widths = {"h": config.output_size, "c": config.hidden_size}
         states = tuple(normal(count, self.B, widths[name]) for name in config.state_names) if self.has_states else None
-        masks = None
+        masks = []
         if self.masked:
             width = config.directions * config.output_size
             masks = [
@@ -81,15 +82,15 @@ def threads():
     set_num_threads(before)
 
 
-def run(case: Case, engine, parameters, x, states, keywords, **split):
+def run(case: Case, engine, parameters, x, states, keywords):
     """Every result of one forward and backward by name."""
     more = {"all_states": True} if case.all_states else {}
-    output, finals, saved, *every = engine.forward(parameters, 1, x, states, train=True, **keywords, **split, **more)
+    output, finals, saved, *every = engine.forward(parameters, 1, x, states, Call(True, **keywords, **more))
     draw = np.random.default_rng(7)
     grad_output = draw.standard_normal(output.shape).astype(case.dtype)
     grad_finals = tuple(draw.standard_normal(state.shape).astype(case.dtype) for state in finals)
-    grad_every = tuple(draw.standard_normal(state.shape).astype(case.dtype) for state in every[0]) if every else None
-    grad_x, grad_states, gradients = engine.backward(parameters, 1, saved, grad_output, grad_finals, grad_every)
+    grad_every = tuple(draw.standard_normal(state.shape).astype(case.dtype) for state in every[0]) if every else ()
+    grad_x, grad_states, gradients = engine.backward(parameters, 1, saved, Grads(grad_output, grad_finals, grad_every))
     named = {"output": output, "grad_x": grad_x} | gradients
     named |= {f"every {n}": state for n, state in enumerate(every[0])} if every else {}
     named |= {f"final {n}": state for n, state in enumerate(finals)}
@@ -101,8 +102,8 @@ def test_values_and_gradients_are_the_references(seed, threads):
     case = Case(seed)
     parameters, x, states, keywords = case.arrays()
     threads(case.threads)
-    engine = Engine(case.config, case.dtype)
-    found = run(case, engine, parameters, x, states, keywords, split=case.split)
+    engine = Engine(case.config, case.dtype, split=case.split)
+    found = run(case, engine, parameters, x, states, keywords)
     truth = run(case, Reference(case.config, np.dtype(case.dtype)), parameters, x, states, keywords)
     for name, expected in truth.items():
         scale = np.abs(expected).max(initial=0)
@@ -110,7 +111,7 @@ def test_values_and_gradients_are_the_references(seed, threads):
         np.testing.assert_allclose(
             found[name], expected, rtol=tolerance, atol=tolerance * scale, err_msg=f"{case}: {name}"
         )
-    evaluated, _, saved = engine.forward(parameters, 1, x, states, train=False, **keywords, split=case.split)
+    evaluated, _, saved = engine.forward(parameters, 1, x, states, Call(False, **keywords))
     assert saved is None
     np.testing.assert_array_equal(evaluated, found["output"], err_msg=f"{case}: without training, the same bits")
 
@@ -145,16 +146,16 @@ def test_what_is_not_finite_stays_in_its_sample(kind, poison):
     dirty[2, 1, 3] = poison
     engine, reference = Engine(config, "float32"), Reference(config, np.dtype("float32"))
     others = [0, 2, 3]
-    expected = engine.forward(parameters, 1, clean, None, train=False)[0]
-    output, _, saved = engine.forward(parameters, 1, dirty, None, train=True)
+    expected = engine.forward(parameters, 1, clean, None, INFERENCE)[0]
+    output, _, saved = engine.forward(parameters, 1, dirty, None, TRAINING)
     np.testing.assert_array_equal(output[:, others], expected[:, others])
     with np.errstate(all="ignore"):
-        truth, _, truth_saved = reference.forward(parameters, 1, dirty, None, train=True)
+        truth, _, truth_saved = reference.forward(parameters, 1, dirty, None, TRAINING)
         truth_grad = reference.backward(
-            parameters, 1, truth_saved, np.ones_like(truth), (None,) * len(config.state_names)
+            parameters, 1, truth_saved, Grads(np.ones_like(truth), (None,) * len(config.state_names))
         )[0]
     np.testing.assert_array_equal(np.isnan(output), np.isnan(truth))
-    grad = engine.backward(parameters, 1, saved, np.ones_like(output), (None,) * len(config.state_names))[0]
+    grad = engine.backward(parameters, 1, saved, Grads(np.ones_like(output), (None,) * len(config.state_names)))[0]
     np.testing.assert_array_equal(np.isnan(grad), np.isnan(truth_grad))
     assert np.isfinite(grad[:, others]).all()
 
@@ -166,10 +167,10 @@ def test_changed_parameters_are_packed_again_only_with_a_new_version():
         name: np.ones([axis.size for axis in shape], np.float32) for name, shape in config.parameters().items()
     }
     x = np.ones((2, 1, 3), np.float32)
-    first = engine.forward(parameters, 1, x, None, train=False)[0]
+    first = engine.forward(parameters, 1, x, None, INFERENCE)[0]
     parameters["weight_ih_l0"] *= -1
-    np.testing.assert_array_equal(engine.forward(parameters, 1, x, None, train=False)[0], first)
-    assert not np.array_equal(engine.forward(parameters, 2, x, None, train=False)[0], first)
+    np.testing.assert_array_equal(engine.forward(parameters, 1, x, None, INFERENCE)[0], first)
+    assert not np.array_equal(engine.forward(parameters, 2, x, None, INFERENCE)[0], first)
 
 
 def test_plans_kept_for_reuse_are_few():
@@ -180,7 +181,7 @@ def test_plans_kept_for_reuse_are_few():
         name: np.ones([axis.size for axis in shape], np.float32) for name, shape in config.parameters().items()
     }
     for n in range(1000):
-        engine.forward(parameters, 1, np.ones((1 + n % 50, 1 + n % 7, 3), np.float32), None, train=n % 3 == 0)
+        engine.forward(parameters, 1, np.ones((1 + n % 50, 1 + n % 7, 3), np.float32), None, Call(n % 3 == 0))
     assert sum(len(plans) for plans in engine._idle.values()) <= 8
 
 
@@ -209,8 +210,8 @@ def test_a_gradient_of_x_that_nobody_wants(threads):
     engine = Engine(case.config, case.dtype)
     results = []
     for wants_x in (True, False, True):
-        output, finals, saved = engine.forward(parameters, 1, x, states, train=True, **keywords)
-        grads = engine.backward(parameters, 1, saved, np.ones_like(output), finals, None, wants_x)
+        output, finals, saved = engine.forward(parameters, 1, x, states, Call(True, **keywords))
+        grads = engine.backward(parameters, 1, saved, Grads(np.ones_like(output), finals, (), wants_x))
         results.append([grads[0], *grads[1], *grads[2].values()])
     assert results[1].pop(0) is None
     np.testing.assert_array_equal(results[0].pop(0), results[2].pop(0))

@@ -11,10 +11,13 @@ from fastlstm_lint.contract import sizes
 
 import fastlstm
 from fastlstm import cells
-from fastlstm.engine.heads import engine_of
+from fastlstm.engine import Engine
+from fastlstm.engine.layout import Layout
+from fastlstm.engine.plan import Sizes, choose
+from fastlstm.engine.weights import Weights
 from fastlstm.kernels.cards import reason_against
 from fastlstm.reference import Reference
-from fastlstm.spec import Cell, Stack
+from fastlstm.spec import Call, Cell, Grads, Stack
 
 T, B, I = 6, 5, 7
 LENGTHS = np.array([5, 5, 4, 2, 2, 1])  # how many samples have each step
@@ -26,8 +29,7 @@ def gates_outside(m, gate, state):
     return m.sigmoid(gate.o) * m.tanh(c), c
 
 
-@fastlstm.cell(gates="a b", states="h p q", unit="w v", step="s t")
-def everything(m, x, u, state, unit, step):
+def everything_step(m, x, u, state, unit, step):
     """All functions, three states, units and steps, more values to store than there is room for in the gates."""
     a = m.softplus(x.a + u.b) + m.log_sigmoid(u.a * unit.w) + m.sin(state.p) * m.cos(step.s)
     b = m.layer_norm(x.b * u.b + step.t * state.p, unit.v) + m.exp(-m.abs(state.q))
@@ -35,6 +37,11 @@ def everything(m, x, u, state, unit, step):
     q = m.clip(a * state.h, -0.5, 0.5) + m.minimum(a, b) * m.maximum(state.p, 0.1) + abs(b) ** 1.3
     h = m.tanh(p * q) / (1 + m.relu(b) ** 2)
     return h, m.tanh(p), m.sigmoid(q)
+
+
+EVERYTHING = {"gates": "a b", "states": "h p q", "unit": "w v", "step": "s t"}
+everything = fastlstm.cell(**EVERYTHING)(everything_step)
+headed = fastlstm.cell(**EVERYTHING, recurrent="heads")(everything_step)
 
 
 def agree(
@@ -74,15 +81,14 @@ def agree(
         "step": step,
     }
     found = []
-    for engine in (Reference(config, np.dtype(dtype)), engine_of(config, dtype)):
-        how = {} if isinstance(engine, Reference) or split is None else {"split": split, "threads": threads}
+    for engine in (Reference(config, np.dtype(dtype)), Engine(config, dtype, split=split)):
         values: dict[str, np.ndarray] = {}
         for _ in range(2):  # the second time in memory that has been used
             output, final, saved, every = engine.forward(
-                parameters, 0, x, states, train=True, all_states=True, **call, **how
+                parameters, 0, x, states, Call(True, all_states=True, threads=threads, **call)
             )
-            results = engine.backward(parameters, 0, saved, grad, grad_states, grad_all)
-            inference, after, _ = engine.forward(parameters, 0, x, states, train=False, **call, **how)
+            results = engine.backward(parameters, 0, saved, Grads(grad, grad_states, grad_all))
+            inference, after, _ = engine.forward(parameters, 0, x, states, Call(False, threads=threads, **call))
         for name, group in {"final": final, "every": every, "initial": results[1], "after": after}.items():
             values |= {f"{name} {n}": value for n, value in enumerate(group)}
         values |= {"output": output, "inference": inference, "x": results[0], **results[2]}
@@ -131,6 +137,22 @@ def test_the_shelf(name: str) -> None:
 @pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias", "three layers"])
 def test_heads(form: str) -> None:
     agree(cells.sLSTM, num_heads=3, **FORMS[form])
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias", "three layers"])
+@pytest.mark.parametrize("static", [False, True], ids=["each step", "for all steps"])
+def test_heads_with_units_steps_and_means(form: str, static: bool) -> None:
+    """Tasks of one plan on two threads, which do not divide three heads."""
+    agree(headed, static=static, num_heads=3, threads=2, **FORMS[form])
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_heads_of_few_samples_have_threads_of_their_own(threads: int) -> None:
+    """Without a barrier, and where threads are more than heads the samples are cut too."""
+    cell = cells.sLSTM
+    layout = Layout(Stack("sLSTM", 64, 128, cell=cell, num_heads=4), np.dtype(np.float32))
+    split, used, slices, _ = choose(layout, Sizes(64, 6, False, threads), Weights(layout))
+    assert (split, used, slices) == ("batch", threads, threads // 4 or 1)
 
 
 @pytest.mark.parametrize("form", ["plain", "packed", "batch first, both ways, no bias"])

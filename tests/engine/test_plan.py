@@ -8,6 +8,7 @@ from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import CHUNK_ROWS, CHUNKS_PER_THREAD, Sizes, choose, shortest_chunk
 from fastlstm.engine.weights import Weights
+from fastlstm.spec import INFERENCE, Call
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -70,14 +71,15 @@ def test_a_layer_waits_for_the_one_below(train: bool, threads: int) -> None:
         name: draw.standard_normal([axis.size for axis in shape]).astype(np.float32) / 8
         for name, shape in config.parameters().items()
     }
-    engine, before = Engine(config, "float32"), get_num_threads()
+    engines = [Engine(config, "float32", split=split) for split in ("batch", "layers")]
+    before = get_num_threads()
     T = 40 * shortest_chunk(1)  # so much work that the workers are woken for it
     set_num_threads(threads)
     try:
         for version in range(5):
             x = draw.standard_normal((T, 1, 400)).astype(np.float32)
-            expected = engine.forward(parameters, 0, x, None, train=False, split="batch")
-            found = engine.forward(parameters, 0, x, None, train=train, split="layers")
+            expected = engines[0].forward(parameters, 0, x, None, INFERENCE)
+            found = engines[1].forward(parameters, 0, x, None, Call(train))
             np.testing.assert_array_equal(found[0], expected[0], err_msg=str(version))
             for state, other in zip(found[1], expected[1], strict=True):
                 np.testing.assert_array_equal(state, other)

@@ -19,6 +19,7 @@ from fastlstm.engine import Engine
 from fastlstm.kernels import machine
 from fastlstm.reference import Reference
 from fastlstm.reference.narrow import NarrowReference
+from fastlstm.spec import INFERENCE, TRAINING, Grads
 assert machine.host().name == NAME, machine.host()
 config = Layer(KIND, 5, 19, 2, bidirectional=True)
 draw = np.random.default_rng(0)
@@ -29,8 +30,8 @@ parameters = {
 x = draw.standard_normal((9, 7, 5)).astype(DTYPE)
 results = []
 for engine in (Engine(config, DTYPE), Reference(config, np.dtype(DTYPE))):
-    output, states, saved = engine.forward(parameters, 1, x, None, train=True)
-    grad, _, gradients = engine.backward(parameters, 1, saved, np.ones_like(output), (None,) * len(states))
+    output, states, saved = engine.forward(parameters, 1, x, None, TRAINING)
+    grad, _, gradients = engine.backward(parameters, 1, saved, Grads(np.ones_like(output)))
     results.append([output, *states, grad, *(gradients[name] for name in config.parameters())])
 for found, expected in zip(*results, strict=True):
     tolerance = 1e-5 if DTYPE == "float32" else 1e-12
@@ -40,7 +41,7 @@ if DTYPE == "float32":  # and rounded weights, a step, so that no h lies so near
         layer = fastlstm.quantize(getattr(fastlstm, KIND)(21, 19, seed=0), weights)
         x, h = draw.standard_normal((1, 7, 21)).astype(DTYPE), draw.standard_normal((1, 7, 19)).astype(DTYPE)
         states = (h, h)[: len(layer.config.state_names)]
-        due = NarrowReference(layer.config).forward(layer.state_dict(), 0, x, states, train=False)[0]
+        due = NarrowReference(layer.config).forward(layer.state_dict(), 0, x, states, INFERENCE)[0]
         found = layer(x, states if len(states) > 1 else h)[0]
         np.testing.assert_allclose(found, due, atol=2e-6)
 """

@@ -9,6 +9,7 @@ import pytest
 import fastlstm
 from fastlstm.reference import Reference
 from fastlstm.reference.narrow import NarrowReference
+from fastlstm.spec import INFERENCE, Call
 
 KINDS = ["LSTM", "GRU", "RNN"]
 
@@ -32,7 +33,7 @@ def exact(layer, x, states=None, **more):
     """In float64, with the weights that were rounded."""
     parameters = {name: value.astype(np.float64) for name, value in layer.state_dict().items()}
     reference = Reference(layer.config, np.dtype(np.float64))
-    return reference.forward(parameters, 0, x.astype(np.float64), states, train=False, **more)
+    return reference.forward(parameters, 0, x.astype(np.float64), states, Call(False, **more))
 
 
 @pytest.mark.parametrize("weights", ["int8", "float16"])
@@ -56,7 +57,7 @@ def test_one_step_is_the_reference_to_float_rounding(kind, I, H, B, options, wei
     x, states = noise(1, B, I), states_of(layer, B)
     output, final = small(x, states)
     given = states if isinstance(states, tuple) else (states,)
-    due, due_states, _ = NarrowReference(layer.config).forward(small.state_dict(), 0, x, given, train=False)
+    due, due_states, _ = NarrowReference(layer.config).forward(small.state_dict(), 0, x, given, INFERENCE)
     assert options.get("num_layers", 1) > 1 or np.abs(output - due).max() < 2e-6
     np.testing.assert_allclose(output, due, atol=2e-4)
     for one, other in zip(final if isinstance(final, tuple) else (final,), due_states, strict=True):

@@ -8,7 +8,7 @@ from fastlstm_lint.contract import Layer, sizes
 
 from fastlstm import cells
 from fastlstm.reference import Reference
-from fastlstm.spec import Stack
+from fastlstm.spec import Call, Grads, Stack
 
 T, B, I, H = 4, 3, 3, 4
 STEP = 1e-6  # error about STEP**2 from the formula and 1e-16/STEP from rounding
@@ -56,7 +56,7 @@ def inputs(config: Layer, rng: np.random.Generator, *, packed: bool) -> dict:
 
 def call(engine: Reference, case: dict, *, train: bool):
     options = {name: case[name] for name in ("batch_sizes", "reset", "masks")}
-    return engine.forward(case["parameters"], 0, case["x"], case["states"], train=train, **options)
+    return engine.forward(case["parameters"], 0, case["x"], case["states"], Call(train, **options))
 
 
 def derivative(loss, array: np.ndarray, direction: np.ndarray) -> float:
@@ -82,7 +82,9 @@ def test_gradients_are_the_derivatives_of_the_values(config: Layer, packed: bool
         return float(sum(np.vdot(value, weight) for value, weight in pairs))
 
     _, _, saved = call(engine, case, train=True)
-    grad_x, grad_states, grads = engine.backward(case["parameters"], 0, saved, case["grad_output"], case["grad_states"])
+    grad_x, grad_states, grads = engine.backward(
+        case["parameters"], 0, saved, Grads(case["grad_output"], case["grad_states"])
+    )
     assert list(grads) == list(case["parameters"])
     checks = {"x": (grad_x, case["x"])}
     checks |= {f"state {k}": pair for k, pair in enumerate(zip(grad_states, case["states"], strict=True))}
@@ -100,7 +102,7 @@ def test_absent_gradients_are_zeros() -> None:
     results = []
     for grad_output, grad_states in [(None, (None, None)), (0 * case["grad_output"], (None, 0 * case["states"][1]))]:
         _, _, saved = call(engine, case, train=True)
-        results.append(engine.backward(case["parameters"], 0, saved, grad_output, grad_states))
+        results.append(engine.backward(case["parameters"], 0, saved, Grads(grad_output, grad_states)))
     np.testing.assert_array_equal(results[0][0], np.zeros_like(case["x"]))
     np.testing.assert_array_equal(results[1][0], results[0][0])
 
@@ -129,10 +131,9 @@ def test_reset_equals_running_the_parts_apart(kind: str, packed: bool) -> None:
         reverse = np.concatenate([zero[1, :alive], given[1, alive:]])
         early.append(np.stack([given[0], reverse]))
         late.append(np.stack([zero[0, :alive], given[1, :alive]]))
-    options = {"parameters": case["parameters"], "version": 0, "train": False}
-    first, after_first, _ = engine.forward(x=case["x"][:6], states=tuple(early), batch_sizes=batch_sizes[:2], **options)
-    second, after_second, _ = engine.forward(
-        x=case["x"][6:], states=tuple(late), batch_sizes=batch_sizes[2:], **options
+    (first, after_first, _), (second, after_second, _) = (
+        engine.forward(case["parameters"], 0, x, tuple(states_0), Call(False, sizes))
+        for x, states_0, sizes in ((case["x"][:6], early, batch_sizes[:2]), (case["x"][6:], late, batch_sizes[2:]))
     )
     np.testing.assert_allclose(rows, np.concatenate([first, second]), rtol=1e-12)
     for state, one, two in zip(states, after_first, after_second, strict=True):

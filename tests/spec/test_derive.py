@@ -83,7 +83,7 @@ def test_a_function_and_its_slope_are_torchs(name: str) -> None:
     p = np.concatenate([CORNERS, random[:2]])
     q = np.concatenate([CORNERS[::-1], random[2:]])
     card = Card(made, 8, 1)
-    w = card.weights({"weight_ih_l0": np.zeros((8, 1)), "bias_ih_l0": np.zeros(8)}, "l0", 1)
+    w = card.weights({"weight_ih_l0": np.zeros((8, 1)), "bias_ih_l0": np.zeros(8)}, "_l0", 1)
     grad = np.random.default_rng(4).normal(size=(4, 8))
     with np.errstate(all="ignore"):
         (value, _), kept = card.forward(np.zeros((4, 1)), (p, q), w)
@@ -100,7 +100,7 @@ def test_a_function_and_its_slope_are_torchs(name: str) -> None:
 def test_nan_and_infinity_flow() -> None:
     made = step_of(lambda m, p, q: (p - p) * 0 + q * 0)
     card = Card(made, 3, 1)
-    w = card.weights({}, "l0", 1)
+    w = card.weights({}, "_l0", 1)
     w.arrays |= {"weight_ih": np.zeros((3, 1))}
     with np.errstate(invalid="ignore"):
         (value, _), _ = card.forward(np.zeros((1, 1)), (np.array([[1.0, np.inf, 2.0]]), np.array([[np.nan, 1, 1]])), w)

@@ -343,6 +343,11 @@ def multiplies_a_gate(m, gate, state):
     return gate.i(state.h), state.c
 
 
+@wrong("multiplies W_hh with a number; u.i takes a value of the step")
+def product_of_a_number(m, x, u, state):
+    return x.i + u.i(2.0), state.c
+
+
 @wrong("multiplies a value with W_hh, which a cell declared with recurrent='none' does not have", recurrent="none")
 def multiplies_where_there_is_no_product(m, x, u, state):
     return x.i + u.i(state.c), state.c

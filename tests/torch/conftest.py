@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 import fastlstm.torch
 from fastlstm.engine import Engine
 from fastlstm.engine.unpacked import Unpacked
+from fastlstm.spec import Call
 from fastlstm.torch import runner, serve
 
 TOLERANCE = {
@@ -35,13 +36,13 @@ def each_test_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kernel_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Each forward that the kernels are asked for: the engine's keyword arguments with `engine` and `version` added."""
+    """Each forward that the kernels are asked for: `engine`, `version` and `threads`."""
     calls: list[dict[str, Any]] = []
     forward, step = Engine.forward, Unpacked.step
 
-    def counted(self: Engine, parameters: Any, version: Any, *args: Any, **options: Any) -> Any:
-        calls.append({"engine": self, "version": version, **options})
-        return forward(self, parameters, version, *args, **options)
+    def counted(self: Engine, parameters: Any, version: Any, x: Any, states: Any, call: Call) -> Any:
+        calls.append({"engine": self, "version": version, "threads": call.threads})
+        return forward(self, parameters, version, x, states, call)
 
     def counted_step(self: Unpacked, weights: Any, B: int, threads: int, *rest: Any) -> None:
         calls.append({"threads": threads})

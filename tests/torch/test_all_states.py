@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import fastlstm.torch
+from fastlstm.spec import INFERENCE
 from fastlstm.torch.composed import composed
 
 T, B, I, H = 6, 3, 4, 5
@@ -75,7 +76,7 @@ def test_the_states_are_those_of_torch_s_own_layer_step_by_step(options: dict[st
     for t in range(T):
         _, state = torch.nn.LSTM.forward(module, x[t : t + 1], state)
         cells.append(state[1][-1])
-    _, _, every = composed(module._config(), x, (), list(module.parameters()))
+    _, _, every = composed(module._config(), x, (), list(module.parameters()), INFERENCE)
     _, _, (_, c) = module(x, all_states=True)
     leaves = [x, *module.parameters()]
     due, *others = (

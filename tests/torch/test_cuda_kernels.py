@@ -19,6 +19,7 @@ import torch
 import fastlstm.cuda
 import fastlstm.torch
 from fastlstm.cuda import CudaError
+from fastlstm.spec import TRAINING, Grads
 from fastlstm.torch import gpu, quick
 from fastlstm.torch.chooser import Choice, Chooser, Kind
 from fastlstm.torch.device import DeviceRunner, _made
@@ -180,10 +181,10 @@ def test_a_gpus_calls_are_made_while_it_is_the_current(monkeypatch: pytest.Monke
     layer, second = fastlstm.torch.GRU(3, 4), torch.device("cuda", 1)
     runner = DeviceRunner(layer._config(), torch.float32, second)
     x, weights = torch.randn(5, 2, 3), list(layer.parameters())
-    *_, handle = runner.forward(x, (), weights, train=True)
+    *_, handle = runner.forward(x, (), weights, TRAINING)
     assert handle is not None
     with pytest.raises(CudaError, match="enough"):
-        runner.backward(x, (), weights, None, None, (), handle, x, ())
+        runner.backward(x, (), weights, TRAINING, handle, Grads(x))
     assert seen == [second] * 3
 
 

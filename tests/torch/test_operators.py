@@ -10,6 +10,7 @@ import torch
 from fastlstm_lint.contract import Layer
 from torch import Tensor
 
+from fastlstm.spec import INFERENCE, TRAINING
 from fastlstm.torch import runner as run
 from fastlstm.torch.composed import composed
 from fastlstm.torch.operators import Recurrence, forward_operator, read, spell
@@ -42,7 +43,7 @@ def by_torch(module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple
 def eager(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
     weights = list(module.parameters())
     runner = run.Runner(config, x.dtype)
-    return Recurrence.apply(runner, None, None, (), False, len(states), x, *states, *weights)  # type: ignore[no-any-return]
+    return Recurrence.apply(runner, TRAINING, len(states), x, *states, *weights)  # type: ignore[no-any-return]
 
 
 def registered(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
@@ -51,7 +52,7 @@ def registered(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[
 
 
 def stepwise(config: Layer, module: torch.nn.RNNBase, x: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
-    output, final, _ = composed(config, x, states, list(module.parameters()))
+    output, final, _ = composed(config, x, states, list(module.parameters()), INFERENCE)
     return (output, *final)
 
 
@@ -135,7 +136,7 @@ def test_every_way_of_writing_a_weight_is_seen() -> None:
 
     for write in (lambda: None, write_data, write_numpy, write_no_grad, replace_data):
         write()
-        output = runner.forward(x, states, list(module.parameters()))[0]
+        output = runner.forward(x, states, list(module.parameters()), INFERENCE)[0]
         np.testing.assert_allclose(output, by_torch(module, x, states)[0].detach(), atol=1e-12)
 
 

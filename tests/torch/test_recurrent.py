@@ -15,6 +15,7 @@ import fastlstm.torch
 from fastlstm import cells
 from fastlstm.engine import Engine
 from fastlstm.reference import Reference
+from fastlstm.spec import Call
 from fastlstm.torch.cards import CardRunner
 from fastlstm.torch.composed import composed
 
@@ -210,9 +211,9 @@ def test_no_more_threads_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None
     taken: list[int | None] = []
     forward = Engine.forward
 
-    def watched(*arguments, threads=None, **options):
-        taken.append(threads)
-        return forward(*arguments, threads=threads, **options)
+    def watched(*arguments):
+        taken.append(arguments[-1].threads)
+        return forward(*arguments)
 
     monkeypatch.setattr(Engine, "forward", watched)
     module, _ = pair()
@@ -250,11 +251,8 @@ def test_torch_s_operators_compute_what_the_kernels_compute(cell, form: str) -> 
     sizes = None if packed is None else packed.batch_sizes
     runner = CardRunner(module.config, torch.float64)
     runner.engine = Reference(module.config, np.dtype(float))
-    for results in (
-        runner(x, states, weights, step=step, batch_sizes=None if sizes is None else sizes.numpy(), reset=reset.numpy(),
-               masks=[mask.numpy() for mask in masks], all_states=True),
-        composed(module.config, x, states, weights, sizes, reset, masks, step),
-    ):  # fmt: skip
+    call = Call(False, sizes, reset, masks, step, all_states=True)
+    for results in (runner(x, states, weights, call), composed(module.config, x, states, weights, call)):
         values = [results[0], *results[1], *results[2]]
         loss = sum((value * torch.arange(value.shape[-1])).cos().sum() for value in values)
         grads = torch.autograd.grad(loss, [*leaves, *weights], allow_unused=True, materialize_grads=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from fastlstm.spec import Call
 from fastlstm.torch.composed import composed
 
 I, H, P = 3, 5, 4
@@ -83,7 +84,7 @@ def by_composed(module: Any, x: Any, reset: Tensor) -> tuple[Any, Any]:
     """The layers from torch's operators; a packed batch has to be sorted."""
     weights, packed = list(module.parameters()), not isinstance(x, Tensor)
     rows, batch_sizes = (x.data, x.batch_sizes) if packed else (x, None)
-    output, final, _ = composed(module._config(), rows, (), weights, batch_sizes, reset)
+    output, final, _ = composed(module._config(), rows, (), weights, Call(False, batch_sizes, reset))
     return x._replace(data=output) if packed else output, final if len(final) == 2 else final[0]
 
 

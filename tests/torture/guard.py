@@ -13,6 +13,7 @@ from fastlstm_lint.contract import sizes
 
 import fastlstm
 from fastlstm.reference import Reference
+from fastlstm.spec import INFERENCE, Call, Grads
 
 PAGE = mmap.PAGESIZE
 NOTHING, READ_WRITE = 0, 3  # PROT_NONE, PROT_READ | PROT_WRITE
@@ -119,7 +120,7 @@ def _one(draw: np.random.Generator, guards: Guards) -> str:
         cell.backward(tuple(grads) if kind == "LSTM" else grads[0])
         reference = Reference(cell.config.layer(), np.dtype(dtype))
         parameters = {f"{name}_l0": value for name, value in cell.state_dict().items()}
-        _, due, _ = reference.forward(parameters, 0, x[None], tuple(state[None] for state in states), train=False)
+        _, due, _ = reference.forward(parameters, 0, x[None], tuple(state[None] for state in states), INFERENCE)
         for one, other in zip(after if isinstance(after, tuple) else (after,), due, strict=True):
             _near(one, other[0], dtype)
         return told
@@ -141,11 +142,10 @@ def _one(draw: np.random.Generator, guards: Guards) -> str:
     grad = guards.copy(normal(*flat.shape))
     grad_x, _ = layer.backward(output._replace(data=grad) if form == "packed" else grad, None)
     truth = Reference(config, np.dtype(dtype))
-    due, due_final, saved = truth.forward(
-        layer.state_dict(), 0, packed.data if form == "packed" else x, tuple(states), train=True,
-        batch_sizes=packed.batch_sizes if form == "packed" else None, reset=reset if form == "reset" else None,
-    )  # fmt: skip
-    due_x, _, due_grads = truth.backward(layer.state_dict(), 0, saved, grad, (None,) * len(states))
+    call = Call(True, packed.batch_sizes if form == "packed" else None, reset if form == "reset" else None)
+    rows = packed.data if form == "packed" else x
+    due, due_final, saved = truth.forward(layer.state_dict(), 0, rows, tuple(states), call)
+    due_x, _, due_grads = truth.backward(layer.state_dict(), 0, saved, Grads(grad, (None,) * len(states)))
     _near(flat, due, dtype)
     for one, other in zip(final if isinstance(final, tuple) else (final,), due_final, strict=True):
         _near(one, other, dtype)

@@ -73,15 +73,14 @@ def _forward(work: Workload, w: Weights, x: Array, initial: States, keep: Array 
     finals = []
     for layer in range(work.L):
         outputs = []
-        for direction in range(work.D):
-            suffix = f"l{layer}" + ("_reverse" if direction else "")
-            bias = w[f"bias_ih_{suffix}"]
+        for _, direction, suffix in work.layer.parts_of(layer):
+            bias = w[f"bias_ih{suffix}"]
             if work.cell != "GRU":  # a GRU's second bias stands inside the reset gate's product
-                bias = bias + w[f"bias_hh_{suffix}"]
+                bias = bias + w[f"bias_hh{suffix}"]
             at = layer * work.D + direction
             output, final = _scan(
-                CELLS[work.cell](w[f"weight_hh_{suffix}"].T, w[f"bias_hh_{suffix}"]),
-                x @ w[f"weight_ih_{suffix}"].T + bias,
+                CELLS[work.cell](w[f"weight_hh{suffix}"].T, w[f"bias_hh{suffix}"]),
+                x @ w[f"weight_ih{suffix}"].T + bias,
                 tuple(state[at] for state in initial),
                 keep,
                 reverse=direction == 1,

@@ -92,7 +92,7 @@ def _step(config: Stack, weights: Mapping[str, Array], suffix: str) -> Step:
     """A step of one layer and direction."""
     cell, N, H = config.cell, config.num_heads, config.hidden_size
     G = len(cell.gates)
-    weight, bias = weights.get(f"weight_hh_{suffix}"), weights.get(f"bias_hh_{suffix}")
+    weight, bias = weights.get(f"weight_hh{suffix}"), weights.get(f"bias_hh{suffix}")
 
     def product(h: Array, gates: slice) -> Array:
         assert weight is not None
@@ -106,24 +106,23 @@ def _step(config: Stack, weights: Mapping[str, Array], suffix: str) -> Step:
             result = jnp.einsum("ngij,bnj->bgni", blocks, h.reshape(B, N, -1)).reshape(B, -1, H)
         return result if bias is None else result + bias.reshape(G, H)[gates]
 
-    units = {name: jnp.broadcast_to(weights[f"{name}_{suffix}"], (H,)) for name in cell.unit}
+    units = {name: jnp.broadcast_to(weights[f"{name}{suffix}"], (H,)) for name in cell.unit}
     return step_of(cell, _Calculus(N if cell.recurrent == "heads" else 1), product, units)
 
 
 def _forward(
     config: Stack, weights: Mapping[str, Array], x: Array, extra: Mapping[str, Array]
 ) -> tuple[Array, tuple[Array, ...]]:
-    cell, H, D = config.cell, config.hidden_size, config.directions
+    cell, H = config.cell, config.hidden_size
     T, B, _ = x.shape
     finals = []
     for layer in range(config.num_layers):
         outputs = []
-        for direction in range(D):
-            suffix = config.suffixes()[layer * D + direction]
+        for _, direction, suffix in config.parts_of(layer):
             step = _step(config, weights, suffix)
             inputs = x
             if cell.input == "dense":
-                inputs = x @ weights[f"weight_ih_{suffix}"].T + weights.get(f"bias_ih_{suffix}", 0)
+                inputs = x @ weights[f"weight_ih{suffix}"].T + weights.get(f"bias_ih{suffix}", 0)
             same = {name: value for name, value in extra.items() if value.ndim == 2}
 
             def body(states: Any, at: Any, step: Step = step, same: Any = same) -> Any:

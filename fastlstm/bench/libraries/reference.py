@@ -10,6 +10,7 @@ from fastlstm.bench.libraries import Task
 from fastlstm.bench.own_cell import is_own
 from fastlstm.bench.workload import Model, Problem, Workload
 from fastlstm.reference import Reference
+from fastlstm.spec import TRAINING, Call, Grads
 
 
 def version() -> str:
@@ -38,16 +39,18 @@ def results(problem: Problem) -> dict[str, np.ndarray]:
         0,
         x[problem.rows] if packed else x,
         None if work.training or own else tuple(state.astype(np.float64) for state in problem.states),
-        train=work.training,
-        batch_sizes=problem.batch_sizes if packed else None,
-        reset=problem.reset if work.mode == "reset" else None,
-        **step,
+        Call(
+            work.training,
+            batch_sizes=problem.batch_sizes if packed else None,
+            reset=problem.reset if work.mode == "reset" else None,
+            **step,
+        ),
     )
     named = {"output": output, **{f"{name}_n": v for name, v in zip(work.layer.state_names, states, strict=True)}}
     if saved is None:
         return named
     grad_x, _, grads, *_ = reference.backward(
-        parameters, 0, saved, grad[problem.rows] if packed else grad, (None,) * len(states)
+        parameters, 0, saved, Grads(grad[problem.rows] if packed else grad, (None,) * len(states))
     )
     return named | {"grad_x": grad_x} | {f"grad_{name}": value for name, value in grads.items()}
 
@@ -56,7 +59,7 @@ def _model_results(model: Model, reference: Reference, parameters: dict[str, np.
     """Loss and gradients of the whole model."""
     embedding, weight = model.embedding.astype(np.float64), model.weight.astype(np.float64)
     x = embedding[model.tokens]
-    output, states, saved = reference.forward(parameters, 0, x, None, train=True)
+    output, states, saved = reference.forward(parameters, 0, x, None, TRAINING)
     assert saved is not None
     features, targets = output.reshape(-1, output.shape[-1]), model.targets.reshape(-1)
     logits = features @ weight.T + model.bias
@@ -68,7 +71,7 @@ def _model_results(model: Model, reference: Reference, parameters: dict[str, np.
     grad[at] -= 1
     grad /= len(targets)
     grad_output = (grad @ weight).reshape(output.shape)
-    grad_x, _, grads = reference.backward(parameters, 0, saved, grad_output, (None,) * len(states))
+    grad_x, _, grads = reference.backward(parameters, 0, saved, Grads(grad_output, (None,) * len(states)))
     grad_embedding = np.zeros_like(embedding)
     np.add.at(grad_embedding, model.tokens, grad_x)
     named = {"embedding": grad_embedding, "weight": grad.T @ features, "bias": grad.sum(axis=0), **grads}

@@ -28,7 +28,7 @@ def task(problem: Problem, threads: int, prepared: Prepared = lambda step: step)
     weights = {name: torch.tensor(value, requires_grad=training) for name, value in problem.parameters.items()}
     x = torch.tensor(problem.x, requires_grad=training)
     extra = {name: torch.tensor(value) for name, value in problem.step.items()}
-    steps = [prepared(own_step(config, _of(weights, suffix))) for suffix in config.suffixes()]
+    steps = [prepared(own_step(config, _of(weights, part.suffix))) for part in config.parts()]
     grad = torch.from_numpy(problem.grad)
 
     def call() -> Any:
@@ -54,7 +54,7 @@ def task(problem: Problem, threads: int, prepared: Prepared = lambda step: step)
 
 def _of(weights: Mapping[str, Tensor], suffix: str) -> dict[str, Tensor]:
     """The weights of one layer and direction, by names without it."""
-    return {name[: -len(suffix) - 1]: value for name, value in weights.items() if name.endswith(f"_{suffix}")}
+    return {name.removesuffix(suffix): value for name, value in weights.items() if name.endswith(suffix)}
 
 
 def _forward(
@@ -65,11 +65,10 @@ def _forward(
     finals = []
     for layer in range(config.num_layers):
         outputs = []
-        for direction in range(D):
-            suffix = config.suffixes()[layer * D + direction]
+        for _, direction, suffix in config.parts_of(layer):
             inputs = x
             if cell.input == "dense":
-                inputs = functional.linear(x, weights[f"weight_ih_{suffix}"], weights.get(f"bias_ih_{suffix}"))
+                inputs = functional.linear(x, weights[f"weight_ih{suffix}"], weights.get(f"bias_ih{suffix}"))
             gates = inputs.unflatten(2, (-1, H)).unbind(0)
             states: tuple[Tensor, ...] = tuple(x.new_zeros(B, H) for _ in cell.states)
             found: list[Tensor] = []

@@ -94,16 +94,16 @@ def _attributes(config: Layer) -> dict[str, Any]:
 
 def _weights(config: Layer, parameters: Mapping[str, ndarray], layer: int) -> dict[str, ndarray]:
     """W (D, G*H, I), R (D, G*H, H) and perhaps B (D, 2*G*H) with the gates in ONNX's order."""
-    suffixes = [f"l{layer}", f"l{layer}_reverse"][: config.directions]
+    suffixes = [part.suffix for part in config.parts_of(layer)]
 
     def reordered(name: str) -> ndarray:
         return to_order(config.kind, ORDER[config.kind], parameters[name])
 
     found = {
-        "W": np.stack([reordered(f"weight_ih_{suffix}") for suffix in suffixes]),
-        "R": np.stack([reordered(f"weight_hh_{suffix}") for suffix in suffixes]),
+        "W": np.stack([reordered(f"weight_ih{suffix}") for suffix in suffixes]),
+        "R": np.stack([reordered(f"weight_hh{suffix}") for suffix in suffixes]),
     }
     if config.bias:
-        both = [[reordered(f"bias_{part}_{suffix}") for part in ("ih", "hh")] for suffix in suffixes]
+        both = [[reordered(f"bias_{part}{suffix}") for part in ("ih", "hh")] for suffix in suffixes]
         found["B"] = np.stack([np.concatenate(pair) for pair in both])
     return found

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
-from fastlstm_lint.contract import GATES, Layer
+from fastlstm_lint.contract import GATES, Layer, parts
 from numpy import ndarray
 from onnx import helper
 
@@ -48,12 +48,12 @@ class _Reader:
             if value is not None and value.shape != shape:
                 self._refuse(f"{letter} has shape {value.shape}, expected {shape}")
         parameters = {}
-        for direction, suffix in enumerate(("l0", "l0_reverse")[:D]):
-            parameters[f"weight_ih_{suffix}"] = self._reordered(W[direction])
-            parameters[f"weight_hh_{suffix}"] = self._reordered(R[direction])
+        for _, direction, suffix in parts(1, D):
+            parameters[f"weight_ih{suffix}"] = self._reordered(W[direction])
+            parameters[f"weight_hh{suffix}"] = self._reordered(R[direction])
             if B is not None:
                 for part, value in zip(("ih", "hh"), np.split(B[direction], 2), strict=True):
-                    parameters[f"bias_{part}_{suffix}"] = self._reordered(value)
+                    parameters[f"bias_{part}{suffix}"] = self._reordered(value)
         config = Layer(self.kind, W.shape[-1], H, bias=B is not None, bidirectional=D == 2, nonlinearity=nonlinearity)
         return config, parameters
 

@@ -12,11 +12,11 @@ from fastlstm_lint.contract import Layer
 from torch import Tensor
 from torch.nn.functional import linear
 
-from fastlstm.spec import Stack, cell
+from fastlstm.spec import INFERENCE, Call, Stack, cell
 from fastlstm.torch.adopters.base import Adopted, by_reference, hooks_of, waves
 from fastlstm.torch.cards import Tensors
 from fastlstm.torch.composed import composed
-from fastlstm.torch.module import call
+from fastlstm.torch.module import computed
 from fastlstm.torch.runner import DTYPES
 
 
@@ -65,7 +65,7 @@ class EntityAware(Adopted):
             state = module._cell(row, i, state)
             due += state
         runner = by_reference(cls._stack(module), like.dtype, from_dynamic_gates)
-        _, _, (h, c) = runner(x, (), cls._weights(module), step={"i": i}, all_states=True)
+        _, _, (h, c) = runner(x, (), cls._weights(module), Call(step={"i": i}, all_states=True))
         return due, [h[0], c[0], h[1], c[1]]
 
     @classmethod
@@ -91,7 +91,7 @@ class EntityAware(Adopted):
         if reason is not None:
             return self._theirs(reason, data)
         runner = self._card_runner(self._stack(self), x.dtype, from_dynamic_gates)
-        _, _, (h, c) = runner(x, (), weights, step={"i": i}, all_states=True)
+        _, _, (h, c) = runner(x, (), weights, Call(step={"i": i}, all_states=True))
         h, c = h.transpose(0, 1), c.transpose(0, 1)
         return {"h_n": h, "c_n": c, **self.head(self.dropout(h))}
 
@@ -122,7 +122,7 @@ class Custom(Adopted):
         x, h, c = waves(3, like.shape[1], like=like), waves(3, H, like=like).sin(), waves(3, H, like=like)
         due = module.cell.forward(x_t=x, h_0=h, c_0=c)
         weights = cls._weights(module)
-        _, _, every = composed(cls._layer(module), x[None], (h[None], c[None]), weights)
+        _, _, every = composed(cls._layer(module), x[None], (h[None], c[None]), weights, INFERENCE)
         found = [*(value[0] for value in every), *_gates(x, h, weights)]
         return [due[name] for name in ("h_n", "c_n", "i", "f", "g", "o")], found
 
@@ -150,7 +150,7 @@ class Custom(Adopted):
             return self._theirs(reason, data, h_0, c_0)
         h, c = (x.new_zeros(due) if state is None else state for state in (h_0, c_0))
         runner = self._runner(config, x.dtype)
-        output, (_, _, cells) = call(runner, x, (h[None], c[None]), weights, all_states=True)
+        output, (_, _, cells) = computed(runner, x, (h[None], c[None]), weights, Call(all_states=True))
         before = torch.cat([h[None], output[:-1]])
         every = dict(zip(("h_n", "c_n", "i", "f", "g", "o"), (output, cells, *_gates(x, before, weights)), strict=True))
         found = {name: value.transpose(0, 1).contiguous() for name, value in every.items()}
