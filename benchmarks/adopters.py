@@ -271,6 +271,20 @@ def time_hydrology() -> None:
             model(data)["y_hat"][:, -1].square().mean().backward()
 
         compare(f"{name} training T={T} B={B} H={H}", lambda m=theirs: train(m), lambda m=ours: train(m), 20)
+        compare(f"{name} an epoch of 3 batches", lambda m=theirs: epoch(m), lambda m=ours: epoch(m), 20)
+
+
+def epoch(model: nn.Module) -> None:
+    """What a training script does with three batches of B: loading, forward, loss, backward, clipping, Adam."""
+    samples = [({name: value[0] for name, value in hydrology_data(1, T)["x_d"].items()}, torch.randn(STATIC),
+                torch.randn(1)) for _ in range(3 * B)]  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for dynamic, static, due in torch.utils.data.DataLoader(samples, B, shuffle=True):
+        optimizer.zero_grad()
+        found = model({"x_d": dynamic, "x_s": static})["y_hat"][:, -1]
+        torch.nn.functional.mse_loss(found, due).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
 
 
 LIBRARIES: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
