@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -95,7 +94,7 @@ class Cache:
                 return
             with home.enter(key[:2], make=True) as shelf:
                 # Written under an entry's name too, so that one left behind by a crash is removed in time.
-                shelf.replace(key, json.dumps(content).encode(), part=key[:2] + secrets.token_hex(31))
+                shelf.replace(key, json.dumps(content).encode(), part=key[:2] + os.urandom(31).hex())
         except (OSError, UnicodeError):
             self.folder = None
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -126,7 +125,7 @@ class Folder:
 
         `part` is the name that the file has until it is written.
         """
-        part = part or f"{name}.{secrets.token_hex(8)}"
+        part = part or f"{name}.{os.urandom(8).hex()}"
         self.create(part, data)
         (old, where), (new, _) = self._at(part), self._at(name)
         descriptor = where.get("dir_fd")

@@ -36,7 +36,7 @@ def check_source(
     """
     data = source.encode("utf-8", "replace")
     recurrent = relevant(data)
-    if not recurrent and not relevant(data, imports):
+    if not recurrent and (imports is None or not imports.reach_recurrent(data)):
         return []
     return inspect(parsing.Source(source), path, settings or Settings(), imports, recurrent)
 

@@ -109,7 +109,7 @@ def check_bytes(
     imports = imports or Imports(SourceTree(settings.places), path)
     if recurrent is None:
         recurrent = relevant(data)
-        if not recurrent and not relevant(data, imports):
+        if not recurrent and not imports.reach_recurrent(data):
             return Result()
     try:
         text = decode(data) if not path.endswith(".ipynb") else data.decode("utf-8-sig")
@@ -162,7 +162,7 @@ def check_files(
             continue
         imports = Imports(tree, file)
         recurrent = relevant(data)
-        if not recurrent and not relevant(data, imports):
+        if not recurrent and not imports.reach_recurrent(data):
             continue
         key = cache.key(data, file.suffix, its.chosen_for(path), imports.bases())
         stored = cache.get(key, path, imports)

@@ -179,7 +179,7 @@ class Imports:
 
     def reach_recurrent(self, data: bytes) -> bool:
         """Whether the linted file, whose content is `data`, imports a file that has recurrent layers."""
-        if b"torch" not in data and b"fastlstm" not in data:
+        if (b"torch" not in data and b"fastlstm" not in data) or INSTALLED.intersection(self.home.folder.parts):
             return False
         return _reaches(self.home, data, HOPS, {self.home})
 
@@ -198,9 +198,20 @@ def _reaches(file: SourceFile, data: bytes, hops: int, seen: set[SourceFile]) ->
     return False
 
 
+def _statements(data: bytes) -> Iterator[re.Match[bytes]]:
+    """The import statements in the bytes of a program: only lines with that word are looked at."""
+    at = data.find(b"import")
+    while at >= 0:
+        match = IMPORT.match(data, data.rfind(b"\n", 0, at) + 1)
+        if match is not None:
+            yield match
+        line = data.find(b"\n", at if match is None else max(at, match.end()))
+        at = -1 if line < 0 else data.find(b"import", line)
+
+
 def _imported(file: SourceFile, data: bytes) -> Iterator[SourceFile]:
     """The files that import statements name, read from the bytes: parsing would take ten times as long."""
-    for match in IMPORT.finditer(data):
+    for match in _statements(data):
         if match[3] is not None:
             words = [(part.split() or [b""])[0] for part in match[3].split(b",")]
             asked = [(word.decode("ascii", "replace"), 0) for word in words]

@@ -89,7 +89,7 @@ class Buffer:
         if self.path is not None and not list(discover([str(self.path)], settings, force_exclude=True)):
             return []
         recurrent = relevant(self._data)
-        if not recurrent and not relevant(self._data, self.imports):
+        if not recurrent and (self.imports is None or not self.imports.reach_recurrent(self._data)):
             return []
         return inspect(self.parsed, str(self.path or "untitled.py"), settings, self.imports, recurrent)
 

@@ -9,7 +9,7 @@ from ..contract import TIME
 from ..facts import Indexed
 from ..nodes import code_of
 from ..values import Value, int_of
-from ._code import last_word, leaves, mentions, plain_items, walk, whole
+from ._code import assignment_of, last_word, leaves, mentions, plain_items, walk, whole
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -59,6 +59,34 @@ return output[-1]  # FL403
                 "self.gru = nn.GRU(5, 6)",
                 "return self.gru(nn.utils.rnn.pack_padded_sequence(x, [7, 5, 3, 2], batch_first=True))[1][-1]",
             ),
+        ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)",
+                """
+packed = nn.utils.rnn.pack_padded_sequence(x, [7, 5, 3, 2], batch_first=True)
+output, (hidden, cell) = self.lstm(packed)
+output = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0]
+return output[:, -1]  # FL403
+""",
+            ),
+            "differs",
+            fixed=model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)",
+                "return self.lstm(nn.utils.rnn.pack_padded_sequence(x, [7, 5, 3, 2], batch_first=True))[1][0][-1]",
+            ),
+        ),
+        Wrong(
+            model(
+                "self.lstm = nn.LSTM(5, 6, batch_first=True)",
+                """
+packed = nn.utils.rnn.pack_padded_sequence(x, [7, 2, 5, 3], batch_first=True, enforce_sorted=False)
+output, state = self.lstm(packed)
+output = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0]
+return output[:, -1, :]  # FL403
+""",
+            ),
+            "differs",
         ),
     ),
     valid=(
@@ -135,14 +163,41 @@ def _real_step(fact: Indexed, items: tuple[Value, ...], time: int) -> tuple[tupl
     if not isinstance(node, cst.Subscript) or not isinstance(node.value, cst.Name) or not plain or layer is None:
         return ()
     named = _lengths(fact.where.node, node.value.value)
-    if layer.directions != 1 or named is None:
+    if layer.directions != 1:
         return ()
+    if named is None:
+        state = _state(fact)
+        return ((node, f"{state}[-1]"),) if state else ()
     lengths, edits = named
     rows = f"torch.arange({node.value.value}.size({1 - time}))"
     steps = f"{lengths} - 1"
     return (
         *edits,
         (node, f"{node.value.value}[{rows}, {steps}]" if time == 1 else f"{node.value.value}[{steps}, {rows}]"),
+    )
+
+
+def _state(fact: Indexed) -> str:
+    """What the function calls h_n of the layer's call; empty where it has no name, or another value gets it later."""
+    assert fact.source.origin is not None
+    body, layer = fact.where.body, fact.source.origin.layer
+    statement = assignment_of(body, fact.source.origin.node)
+    target = None if statement is None else statement.targets[-1].target
+    if not isinstance(target, cst.Tuple) or len(target.elements) != 2:
+        return ""
+    state = target.elements[1].value
+    inner = state.elements[0].value if isinstance(state, cst.Tuple) and layer.has_cell_state else state
+    if not isinstance(inner, cst.Name) or inner.value == "_":
+        return ""
+    bound = [
+        leaf
+        for each in walk(body)
+        if isinstance(each, cst.AssignTarget)
+        for leaf in leaves(each.target)
+        if code_of(leaf) == inner.value
+    ]
+    return (
+        "" if len(bound) > 1 else inner.value if inner is not state or not layer.has_cell_state else f"{inner.value}[0]"
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .. import cst
-from ..facts import Applied, Fact, ModuleCalled
+from ..facts import Fact
 from ..nodes import code_of
-from ..values import Opaque, Tensor, Value
-from ._code import argument, last_word, only_use
+from ._code import argument, last_word
+from ._losses import on_probabilities
 from .base import Problem, Right, Rule, Wrong
 
 RULE = Rule(
@@ -128,25 +126,8 @@ class Model(nn.Module):
 MESSAGE = "cross entropy applies log-softmax itself; these are probabilities from a softmax: pass the logits"
 
 
-def _probabilities(value: Value | None) -> bool:
-    return isinstance(value, (Tensor, Opaque)) and "softmax" in value.traits
-
-
-@RULE.on(ModuleCalled)
-def check_module(fact: ModuleCalled) -> Iterator[Problem]:
-    if fact.module.kind == "CrossEntropyLoss" and _probabilities(fact.input):
-        yield _problem(fact, argument(fact.call, 0, "input"))
-
-
-@RULE.on(Applied)
-def check_function(fact: Applied) -> Iterator[Problem]:
-    if fact.name == "cross_entropy" and _probabilities(fact.arguments.get("input")):
-        yield _problem(fact, fact.nodes.get("input"))
-
-
-def _problem(fact: Fact, given: cst.BaseExpression | None) -> Problem:
-    """The finding; its fix takes the softmax away where nothing but the loss gets its result."""
-    softmax = only_use(fact, given)
+def _problem(fact: Fact, softmax: cst.BaseExpression | None) -> Problem:
+    """The finding; its fix takes the softmax away."""
     logits = _logits(softmax)
     edits = () if softmax is None or logits is None else ((softmax, code_of(logits)),)
     return Problem(fact.node, MESSAGE, edits=edits, fix="Hand over the logits")
@@ -165,3 +146,6 @@ def _logits(node: cst.BaseExpression | None) -> cst.BaseExpression | None:
         return argument(node, 0, "input")
     # `self.softmax(z)` is a module, `z.softmax(1)` a method.
     return argument(node, 0, "input") if code_of(node.func) == "self.softmax" else node.func.value
+
+
+on_probabilities(RULE, "CrossEntropyLoss", "cross_entropy", _problem)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .. import cst
-from ..facts import Applied, Fact, ModuleCalled
-from ..values import Opaque, Tensor, Value
-from ._code import argument, only_use
+from ..facts import Fact
+from ._losses import on_probabilities
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -67,25 +64,8 @@ return F.nll_loss(torch.log(scores), torch.zeros(4, dtype=torch.long)), scores
 MESSAGE = "this loss takes log-probabilities and these are probabilities from a softmax: use log_softmax"
 
 
-def _probabilities(value: Value | None) -> bool:
-    return isinstance(value, (Tensor, Opaque)) and "softmax" in value.traits
-
-
-@RULE.on(ModuleCalled)
-def check_module(fact: ModuleCalled) -> Iterator[Problem]:
-    if fact.module.kind == "NLLLoss" and _probabilities(fact.input):
-        yield _problem(fact, argument(fact.call, 0, "input"))
-
-
-@RULE.on(Applied)
-def check_function(fact: Applied) -> Iterator[Problem]:
-    if fact.name == "nll_loss" and _probabilities(fact.arguments.get("input")):
-        yield _problem(fact, fact.nodes.get("input"))
-
-
-def _problem(fact: Fact, given: cst.BaseExpression | None) -> Problem:
-    """The finding; its fix renames a function `softmax` whose result nothing but the loss gets."""
-    softmax = only_use(fact, given)
+def _problem(fact: Fact, softmax: cst.BaseExpression | None) -> Problem:
+    """The finding; its fix renames a function `softmax`."""
     edits: tuple[tuple[cst.CSTNode, str], ...] = ()
     if isinstance(softmax, cst.Call) and isinstance(softmax.func, cst.Attribute):
         owner = softmax.func.value
@@ -93,3 +73,6 @@ def _problem(fact: Fact, given: cst.BaseExpression | None) -> Problem:
         if softmax.func.attr.value == "softmax" and not own:
             edits = ((softmax.func.attr, "log_softmax"),)
     return Problem(fact.node, MESSAGE, edits=edits, fix="Take log_softmax")
+
+
+on_probabilities(RULE, "NLLLoss", "nll_loss", _problem)

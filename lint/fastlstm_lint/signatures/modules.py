@@ -144,7 +144,12 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
                 word = dtypes.spoken(value.dtype or "")
                 raise Refusal("dtype", f"result type Float can't be cast to the desired output type {word}", value)
             return value.typed(None)
-        return memory.elementwise(value) if isinstance(value, Tensor) and kind != "Identity" else value
+        if not isinstance(value, Tensor) or kind == "Identity":
+            return value
+        made = memory.elementwise(value)
+        if dtypes.is_whole(value.dtype) and kind != "ReLU":
+            return made.typed(FLOAT if kind in ("Tanh", "Sigmoid") else None, made.strides)
+        return made
     if kind == "Linear":
         return neural.linear(in_use(module) if site.vm.in_model() else module, value)
     if kind == "Embedding":
