@@ -89,7 +89,7 @@ class CustomBuildHook(BuildHookInterface):
             environment = os.environ | made_for(level)[1]
             command = [sys.executable, "-m", "fastlstm.engine.prebuilt", str(self._folder / level)]
             subprocess.run(command, check=True, cwd=self.root, env=environment | {"PYTHONPATH": self.root})
-        build_data["artifacts"].append("fastlstm/prebuilt/*/*.code")
+        build_data["artifacts"].append("fastlstm/prebuilt/*/*")
         build_data["pure_python"] = False
         # Objects of any Python, loaded into any process that has the C library's names.
         build_data["tag"] = f"py3-none-manylinux_2_17_{machines.pop()}"

@@ -55,7 +55,7 @@ FASTLSTM = Tower(
         rooms("prove tracebacks"),
         rooms("bench pytest_plugin"),
         rooms("demo run"),
-        rooms("cli"),
+        rooms("cli _pyinstaller"),
         rooms("__main__"),
     ),
     door=9,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,9 @@ from fastlstm.kernels.cpu import system
 from fastlstm.kernels.machine import Machine, host, machine_words
 
 FORMAT = 2
+SHIPPED = "sources"
+"""The file beside shipped code that says what `content` was where it was made."""
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _SOURCES = ("kernels", "cells", "spec", "engine/threads", "engine/entry.py", "engine/compiling.py")
 _REGISTERS = Machine._fields.index("narrow")
 _ANY_BUILD = frozenset({"numba", "llvmlite", "llvm", "cpu", "features"})
@@ -87,15 +92,32 @@ def made(unit: Unit) -> Made:
 def sources() -> str:
     """A digest of everything that code is made from, and of the vector unit that it is made for: its registers, not
     which instructions for narrow numbers it has, since code without them serves a machine that has them.
-
-    In a frozen program (PyInstaller) there are no sources: there the version of the package stands for them.
     """
-    named = [Path(__file__).parent.parent / name for name in _SOURCES]
-    found = sorted(path for name in named for path in ([name] if name.is_file() else name.rglob("*.py")))
-    total = hashlib.sha256(repr(host()[:_REGISTERS]).encode() + (b"" if found else __version__.encode()))
-    for source in found:
-        total.update(source.read_bytes())
-    return total.hexdigest()[:32]
+    return hashlib.sha256(f"{host()[:_REGISTERS]} {content()}".encode()).hexdigest()[:32]
+
+
+@cache
+def content() -> str:
+    """A digest of the files that code is made from. In a frozen program (PyInstaller) there are none: there stands for
+    them what the package's shipped code says that it was made from, or else the version of the package.
+    """
+    found = sorted(path for name in _SOURCES for path in _files(os.path.join(_PACKAGE, name)))
+    if found:
+        total = hashlib.sha256()
+        for path in found:
+            with open(path, "rb") as file:
+                total.update(file.read())
+        return total.hexdigest()
+    shipped = sorted(Path(_PACKAGE, "prebuilt").glob(f"*/{SHIPPED}"))
+    return shipped[0].read_text(encoding="utf-8") if shipped else __version__
+
+
+def _files(path: str) -> Iterator[str]:
+    if path.endswith(".py"):
+        yield from (path,) if os.path.isfile(path) else ()
+        return
+    for folder, _, names in os.walk(path):
+        yield from (os.path.join(folder, name) for name in names if name.endswith(".py"))
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastlstm.cells import CELLS
 from fastlstm.compiled import file
-from fastlstm.compiled.made import Unit, made
+from fastlstm.compiled.made import SHIPPED, Unit, content, made
 from fastlstm.engine.compiling import compile_units
 
 DTYPES = ("float32", "float64")
@@ -30,6 +30,7 @@ def units() -> Iterator[Unit]:
 def fill(folder: Path) -> int:
     """Compile all units into the folder; how many bytes they take."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SHIPPED).write_text(content(), encoding="utf-8")
     size = 0
     for unit, code in zip(units(), compile_units(list(units())), strict=True):
         wanted = made(unit)

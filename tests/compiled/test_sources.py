@@ -35,6 +35,18 @@ def test_without_sources_the_version_stands_for_them(python, tmp_path: Path) -> 
     assert len(found - {made.sources()}) == 2
 
 
+def test_without_sources_shipped_code_says_what_they_were(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = made.content()
+    monkeypatch.setattr(made, "_PACKAGE", str(tmp_path))
+    assert made.content.__wrapped__() == fastlstm.__version__
+    (tmp_path / "prebuilt" / "v3").mkdir(parents=True)
+    (tmp_path / "prebuilt" / "v3" / made.SHIPPED).write_text(here)
+    assert made.content.__wrapped__() == here
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "one.py").write_text("of another version")
+    assert made.content.__wrapped__() not in (here, fastlstm.__version__)
+
+
 def imported(module: str) -> set[str]:
     """The modules of this package that a module's file imports, those of its functions too, and itself; all the way."""
     root, found, todo = Path(fastlstm.__file__).parent.parent, set(), [module]

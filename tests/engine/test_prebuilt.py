@@ -14,7 +14,7 @@ from buildhook import ROOT, hook
 from llvmlite import binding
 
 from fastlstm.cells import CELLS
-from fastlstm.compiled import file
+from fastlstm.compiled import file, made
 from fastlstm.compiled.places import Place
 from fastlstm.compiled.store import Store
 from fastlstm.engine import code, prebuilt
@@ -47,13 +47,14 @@ def test_each_level_is_made_of_its_registers_and_runs_where_it_can(
     named = {"NUMBA_CPU_NAME": f"x86-64-{level}", "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in features)}
     done = python("-c", SOME, str(tmp_path), env=os.environ | named)
     assert done.returncode == 0, done.stderr
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*.code")
+    assert (tmp_path / made.SHIPPED).read_text() == made.content()
     _, kept = file._parsed(path.read_bytes())
     if shutil.which("objdump"):
-        made = tmp_path / "advance.o"
-        made.write_bytes(kept.object)
-        text = subprocess.run(["objdump", "-d", made], capture_output=True, text=True, check=True).stdout
-        made.unlink()
+        alone = tmp_path / "advance.o"
+        alone.write_bytes(kept.object)
+        text = subprocess.run(["objdump", "-d", alone], capture_output=True, text=True, check=True).stdout
+        alone.unlink()
         assert any("vfmadd" in line and register in line for line in text.splitlines())
         assert ("zmm" in text) == (level == "v4")
     there = binding.get_host_cpu_features()
@@ -72,7 +73,8 @@ def test_code_for_aarch64_is_made_of_its_registers(python: Any, tmp_path: Path) 
     assert machine == "aarch64"
     done = python("-c", SOME, str(tmp_path), env=os.environ | named)
     assert done.returncode == 0, done.stderr
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*.code")
+    assert (tmp_path / made.SHIPPED).read_text() == made.content()
     header, kept = file._parsed(path.read_bytes())
     assert isinstance(header, dict)
     assert header["system"] == "aarch64-linux-glibc"
