@@ -13,6 +13,7 @@ from fastlstm_lint.rules import rule_codes
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("lint/*.md"), *ROOT.glob("benchmarks/*.md")])
+FILES = "https://github.com/fastlstm/fastlstm/blob/main/"
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -37,11 +38,14 @@ def dead_links(page: Path, text: str) -> list[str]:
         place, _, anchor = link.partition("#")
         if place.startswith(SITE):
             target = page_at(place)
+        elif place.startswith(FILES):
+            target = ROOT / place.removeprefix(FILES)
         elif "://" in place or place.startswith("mailto:"):
             continue
         else:
             target = (page.parent / place).resolve() if place else page
-        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+        leads_out = DOCS in page.parents and "://" not in place and DOCS not in (target, *target.parents)
+        if leads_out or not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             found.append(link)
     return found
 
@@ -53,8 +57,16 @@ def test_no_link_is_dead(page: Path) -> None:
 
 def test_a_dead_link_is_found() -> None:
     page = DOCS / "lint.md"
-    text = f"[a](gone.md) [b](#fixes) [c](#gone) [d]({SITE}rules/FL999/) [e]({SITE}rules/FL101/) [f](torch.md#gone)"
-    assert dead_links(page, text) == ["gone.md", "#gone", f"{SITE}rules/FL999/", "torch.md#gone"]
+    text = f"[0](../README.md) [00]({FILES}gone.py) "
+    text += f"[a](gone.md) [b](#fixes) [c](#gone) [d]({SITE}rules/FL999/) [e]({SITE}rules/FL101/) [f](torch.md#gone)"
+    assert dead_links(page, text) == [
+        "../README.md",
+        f"{FILES}gone.py",
+        "gone.md",
+        "#gone",
+        f"{SITE}rules/FL999/",
+        "torch.md#gone",
+    ]
 
 
 @pytest.mark.parametrize("code", [*rule_codes(), *OWN_CODES])
