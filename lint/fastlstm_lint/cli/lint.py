@@ -47,7 +47,7 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--watch", is_flag=True, help="Look again whenever a file or its settings change.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.pass_context
-def lint(context: click.Context, paths: tuple[str, ...], migrate: bool, color: str, **options: object) -> None:
+def lint(context: click.Context, /, paths: tuple[str, ...], migrate: bool, color: str, **options: object) -> None:
     """Find wrong axes in recurrent PyTorch and fastlstm code, without running it.
 
     PATHS are files, notebooks or folders, the current folder by default; - is standard input. Only --fix writes into

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .. import cst, signatures
 from ..dims import words
 from ..layers import Recurrent
+from ..signatures.registry import CONSTRUCTORS
 from ..values import (
     NONE,
     Class,
@@ -113,7 +114,7 @@ def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Valu
 
 
 def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) -> Value:
-    names = [choice if choice in signatures.CONSTRUCTORS else canonical(choice) for choice in callee.choices]
+    names = [choice if choice in CONSTRUCTORS else canonical(choice) for choice in callee.choices]
     if names == ["builtins.dict"] and not arguments.positional and arguments.keywords and arguments.complete:
         return tables.table(arguments.keywords, node.text.code)
     if names[0].startswith("builtins."):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from .. import cst
 from ..facts import LayerCalled, Where
-from ..nodes import code_of
+from ..nodes import code_of, walk
 from ..signatures.recurrent import given_states
 from ..values import Tensor
-from ._code import walk
 
 Edits = tuple[tuple[cst.CSTNode, str], ...]
 Change = Callable[[list[cst.BaseExpression]], Edits]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from .. import cst
 from ..contract import TIME
 from ..facts import Indexed
-from ..nodes import code_of
+from ..nodes import code_of, walk
 from ..values import Value, int_of
-from ._code import assignment_of, last_word, leaves, mentions, plain_items, walk, whole
+from ._code import assignment_of, last_word, leaves, mentions, plain_items, whole
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(

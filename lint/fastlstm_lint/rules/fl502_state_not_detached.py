@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from .. import cst
 from ..facts import Unpacked
-from ..nodes import code_of
+from ..nodes import code_of, walk
 from ..values import Tensor, Tup, Value, resolve
-from ._code import bound_in, leaves, names_in, walk
+from ._code import bound_in, leaves, names_in
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
