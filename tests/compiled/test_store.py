@@ -316,6 +316,19 @@ def test_a_terminal_is_told_why_nothing_happens(
     assert heard.getvalue() == (told if stream is Terminal else "")
 
 
+def test_what_is_compiled_in_time_is_not_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastlstm.compiled.store.PATIENCE", 3600.0)
+    heard, code = Terminal(), emitted()
+    monkeypatch.setattr(sys, "stderr", heard)
+
+    def compile(units: Sequence[Unit]) -> list[Code]:
+        threading.Event().wait(0.2)
+        return [code]
+
+    assert answer(Store(compile), Unit("advance")) == 42
+    assert heard.getvalue() == ""
+
+
 FORKED = """
 import os, sys, threading
 sys.path.insert(0, sys.argv[1])
