@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import fastlstm_lint
 import pytest
 from fastlstm_lint.config import OWN_CODES
 from fastlstm_lint.finding import SITE, page_of
@@ -13,6 +14,7 @@ from fastlstm_lint.rules import rule_codes
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("lint/*.md"), *ROOT.glob("benchmarks/*.md")])
+LINTER = Path(fastlstm_lint.__file__).parent  # an sdist of fastlstm has no lint/
 FILES = "https://github.com/fastlstm/fastlstm/blob/main/"
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -75,7 +77,7 @@ def test_every_code_that_is_printed_has_its_page(code: str) -> None:
 
 
 def test_every_address_in_the_sources_is_a_page() -> None:
-    sources = [*ROOT.glob("fastlstm/**/*.py"), *ROOT.glob("lint/**/*.py"), ROOT / "pyproject.toml"]
+    sources = [*ROOT.glob("fastlstm/**/*.py"), *LINTER.rglob("*.py"), ROOT / "pyproject.toml"]
     addresses = {
         address
         for source in sources
