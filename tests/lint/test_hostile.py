@@ -264,10 +264,8 @@ def test_flake8_is_told_of_settings_in_one_line(folder: Path) -> None:
     from fastlstm_lint import flake8
 
     (folder / "pyproject.toml").write_text("[tool.fastlstm.lint]\nignre = []\n")
-    flake8.settings.cache_clear()
     with pytest.raises(SystemExit, match="unknown setting 'ignre'"):
         flake8.Plugin.parse_options(None)
-    flake8.settings.cache_clear()
 
 
 def test_a_short_run_draws_no_bar_and_a_long_one_counts_every_file(
