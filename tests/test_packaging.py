@@ -13,6 +13,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from fastlstm_lint.finding import SITE
 
 import fastlstm
 
@@ -154,6 +155,15 @@ def test_the_mirror_for_pre_commit_requires_the_linter_alone(tmp_path: Path, mon
     assert commands == [("fastlstm-lint", "lint"), ("fastlstm-lint", "shapes")]
     tags = subprocess.run(["git", "-C", str(folder), "tag"], capture_output=True, text=True, check=True).stdout
     assert tags.split() == [f"v{VERSION}"]
+
+
+def test_the_site_has_one_address() -> None:
+    """These cannot read `SITE`: the address is changed there, and where this then says."""
+    for name in (
+        *("pyproject.toml", "lint/pyproject.toml", "mkdocs.yml", "CITATION.cff", ".github/ISSUE_TEMPLATE/config.yml"),
+        "lint/fastlstm_lint/cli/lsp.py",  # a command's help
+    ):
+        assert SITE in (ROOT / name).read_text(encoding="utf-8"), name
 
 
 def test_both_licences_are_one() -> None:
