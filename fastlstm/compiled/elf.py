@@ -123,6 +123,7 @@ def place(image: Image, symbol: Callable[[str], int]) -> int:
 
     symbol: the address of what is elsewhere. OSError where the system gives no memory, or none to execute.
     """
+    named = {fix.name: symbol(fix.name) for fix in image.fixes if fix.name}
     library = ctypes.CDLL(None, use_errno=True)
     library.mmap.restype = ctypes.c_void_p
     size = max(len(image.content), 1)
@@ -134,7 +135,7 @@ def place(image: Image, symbol: Callable[[str], int]) -> int:
         raise _system_error()
     content = bytearray(image.content)
     for fix in image.fixes:
-        value = (symbol(fix.name) if fix.name else base + fix.offset) + fix.more
+        value = (named[fix.name] if fix.name else base + fix.offset) + fix.more
         struct.pack_into("<Q", content, fix.place, value % (1 << 64))
     ctypes.memmove(base, bytes(content), len(content))
     if library.mprotect(ctypes.c_void_p(base), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC):

@@ -104,8 +104,9 @@ def emit(lowered: Lowered, target: Target) -> tuple[bytes, list[str]]:
 
 def _machine(target: Target) -> Any:
     """As Numba's: code that is loaded at any distance from what it calls."""
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
+    if target.triple != binding.get_process_triple():  # Numba has made this process's own ready
+        binding.initialize_all_targets()
+        binding.initialize_all_asmprinters()
     return binding.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3,
         reloc="static" if target.triple.startswith("x86_64") else "default", codemodel="jitdefault", jit=True,

@@ -38,7 +38,7 @@ def system() -> str:
         return elsewhere
     machine = os.uname().machine if hasattr(os, "uname") else os.environ.get("PROCESSOR_ARCHITECTURE", "unknown")
     if sys.maxsize < 1 << 32:
-        machine += "-32"
+        machine = f"32 bits of {machine}"
     return f"{machine}-{sys.platform}{_libc()}"
 
 

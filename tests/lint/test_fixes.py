@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import warnings
-from pathlib import Path
-
+import lint_programs as programs
 import pytest
 import torch
 from fastlstm_lint import check_source
@@ -17,13 +13,6 @@ from fastlstm_lint.rules import load_rules
 from fastlstm_lint.rules.base import Rule, Wrong
 from torch_programs import program
 from torch_programs.judge import run as run_program
-
-spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
-assert spec is not None
-assert spec.loader is not None
-programs = importlib.util.module_from_spec(spec)
-sys.modules["lint_programs"] = programs
-spec.loader.exec_module(programs)
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 
@@ -66,16 +55,7 @@ def test_the_fixes_of_all_rules_leave_the_right_program(rule: Rule, case: Wrong)
         return  # a case without a fix
     after = {code for code, _ in programs.found_lines(text, rule.code)}
     assert after <= before - {rule.code}
-    x, batch = programs.make_input(case.input)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message="LSTM with projections")
-        model = programs.build(text)
-        programs.run(model, x)
-    if case.proof == "mixes":
-        assert not programs.mixes(model, x, batch)
-    if case.fixed is not None:
-        assert not programs.differs(model, programs.build(programs.text_of(case.fixed)), x)
+    programs.check_mended(text, case)
 
 
 @pytest.mark.parametrize(("rule", "case"), FIXABLE)

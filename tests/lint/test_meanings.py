@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import lint_programs as programs
 import pytest
 from fastlstm_lint import check_source
 from fastlstm_lint.rules.base import HEADER, model
 from fastlstm_lint.shapes.lines import read_program
-
-spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
-assert spec is not None
-assert spec.loader is not None
-programs = importlib.util.module_from_spec(spec)
-sys.modules["lint_programs"] = programs
-spec.loader.exec_module(programs)
 
 MERGES = ("reshape(T * B, 6)", "reshape(-1, 6)", "view(B * T, -1)", "flatten(0, 1)", "reshape(-1, out.shape[-1])")
 SPLITS = ("view(T, B, 2)", "view(T, B, -1)", "view(T, -1, 2)", "unflatten(0, (T, B))", "reshape((T, B, -1))")

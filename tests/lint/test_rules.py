@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import lint_programs as programs
 import pytest
 from fastlstm_lint import check_source, rules
 from fastlstm_lint.config import Settings
 from fastlstm_lint.fixes import apply_fixes
 from fastlstm_lint.rules import load_rules
 from fastlstm_lint.rules.base import Right, Rule, Wrong
-
-spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
-assert spec is not None
-assert spec.loader is not None
-programs = importlib.util.module_from_spec(spec)
-sys.modules["lint_programs"] = programs
-spec.loader.exec_module(programs)
 
 RULES = load_rules()
 
@@ -102,16 +94,7 @@ def test_a_fix_removes_the_finding_and_the_program_runs(rule: Rule, case: Wrong)
     assert rule.fixable
     before, after = ({code for code, _ in programs.found_lines(each, rule.code)} for each in (source, text))
     assert after <= before - {rule.code}
-    x, batch = programs.make_input(case.input)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message="LSTM with projections")
-        model = programs.build(text)
-        programs.run(model, x)
-    if case.proof == "mixes":
-        assert not programs.mixes(model, x, batch)
-    if case.fixed is not None:
-        assert not programs.differs(model, programs.build(programs.text_of(case.fixed)), x)
+    programs.check_mended(text, case)
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.code) for rule in RULES])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import lint_programs as programs
 import pytest
 import torch
 from fastlstm_lint.rules import load_rules
@@ -16,13 +15,6 @@ from fastlstm_lint.rules.base import HEADER, Right, Rule
 from fastlstm_lint.shapes.lines import Bound, read_program
 from fastlstm_lint.shapes.words import TupleWords, Words
 from torch.nn.utils.rnn import PackedSequence
-
-spec = importlib.util.spec_from_file_location("lint_programs", Path(__file__).with_name("programs.py"))
-assert spec is not None
-assert spec.loader is not None
-programs = importlib.util.module_from_spec(spec)
-sys.modules["lint_programs"] = programs
-spec.loader.exec_module(programs)
 
 UNBATCHED = "FL212"
 """Its right program gives a layer a sequence without a batch axis; beside its line one is assumed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import linecache
 import sys
@@ -10,6 +9,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import lint_programs as programs
 import pytest
 import torch
 from fastlstm_lint.rules import load_rules
@@ -22,12 +22,6 @@ from fastlstm.tracebacks.frames import describe
 from fastlstm.tracebacks.help import help_for
 from fastlstm.tracebacks.hook import tell
 from fastlstm.tracebacks.notebook import shapes_of_cell
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).parents[1] / "lint" / "programs.py")
-assert _spec is not None
-assert _spec.loader is not None
-programs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(programs)
 
 CRASHES = [
     pytest.param(rule, case, id=f"{rule.code}-{number}")

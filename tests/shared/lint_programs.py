@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from absent import ABSENT, optional
 from fastlstm_lint import check_source
 from fastlstm_lint.config import Settings
-from fastlstm_lint.rules.base import HEADER
+from fastlstm_lint.rules.base import HEADER, Wrong
 
 if TYPE_CHECKING:
     import torch
@@ -109,3 +110,18 @@ def differs(model: Any, right: Any, x: torch.Tensor) -> bool:
     """Whether two models compute something else."""
     a, b = run(model, x).detach(), run(right, x).detach()
     return a.shape != b.shape or not torch.allclose(a, b, atol=1e-6)
+
+
+def check_mended(text: str, case: Wrong) -> None:
+    """A program whose mistake was mended runs without a warning, mixes no samples where it did, and computes what the
+    right program of the case does, where it has one."""
+    x, batch = make_input(case.input)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="LSTM with projections")
+        model = build(text)
+        run(model, x)
+    if case.proof == "mixes":
+        assert not mixes(model, x, batch)
+    if case.fixed is not None:
+        assert not differs(model, build(text_of(case.fixed)), x)
