@@ -121,7 +121,14 @@ def _emit_tile(
             pointer = builder.gep(pointer, [offset])
         return pointer
 
-    sums = [vectors.splat(0.0).value] * (R * P * C)
+    def starts(n: int) -> ir.Value:
+        r, column = divmod(n, P * C)
+        here = move(start, times(r, start_row), times(column // C, start_panel))
+        return vectors.load(here, column % C * lanes).value
+
+    # Sums begin with what they are added to: cut in depth, where the next part begins with what the last has stored,
+    # they are the same to the bit.
+    sums = [starts(n) for n in range(R * P * C)]
     row_offsets = [times(r, a_row) for r in range(R)]
     panel_offsets = [times(p, w_panel) for p in range(P)]
     entry = builder.block
@@ -174,5 +181,4 @@ def _emit_tile(
     builder.position_at_end(done)
     for n, phi in enumerate(phis):
         r, column = divmod(n, P * C)
-        before = vectors.load(move(start, times(r, start_row), times(column // C, start_panel)), column % C * lanes)
-        vectors.store(before + Vector(vectors, phi), move(out, times(r, out_row)), column * lanes)
+        vectors.store(Vector(vectors, phi), move(out, times(r, out_row)), column * lanes)

@@ -132,6 +132,23 @@ def test_the_same_input_gives_the_same_bits(seed, threads):
                 np.testing.assert_array_equal(other[name], value, err_msg=f"{case}: {name}")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_deep_products_are_the_same_however_few_rows_a_thread_has(dtype, threads):
+    """Five rows are one tile, which goes through all of its depth at once; fifteen are several, which stop for each
+    other at every block of it."""
+    case = Case(0)
+    case.config, case.dtype, case.T, case.B = Layer("LSTM", 1100, 140), dtype, 3, 5
+    case.packed, case.reset, case.masked, case.all_states = False, None, False, False
+    parameters, x, states, keywords = case.arrays()
+    engine, results = Engine(case.config, dtype), []
+    for count in (1, 2, 3):
+        threads(count)
+        results.append(run(case, engine, parameters, x, states, keywords))
+    for name in ("output", "grad_x", "grad_state 0"):
+        for other in results[1:]:
+            np.testing.assert_array_equal(other[name], results[0][name], err_msg=name)
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_what_is_not_finite_stays_in_its_sample(kind, poison):
