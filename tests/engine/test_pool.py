@@ -114,9 +114,12 @@ def test_a_worker_leaves_its_callers_cpu():
                 time.sleep(0.001)
                 if holds():
                     return True
-        for _ in range(5):
+        def stays():
+            # said each time: a worker that just steps aside gives itself back the CPUs that it had before
             os.sched_setaffinity(worker, {here})
-            assert soon(lambda: cpu() == here and os.sched_getaffinity(worker) == {here}), "nowhere else"
+            return cpu() == here and os.sched_getaffinity(worker) == {here}
+        for _ in range(5):
+            assert soon(stays), "nowhere else"
             os.sched_setaffinity(worker, {here, there})
             assert soon(lambda: cpu() == there), "it steps aside"
             assert soon(lambda: os.sched_getaffinity(worker) == {here, there}), "and is free to move"
