@@ -271,13 +271,19 @@ def time_hydrology() -> None:
             model(data)["y_hat"][:, -1].square().mean().backward()
 
         compare(f"{name} training T={T} B={B} H={H}", lambda m=theirs: train(m), lambda m=ours: train(m), 20)
-        compare(f"{name} an epoch of 3 batches", lambda m=theirs: epoch(m), lambda m=ours: epoch(m), 20)
+        samples = hydrology_samples()
+        compare(f"{name} an epoch of 3 batches", lambda m=theirs, s=samples: epoch(m, s),
+                lambda m=ours, s=samples: epoch(m, s), 20)  # fmt: skip
 
 
-def epoch(model: nn.Module) -> None:
+def hydrology_samples() -> list[Any]:
+    """Dynamic and static inputs and the discharge of three batches of B, each by itself, as a data set has them."""
+    return [({name: value[0] for name, value in hydrology_data(1, T)["x_d"].items()}, torch.randn(STATIC),
+             torch.randn(1)) for _ in range(3 * B)]  # fmt: skip
+
+
+def epoch(model: nn.Module, samples: list[Any]) -> None:
     """What a training script does with three batches of B: loading, forward, loss, backward, clipping, Adam."""
-    samples = [({name: value[0] for name, value in hydrology_data(1, T)["x_d"].items()}, torch.randn(STATIC),
-                torch.randn(1)) for _ in range(3 * B)]  # fmt: skip
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     for dynamic, static, due in torch.utils.data.DataLoader(samples, B, shuffle=True):
         optimizer.zero_grad()

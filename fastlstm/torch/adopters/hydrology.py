@@ -58,19 +58,20 @@ class EntityAware(Adopted):
         like = gates.weight_ih
         if like.dtype not in DTYPES or not like.is_cpu:
             return (), ()
-        x, i = waves(2, 3, len(like), like=like), waves(3, H, like=like).sigmoid()
+        x, i = waves(3, 2, len(like), like=like), waves(3, H, like=like).sigmoid()
         state = x.new_zeros(3, H), x.new_zeros(3, H)
         due: list[Tensor] = []
-        for row in x:
+        for row in x.unbind(1):
             state = module._cell(row, i, state)
             due += state
         runner = by_reference(cls._stack(module), like.dtype, from_dynamic_gates)
         _, _, (h, c) = runner(x, (), cls._weights(module), Call(step={"i": i}, all_states=True))
-        return due, [h[0], c[0], h[1], c[1]]
+        return due, [h[:, 0], c[:, 0], h[:, 1], c[:, 1]]
 
     @classmethod
     def _stack(cls, module: Any) -> Stack:
-        return Stack("EALSTM", len(module.dynamic_gates.weight_ih), module._hidden_size, cell=entity_aware)
+        I, H = len(module.dynamic_gates.weight_ih), module._hidden_size
+        return Stack("EALSTM", I, H, batch_first=True, cell=entity_aware)
 
     @classmethod
     def _weights(cls, module: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,8 +92,7 @@ class EntityAware(Adopted):
         if reason is not None:
             return self._theirs(reason, data)
         runner = self._card_runner(self._stack(self), x.dtype, from_dynamic_gates)
-        _, _, (h, c) = runner(x, (), weights, Call(step={"i": i}, all_states=True))
-        h, c = h.transpose(0, 1), c.transpose(0, 1)
+        _, _, (h, c) = runner(x.transpose(0, 1), (), weights, Call(step={"i": i}, all_states=True))
         return {"h_n": h, "c_n": c, **self.head(self.dropout(h))}
 
 
@@ -122,13 +122,13 @@ class Custom(Adopted):
         x, h, c = waves(3, like.shape[1], like=like), waves(3, H, like=like).sin(), waves(3, H, like=like)
         due = module.cell.forward(x_t=x, h_0=h, c_0=c)
         weights = cls._weights(module)
-        _, _, every = composed(cls._layer(module), x[None], (h[None], c[None]), weights, INFERENCE)
-        found = [*(value[0] for value in every), *_gates(x, h, weights)]
+        _, _, every = composed(cls._layer(module), x[:, None], (h[None], c[None]), weights, INFERENCE)
+        found = [*(value[:, 0] for value in every), *_gates(x, h, weights)]
         return [due[name] for name in ("h_n", "c_n", "i", "f", "g", "o")], found
 
     @classmethod
     def _layer(cls, module: Any) -> Layer:
-        return Layer("LSTM", module.cell.w_ih.shape[1], module._hidden_size)
+        return Layer("LSTM", module.cell.w_ih.shape[1], module._hidden_size, batch_first=True)
 
     @classmethod
     def _weights(cls, module: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -142,22 +142,21 @@ class Custom(Adopted):
         reason = hooks_of(self.cell) or self._unfit((*weights, *given))
         if reason is not None:
             return self._theirs(reason, data, h_0, c_0)
-        x = self.embedding_net(data, concatenate_output=True)
+        x = self.embedding_net(data, concatenate_output=True).transpose(0, 1)
         config = self._layer(self)
-        due = (x.shape[1], config.hidden_size)
+        due = (len(x), config.hidden_size)
         reason = self._unfit((*weights, x))
         if reason is not None or any(state.shape != due for state in given):
             return self._theirs(reason, data, h_0, c_0)
         h, c = (x.new_zeros(due) if state is None else state for state in (h_0, c_0))
         runner = self._runner(config, x.dtype)
         output, (_, _, cells) = computed(runner, x, (h[None], c[None]), weights, Call(all_states=True))
-        before = torch.cat([h[None], output[:-1]])
-        every = dict(zip(("h_n", "c_n", "i", "f", "g", "o"), (output, cells, *_gates(x, before, weights)), strict=True))
-        found = {name: value.transpose(0, 1).contiguous() for name, value in every.items()}
-        return found | self.head(self.dropout(found["h_n"]))
+        gates = _gates(x, torch.cat([h[:, None], output[:, :-1]], 1), weights)
+        found = dict(zip(("h_n", "c_n", "i", "f", "g", "o"), (output, cells, *gates), strict=True))
+        return found | self.head(self.dropout(output))
 
 
 def _gates(x: Tensor, h: Tensor, weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What enters the gates i, f, g, o, from inputs and the states before: (..., H) each."""
+    """What enters the gates i, f, g, o, from inputs and the states before: (..., H) each, parts of one tensor."""
     of_x, of_h, bias_x, bias_h = weights
-    return (linear(x, of_x, bias_x) + linear(h, of_h, bias_h)).chunk(4, -1)
+    return linear(torch.cat([x, h], -1), torch.cat([of_x, of_h], 1), bias_x + bias_h).chunk(4, -1)
