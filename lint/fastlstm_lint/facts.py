@@ -153,9 +153,9 @@ class Misused(Fact):
 
 @record
 class Refused(Fact):
-    """torch refuses this for every size that its symbols may stand for.
+    """torch, or Python, refuses this for every size that its symbols may stand for.
 
-    `law` is the kind of law that is broken, `sentence` what torch says; `operands` are what it is about, as the program
+    `law` is the kind of law that is broken, `sentence` what is said; `operands` are what it is about, as the program
     calls them, and `made` are the statements that bind those names.
     """
 

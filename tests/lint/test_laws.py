@@ -132,6 +132,30 @@ def test_a_message_has_torchs_sentence_both_shapes_and_where_they_were_made() ->
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "def two():\n    return 1, 2, 3, 4, 5\n\na, b = two()\n",
+            "Python refuses this: too many values to unpack (expected 2); the value is a tuple of 5",
+        ),
+        (
+            "out, state = nn.LSTM(5, 6)(torch.zeros(7, 4, 5))\nstate.detach()\n",
+            "Python refuses this: 'tuple' object has no attribute 'detach'; state is the tuple of ",
+        ),
+    ],
+)
+def test_what_is_pythons_sentence_is_told_as_pythons(text: str, said: str) -> None:
+    assert findings(text)[-1].message.startswith(said)
+
+
+def test_a_cell_adds_up_one_sample_and_several_states() -> None:
+    text = "cell = nn.RNNCell(5, 6)\nx = torch.zeros(5)\n"
+    assert codes(text + "torch.zeros(3, 6) + cell(x, torch.zeros(6, 6))\n") == []
+    assert codes(text + "torch.zeros(3, 6) + cell(x, torch.zeros(6, 3))\n") == ["FL707"]
+    assert codes(text + "torch.zeros(3, 5) + cell(x, torch.zeros(6))\n") == ["FL702"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "x = torch.zeros(3, 4)\nfc = nn.Linear(4, 6)\nfor i in range(2):\n    x = fc(x)\n",

@@ -212,4 +212,138 @@ kind(
     """,
 )
 
+kind(
+    "rows and columns of a table are a sequence without a batch",
+    """
+    class Model(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.lstm = nn.LSTM(width, 6, batch_first=True)
+            self.head = nn.Linear(6, 1)
+
+        def forward(self, x):
+            return self.head(self.lstm(x)[0])
+
+    def last(model: Model, groups):
+        steps = torch.Tensor(groups.get_group(1).iloc[:, 2:].to_numpy())
+        return model(steps)[-1]
+
+    def sample(groups):
+        model = Model(5)
+        steps = torch.Tensor(groups.get_group(1).iloc[:, 2:].values)
+        return model(steps)[-1]
+    """,
+)
+
+kind(
+    "a list that the loop makes longer",
+    """
+    class Memory(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.GRUCell(5, 6)
+            self.score = nn.Linear(6, 1)
+
+        def read(self, kept):
+            rows = torch.stack(kept).view(1, -1, 6)
+            return (F.softmax(self.score(rows), dim=1) * rows).sum(1)
+
+        def forward(self, x):
+            kept = [torch.zeros(1, 6)]
+            for step in x:
+                kept.append(self.cell(step, self.read(kept)))
+            return kept[-1], self.read([kept[0]]), F.softmax(self.score(kept[0]), dim=1)  # FL603
+    """,
+)
+
+kind(
+    "an axis that is expanded to another size has that size",
+    """
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.LSTMCell(5, 6)
+
+        def forward(self, x, keys, state):
+            h, c = self.cell(x, state)
+            scores = (h.expand(keys.size(0), -1) * keys).sum(1)
+            alone = (h.expand(-1, 6) * keys).sum(1)
+            return F.softmax(scores, dim=0), F.softmax(h[:, 0], dim=0), alone  # FL603
+    """,
+)
+
+kind(
+    "a flag that a later class of the file decides",
+    """
+    class Reader(nn.Module):
+        def __init__(self, width, bidirectional=False):
+            super().__init__()
+            self.lstm = nn.LSTM(width, 6, bidirectional=bidirectional)
+
+        def forward(self, x):
+            return self.lstm(x)[1][0][-1]
+
+    class Both(nn.Module):
+        def __init__(self, width, both=False):
+            super().__init__()
+            self.lstm = nn.LSTM(width, 6, bidirectional=both)
+
+        def forward(self, x):
+            return self.lstm(x)[1][0][-1]  # FL303
+
+    class Judge(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.reader = Reader(width, False)
+
+        def forward(self, x):
+            return self.reader(x)
+    """,
+)
+
+kind(
+    "a model that is moved to a device is the same model",
+    """
+    device = torch.device("cuda")
+
+    class Letters(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.rnn = nn.RNN(width, 6, 2)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x, hidden):
+            out, hidden = self.rnn(x, hidden)
+            return F.softmax(self.head(out[-1]), dim=0), hidden
+
+        def start(self):
+            return torch.zeros(2, 6).to(device)
+
+    class Words(Letters):
+        def forward(self, x, hidden):
+            out, hidden = self.rnn(x, hidden)
+            return F.softmax(self.head(out[-1]), dim=0), hidden  # FL603
+
+    letters = Letters(5).to(device).eval()
+    scores, hidden = letters(torch.randn(10, 5).to(device), letters.start())
+    words = Words(5).to(device)
+    likely = words(torch.randn(10, 4, 5), torch.zeros(2, 4, 6))[0].view(4, 2)  # FL704
+    """,
+)
+
+kind(
+    "a layer by its kind takes what is packed",
+    """
+    class Tagger(nn.Module):
+        def __init__(self, mode):
+            super().__init__()
+            self.layer = nn.RNNBase(mode, 5, 6, batch_first=True)
+
+        def forward(self, x, lengths):
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+            out, _ = self.layer(packed)
+            return nn.utils.rnn.pad_packed_sequence(out, batch_first=True)
+    """,
+)
+
 __all__ = ["KINDS"]

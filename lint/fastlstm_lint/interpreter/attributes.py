@@ -11,6 +11,7 @@ from ..values import (
     Class,
     Const,
     Flag,
+    Foreign,
     Function,
     Instance,
     Method,
@@ -51,6 +52,8 @@ def attribute(vm: Walk, node: cst.CSTNode, base: Value, name: str) -> Value:
         if name == "shape":
             return SizesOf(base)
         if name in ("data", "real"):
+            return base
+        if isinstance(base, Foreign) and base.holds is not None and name == "values":
             return base
         return base.attribute(name)
     if isinstance(base, Recurrent):

@@ -32,7 +32,7 @@ from .builtin import call_builtin
 from .imports import FileModule, canonical
 from .join import join_all
 from .lists import changed
-from .objects import bind_method, make_instance
+from .objects import bind_method, is_module_class, make_instance
 from .scope import Frame, Scope
 from .walk import Walk
 
@@ -44,12 +44,20 @@ def call(vm: Walk, node: cst.Call) -> Value:
             return _call_super(vm, node, node.func.attr.value)
         base = resolve(vm.evaluate(node.func.value))
         vm.receivers[node] = base
+        if isinstance(base, Instance) and _gives_itself(base, node.func.attr.value):
+            read_arguments(vm, node)
+            return base
         if not isinstance(base, (Name, Instance, Class, FileModule)):
             return _call_method(vm, node, base, node.func.attr.value)
         callee = attribute(vm, node.func, base, node.func.attr.value)
     else:
         callee = vm.evaluate(node.func)
     return apply(vm, node, callee, read_arguments(vm, node))
+
+
+def _gives_itself(base: Instance, name: str) -> bool:
+    """Whether a call is `model.to(device)` or the like, of nn.Module's own methods."""
+    return name in signatures.CHAINED and is_module_class(base.cls) and base.cls.find(name) is None
 
 
 def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:

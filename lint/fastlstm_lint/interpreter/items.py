@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import cst
 from ..dims import Dim, Invented
 from ..facts import Misused
-from ..signatures import index, splitting
+from ..signatures import arrays, index, splitting
 from ..signatures.refusal import Refusal, tell
 from ..values import (
     NONE,
@@ -42,6 +42,9 @@ def evaluate_subscript(vm: Walk, node: cst.Subscript) -> Value:
         if len(items) != 1 or isinstance(items[0], Range) or (int_of(items[0]) or 0) < 0:
             vm.emit(Misused(node, vm.where(), value=base, use="an index"))
         return Opaque("?")
+    named = node.value.attr.value if isinstance(node.value, cst.Attribute) else ""
+    if len(items) == 2 and isinstance(base, Opaque) and named in ("iloc", "loc"):
+        return arrays.cells(items)
     if len(items) == 1 and (found := entry(base, items[0])) is not None:
         return found
     if len(items) == 1:

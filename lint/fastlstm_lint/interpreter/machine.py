@@ -80,6 +80,7 @@ class Machine(Walk):
         self._supposed: dict[str, Const] = {}  # what is supposed of a flag while a class is entered once more
         self._given = ""  # the same in words
         self.guessed: list[Class] = []  # classes whose object a parameter's name made up, while it is being made
+        self.grown: dict[cst.CSTNode, tuple[cst.BaseExpression, ...]] = {}
         self.steps = 0
         self.again = False
         self.budget = Budget()
@@ -114,11 +115,13 @@ class Machine(Walk):
 
     def enter(self) -> None:
         """Enter what may be called from outside, with unknown arguments."""
+        opened = []
         for cls in self.classes:
             self.flags.clear()
             self._enter_class(cls)
-            if self.watch is None and self.flags:
-                self._try_flags(cls)
+            opened.append((cls, dict(self.flags)))
+        for cls, flags in opened if self.watch is None else ():  # all have been heard of what they give to each other
+            self._try_flags(cls, flags)
         for function in self.defined:
             if function.node not in self.called and function.owner is None:
                 self.call(function, [], {}, entry=True)
@@ -127,9 +130,9 @@ class Machine(Walk):
         """Run the module's top level only, for the names it defines; facts are dropped."""
         self.run(self.module.body)
 
-    def _try_flags(self, cls: Class) -> None:
+    def _try_flags(self, cls: Class, flags: dict[str, tuple[cst.CSTNode, str]]) -> None:
         """Enter a class once for each value of a flag that decides on the directions or the layout of its layers."""
-        open_flags = [(name, choice) for name, choice in self.flags.items() if choice not in self.decided]
+        open_flags = [(name, choice) for name, choice in flags.items() if choice not in self.decided]
         for name, (_, argument) in open_flags[:MOST_FLAGS]:
             for value in self._values(cls, name) if argument == "batch_first" else (True, False):
                 test, compares = name if value else name.replace(" == ", " != "), " == " in name

@@ -18,7 +18,7 @@ from .lists import added
 from .operators import binary
 from .scope import Snapshot
 from .truth import large_if_true, truth
-from .turns import known_turns, take
+from .turns import forget_lengths, known_turns, take
 from .walk import Walk
 
 NAMES = 10
@@ -163,6 +163,7 @@ def _turn(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     """One turn, and the join with not having taken it."""
     frame = vm.frame
     outer = frame.loops
+    forget_lengths(vm, statement.body)
     frame.loops = (*outer, statement)
     vm.run(statement.body.body)
     frame.loops = outer

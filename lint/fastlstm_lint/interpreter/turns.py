@@ -1,6 +1,7 @@
-"""Loops of a few turns that are all known: taken one by one, for what only a later turn shows.
+"""The turns of a loop: what the first may not rely on, and loops of a few known turns.
 
-The first turn has been walked before, as one of any number, and the rules have seen it. They are told of refusals only.
+The first turn is walked as one of any number, and the rules see it. Where all turns are known, they are taken one by
+one as well, for what only a later one shows; the rules are told of refusals only.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from collections.abc import Sequence
 
 from .. import cst
 from ..dims import Dim
-from ..nodes import walk
+from ..nodes import code_of, walk
 from ..signatures import splitting
-from ..values import Module, Num, Range, Tensor, Tup, Value, int_of, resolve
-from .assign import assign
+from ..values import Many, Module, Num, Range, Tensor, Tup, Value, int_of, resolve
+from .assign import assign, rebind
+from .join import join_all
 from .scope import Snapshot
 from .walk import Walk
 
@@ -21,6 +23,31 @@ FEW = 8
 
 LEAVES = (cst.Break, cst.Continue, cst.Return, cst.Yield, cst.FunctionDef, cst.ClassDef)
 """What makes a turn end somewhere else than at its end, or defines something anew in each."""
+
+
+GROWING = frozenset({"append", "extend", "insert", "appendleft"})
+"""The methods that make a list longer."""
+
+
+def forget_lengths(vm: Walk, body: cst.CSTNode) -> None:
+    """At the top of a loop: a list that the body makes longer has any number of entries like those it begins with."""
+    if body not in vm.grown:
+        vm.grown[body] = _grown(body)
+    for receiver in vm.grown[body]:
+        value = resolve(vm.evaluate(receiver))
+        if isinstance(value, Tup) and value.is_list and value.items:
+            rebind(vm, receiver, Many(join_all(value.items, "item")))
+
+
+def _grown(body: cst.CSTNode) -> tuple[cst.BaseExpression, ...]:
+    """The names and attributes that a body calls a method such as append on, each once."""
+    found: dict[str, cst.BaseExpression] = {}
+    for each in walk(body):
+        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute) and each.func.attr.value in GROWING:
+            base = each.func.value
+            if isinstance(base, (cst.Name, cst.Attribute)):
+                found.setdefault(code_of(base), base)
+    return tuple(found.values())
 
 
 def known_turns(statement: cst.For, iterable: Value) -> list[Value] | None:

@@ -43,6 +43,9 @@ class Walk(Caller, Protocol):
     guessed: list[Class]
     """Classes whose object a parameter's name made up, while it is being made."""
 
+    grown: dict[cst.CSTNode, tuple[cst.BaseExpression, ...]]
+    """What the bodies of loops make longer, once it has been asked."""
+
     again: bool
     """Whether code is walked that has been walked before: the rules are told of refusals only."""
 

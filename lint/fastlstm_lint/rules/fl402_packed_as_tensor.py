@@ -89,7 +89,7 @@ def check(fact: Misused) -> Iterator[Problem]:
 
 @RULE.on(ModuleCalled)
 def check_module(fact: ModuleCalled) -> Iterator[Problem]:
-    if isinstance(fact.input, Packed) and fact.module.kind != "Identity":
+    if isinstance(fact.input, Packed) and fact.module.kind not in ("Identity", "RNNBase"):
         layer = None if fact.input.origin is None else fact.input.origin.layer
         yield Problem(
             fact.node,

@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterator
 
 from .. import cst
+from ..dims import words
 from ..facts import LayerCalled
 from ..nodes import code_of, walk
-from ..values import Class, Instance
-from ._code import loaded_in
+from ..values import Class, Function, Instance
+from ._code import last_word, loaded_in
 from .base import Problem, Right, Rule, Wrong, model
 
 INIT = re.compile(r"init_?\w*(?:hidden|state)\w*")
+
+ZEROS = frozenset(words("zeros zeros_like new_zeros zero_"))
+FILLED = ZEROS | frozenset(
+    words("ones ones_like rand randn rand_like randn_like normal_ uniform_ xavier_normal_ Parameter")
+)
 
 RULE = Rule(
     code="FL504",
@@ -130,6 +136,22 @@ class Model(nn.Module):
             "T=7 B=4 I=5",
         ),
         Right(model("self.gru = nn.GRU(5, 6)", "return self.gru(x)[0]")),
+        Right(
+            """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(5, 6)
+
+    def init_hidden(self, batch):
+        return torch.zeros(1, batch, 6)
+
+    def forward(self, x):
+        hidden = self.init_hidden(x.size(1))
+        return self.gru(x)[0]
+""",
+            "T=7 B=4 I=5",
+        ),
     ),
     fixable="unsafe",
     likely=True,
@@ -160,6 +182,15 @@ def _made(function: cst.CSTNode) -> list[tuple[str, str]]:
     return found[::-1]  # `walk` goes from the end
 
 
+def _gives_zeros(instance: Instance | None, maker: str) -> bool:
+    """Whether a method fills what it makes with zeros and nothing else: without a state, the layer starts from them."""
+    method = None if instance is None else instance.cls.find(maker.removeprefix("self."))
+    if not isinstance(method, Function):
+        return False
+    filled = {last_word(each.func) for each in walk(method.node) if isinstance(each, cst.Call)} & FILLED
+    return bool(filled) and filled <= ZEROS
+
+
 def _loaded_by(instance: Instance | None) -> set[str]:
     """What the methods of an object's class read."""
     return set() if instance is None else loaded_in(instance.cls.node)
@@ -173,7 +204,11 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
     made = _made(node) if any(INIT.fullmatch(name) for name in _methods(fact.where.instance)) else []
     loaded = loaded_in(node) if made else set()
     for name, maker in made:
-        if name in loaded or ("." in name and name in _loaded_by(fact.where.instance)):
+        if (
+            name in loaded
+            or _gives_zeros(fact.where.instance, maker)
+            or ("." in name and name in _loaded_by(fact.where.instance))
+        ):
             continue
         arguments = [code_of(each).rstrip(", ") for each in fact.call.args]
         yield Problem(

@@ -94,7 +94,7 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
             vm, node, Refusal("type", f"'{word}' object has no attribute '{name}'", sure=True), [("it", receiver, base)]
         )
     if isinstance(base, Foreign):
-        return base.attribute(f"{name}()")
+        return arrays.kept(base, name) or base.attribute(f"{name}()")
     if isinstance(base, (Tensor, Opaque)):
         signature = METHODS.get(name)
         if signature is not None and (isinstance(base, Tensor) or signature.may_be_called(arguments.positional)):

@@ -198,6 +198,8 @@ def call(site: Site, layer: Recurrent, arguments: Any) -> Value | None:
     confused = _learn(layer, value, meanings)
     if layer.subclass:
         return None
+    if _differ_in_batch(layer, value, state):
+        return None
     result = _result(layer, value, batch, time, site.node, confused)
     if isinstance(result, Tup) and (asked := arguments.keywords.get("all_states")) is not None:
         result = _with_all_states(layer, result, resolve(asked))
@@ -313,6 +315,13 @@ def _result(
     if layer.has_cell_state:
         pair = Tup((h_n, made(layer.state("c", batch, origin("c_n")))), kind="state")
     return Tup((output, pair), kind="layer")
+
+
+def _differ_in_batch(layer: Recurrent, value: Value, state: Value | None) -> bool:
+    """Whether a cell gets one sample and a state with an axis for samples: torch adds them up by broadcasting."""
+    states = [each for _, each in given_states(layer, state)]
+    one = layer.is_cell and isinstance(value, Tensor) and value.rank == 1
+    return one and any(isinstance(each, Tensor) and each.rank == 2 for each in states)
 
 
 def _with_all_states(layer: Recurrent, result: Tup, asked: Value) -> Value | None:

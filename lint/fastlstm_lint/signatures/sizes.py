@@ -40,7 +40,10 @@ def expand(site: Site, input: Value, sizes: Value) -> Value | None:
                 f"dimension {i}.  Target sizes: {text(target)}.  Tensor sizes: {text(source.sizes)}",
                 source,
             )
-        if own is not None and (size == -1 or own.size != 1 or size == 1):
+        if own is not None and own.size.value is None and size is not None and size not in (-1, 1, own.size):
+            axes.append(Axis.of(size))  # legal where the axis has one entry, or has that size under another name
+            step = 0
+        elif own is not None and (size == -1 or own.size != 1 or size == 1):
             axes.append(own)
         else:
             axes.append(Axis.of(unknown_size() if size is None else size))

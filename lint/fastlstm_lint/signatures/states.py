@@ -159,3 +159,6 @@ def _check_cell_state(layer: Recurrent, value: Tensor, state: Tensor, name: str)
     if differ(sizes[1], layer.hidden_size):
         sentence = f"{name} has inconsistent hidden_size: got {sizes[1]}, expected {layer.hidden_size}"
         raise Refusal("module", sentence, state)
+    if len(sizes) == 3 and differ(sizes[2], layer.hidden_size):  # an axis is put in front of what has one for samples
+        shapes = f"{sizes[1]}x{sizes[2]} and {layer.hidden_size}x{layer.hidden_size}"
+        raise Refusal("module", f"mat1 and mat2 shapes cannot be multiplied ({shapes})", state)
