@@ -38,8 +38,8 @@ class Piece(NamedTuple):
 class Layout:
     """Widths in elements. H, P and `inputs` are of a piece: a head is a layer by itself that reads the same input.
 
-    lanes: of one vector; W: of one panel; blocks: vectors of units, so many that all gates of all blocks fill whole
-    panels.
+    lanes: of one vector; W: of one panel; blocks: vectors of units, so many that the gates of all blocks fill whole
+    panels, those that meet one value in a step together.
     """
 
     config: Layer
@@ -100,9 +100,15 @@ class Layout:
     @property
     def blocks(self) -> int:
         blocks = -(-self.H // self.lanes)
-        while self.gates * blocks % host().tile_vectors:
+        while any(gates * blocks % host().tile_vectors for gates in self.together):
             blocks += 1
         return blocks
+
+    @property
+    def together(self) -> list[int]:
+        """How many gates' recurrent products are made at once, in the order in which a step needs them."""
+        stages, counts = self.trait("STAGES"), self.trait("COUNTS")
+        return [counts >> 4 * value & 15 for value in range(stages + 1)] if stages else [self.gates]
 
     @property
     def gate_rows(self) -> int:

@@ -209,7 +209,7 @@ class Plan:
             "section": layout.section,
             "others_step": config.num_layers * D * B * H,
             "e_ld": self.widths(layer)["e"],
-            "p_stage": (last - first) * max(self.widths(layer)["u"], self.widths(layer)["hin"]),
+            "p_stage": (last - first) * self.widths(layer)["hin"],
             "all_tokens": sum(sizes.batch_sizes) if sizes.batch_sizes is not None else T * B,
             "sums_ld": self._sums_row(layer),
             "narrow": int(self._narrow(layer)),
@@ -283,8 +283,8 @@ class Plan:
         widths = self.widths(layer)
         h, stages = widths["hin"], self.layout.trait("STAGES")
         sizes = {"h_end": B * h, "c_end": B * widths["cin"]}
-        if stages:  # p holds products forward, and as many rows of states backward
-            sizes |= {"p": stages * B * max(widths["u"], h), "q": B * widths["u"]}
+        if stages:  # products forward, states of every stage backward
+            sizes |= {"p": B * max(widths["u"], stages * h)}
         if not (self.sizes.train and self.layout.trait("SPLITS_GATES")):
             sizes["u"] = B * widths["u"]
         if not self.sizes.train:

@@ -40,6 +40,7 @@ _TRAITS = {
     "returns_state": "RETURNS_STATE",
     "stages": "STAGES",
     "values": "VALUES",
+    "counts": "COUNTS",
     "passes_state": "PASSES_STATE",
     "across": "ACROSS",
     "others": "OTHERS",

@@ -38,6 +38,7 @@ def new_states(job, s, origin, first, last):
     count = samples(job, t)
     going_on = min(count, samples_at(job, s + 1))
     row, z_row, first_u = state_row(job, s), token(job, t) - origin, u_row(job, s)
+    u = job.p if trait(job, "STAGES") else job.u
     next_row = state_row(job, s + 1) if going_on else 0
     m_row = token(job, t) if job.train else 0  # of m and e
     for b in range(count):
@@ -49,7 +50,7 @@ def new_states(job, s, origin, first, last):
         step_forward(
             job,
             at(job.z, (z_row + b) * job.z_ld + first * gates),
-            at(job.u, (first_u + b) * job.z_ld + first * gates),
+            at(u, (first_u + b) * job.z_ld + first * gates),
             at(job.hin, (row + b) * job.h_ld + n),
             at(job.cin, (row + b) * job.c_ld + n),
             at(new_h, n),
@@ -60,8 +61,6 @@ def new_states(job, s, origin, first, last):
             job.section,
             last - first,
             job.H - n,
-            at(job.p, b * job.z_ld),
-            job.p_stage,
         )
 
 
@@ -102,8 +101,8 @@ def old_gradients(job, s, first, last):
 
 @inner
 def u_row(job, s):
-    """The row of u with the recurrent products of the s-th processed step."""
-    return token(job, time_of(job, s)) if job.train and job.splits_gates else 0
+    """The row with the recurrent products of the s-th processed step: of u, or of p where there are stages."""
+    return token(job, time_of(job, s)) if job.train and job.splits_gates and not job.stages else 0
 
 
 @intrinsic

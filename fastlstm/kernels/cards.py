@@ -9,9 +9,9 @@ What a kernel asks of a cell (`jit.trait`), each an integer known at compile tim
 * `EXTRA`: how many values training stores for each unit beside those that stand in the gates' slots;
 * `UNITS`, `STEPS`: how many unit parameters and step inputs there are;
 * `STAGES`: how many values of the step are multiplied with W_hh themselves; `VALUES`: which one each gate's rows are
-  multiplied with, four bits for each gate, 0 for the state;
+  multiplied with, four bits for each gate, 0 for the state; `COUNTS`: how many gates meet each, four bits for each;
 * `MULTIPLIES_STATE`: whether the product of h is made before the step; `RETURNS_STATE`: whether its transpose is made
-  after the step's gradient, and not by it.
+  after the step's gradient; both are made within where there are stages and the step `READS_STATE`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fastlstm.spec.canonical import canonical
 from fastlstm.spec.graph import live
 
 _USUAL = {"INPUTS": 1, "RECURS": 1, "ACROSS": 0, "EXTRA": 0, "UNITS": 0, "STEPS": 0, "STAGES": 0, "VALUES": 0,
-          "MULTIPLIES_STATE": 1, "RETURNS_STATE": 1}  # fmt: skip
+          "COUNTS": 0, "MULTIPLIES_STATE": 1, "RETURNS_STATE": 1, "READS_STATE": 1}  # fmt: skip
 MOST_STAGES, MOST_GATES = 2, 15
 
 
@@ -73,17 +73,31 @@ class Card:
         self.INPUTS = int(cell.input != "none")
         self.RECURS = int(cell.recurrent != "none")
         self.ACROSS = int(any(node.op == "mean" for node in cell.nodes) or self.STAGES > 0)
-        state_read = any(kind == "u" for kind, _ in cell.reads)
-        self.MULTIPLIES_STATE = int(self.RECURS and (state_read or not self.STAGES))
-        self.RETURNS_STATE = int(self.RECURS and not self.STAGES)
-        stage_of = {gate: stage for stage, (_, gates) in enumerate(self.groups, 1) for gate in gates}
-        self.VALUES = sum(stage_of.get(gate, 0) << 4 * number for number, gate in enumerate(cell.gates))
+        self.MULTIPLIES_STATE = self.RETURNS_STATE = int(self.RECURS and not self.STAGES)
+        self.READS_STATE = int(any(kind == "u" for kind, _ in cell.reads))
+        value_of = {gate: value for value, (_, gates) in enumerate(self.groups, 1) for gate in gates}
+        self.together = [[g for g in cell.gates if value_of.get(g, 0) == value] for value in range(self.STAGES + 1)]
+        self.VALUES = self.COUNTS = 0
+        if self.STAGES:
+            self.VALUES = sum(value_of.get(gate, 0) << 4 * number for number, gate in enumerate(cell.gates))
+            self.COUNTS = sum(len(gates) << 4 * value for value, gates in enumerate(self.together))
         self.UNITS, self.STEPS = len(cell.unit), len(cell.step)
         # Where there are stages, the slots of u get gradients while stored values are still read.
         slots = self.GATES * (2 if cell.splits_gates and not self.STAGES else 1)
         self.stored_in_gates = cell.backward.stored[:slots]
         self.stored_extra = cell.backward.stored[slots:]
         self.EXTRA = len(self.stored_extra)
+
+    def recurrent_place(self, gate: str) -> tuple[int, int, int]:
+        """Of the gates whose products stand in a row of u: how many in the groups before this one's, in its group, and
+        its number there. A group is the gates that meet one value.
+        """
+        before = 0
+        for gates in self.together:
+            if gate in gates:
+                return before, len(gates), gates.index(gate)
+            before += len(gates)
+        raise KeyError(gate)
 
 
 _cards: dict[str, Card] = {}

@@ -35,8 +35,8 @@ class Pointers:
     section: ir.Value
     blocks: ir.Value
     count: ir.Value
-    p: ir.Value  # of the products of the step's own, stage by stage, in the layout of u; in backward their transposes
-    p_stage: ir.Value  # distance of two stages
+    p: ir.Value | None = None  # of the transposed products of the step's own, stage by stage
+    p_stage: ir.Value | None = None  # distance of two stages
     dh: ir.Value | None = None
     dc: ir.Value | None = None
 
@@ -67,9 +67,10 @@ class _Values:
 
     def leaf(self, kind: str, name: str) -> Group:
         cell, rows = self._card.cell, self._rows
-        if kind in ("gate", "x", "u"):
-            pointer = rows.u if kind == "u" else rows.z
-            return self._math.load_gate(pointer, len(cell.gates), self._block, cell.gates.index(name))
+        if kind == "u":
+            return load_recurrent(self._math, self._card, rows, self._block, name)
+        if kind in ("gate", "x"):
+            return self._math.load_gate(rows.z, len(cell.gates), self._block, cell.gates.index(name))
         if kind == "unit":
             return self._load(rows.units, cell.unit.index(name))
         if kind == "step":
@@ -87,15 +88,32 @@ def section(math: Lockstep, pointer: ir.Value | None, distance: ir.Value, number
     return math.builder.gep(pointer, [math.builder.mul(distance, ir.Constant(_I64, number))])
 
 
+def load_recurrent(math: Lockstep, card: Card, rows: Pointers, block: ir.Value, gate: str) -> Group:
+    """What stands in a row of u for a gate."""
+    pointer, gates, number = _place(math, card, rows, gate)
+    return math.load_gate(pointer, gates, block, number)
+
+
+def store_recurrent(math: Lockstep, card: Card, rows: Pointers, block: ir.Value, gate: str, value: Group) -> None:
+    """Write it, with zeros behind the last unit."""
+    pointer, gates, number = _place(math, card, rows, gate)
+    math.store_gate(math.first_units(value, block, rows.count), pointer, gates, block, number)
+
+
+def _place(math: Lockstep, card: Card, rows: Pointers, gate: str) -> tuple[ir.Value, int, int]:
+    """Where the gate's group begins in a row of u, how many gates it has, and the gate's number there."""
+    before, gates, number = card.recurrent_place(gate)
+    pointer = section(math, rows.u, rows.blocks, before * math.lanes) if before else rows.u
+    return pointer, gates, number
+
+
 def _products(card: Card, rows: Pointers, math: Lockstep, block: ir.Value) -> dict[int, Group]:
     """The products of the step's own, that have been made."""
-    known = {}
-    for number, node in enumerate(card.cell.nodes):
-        if node.op == "product":
-            stage = next(stage for stage, (value, _) in enumerate(card.groups) if value == node.args[0])
-            pointer = section(math, rows.p, rows.p_stage, stage)
-            known[number] = math.load_gate(pointer, card.GATES, block, card.cell.gates.index(node.data))
-    return known
+    return {
+        number: load_recurrent(math, card, rows, block, node.data)
+        for number, node in enumerate(card.cell.nodes)
+        if node.op == "product"
+    }
 
 
 def value(
@@ -112,28 +130,14 @@ def value(
     _pass(vectors, each_block, card, rows, [card.groups[stage][0]], known, store)
 
 
-def slopes(
-    vectors: Emitter, each_block: Callable[..., None], card: Card, rows: Pointers, stage: int, target: ir.Value
-) -> None:
-    """The gradients of the products of a stage, into u, and into `target` with zeros for all other gates. Stage -1: of
-    the products of the state, which are in u already.
-    """
-    cell, G = card.cell, card.GATES
-    gates = card.groups[stage][1] if stage >= 0 else []
-    of_gate = {gate: number for gate, number, _ in cell.products}
+def slopes(vectors: Emitter, each_block: Callable[..., None], card: Card, rows: Pointers, stage: int) -> None:
+    """The gradients of the products of a stage, into u."""
+    gates = card.groups[stage][1]
+    of_gate = {gate: number for gate, number, _ in card.cell.products}
 
     def store(math: Lockstep, block: ir.Value, values: Sequence[Group]) -> None:
-        found = dict(zip(gates, values, strict=True))
-        own = {gate for _, group in card.groups for gate in group}
-        for number, gate in enumerate(cell.gates):
-            if gate in found:
-                slope = math.first_units(found[gate], block, rows.count)
-                math.store_gate(slope, rows.u, G, block, number)
-            elif stage < 0 and gate not in own:
-                slope = math.load_gate(rows.u, G, block, number)
-            else:
-                slope = math.splat(0.0)
-            math.store_gate(slope, target, G, block, number)
+        for gate, value in zip(gates, values, strict=True):
+            store_recurrent(math, card, rows, block, gate, value)
 
     known = partial(_stored, card, rows)
     _pass(vectors, each_block, card, rows, [of_gate[gate] for gate in gates], known, store)
@@ -202,8 +206,7 @@ def backward(
             of_z = found.get(("x" if cell.splits_gates else "gate", gate), zero)
             math.store_gate(math.first_units(of_z, block, rows.count), rows.z, G, block, number)
             if cell.splits_gates and gate not in own:
-                of_u = found.get(("u", gate), zero)
-                math.store_gate(math.first_units(of_u, block, rows.count), rows.u, G, block, number)
+                store_recurrent(math, card, rows, block, gate, found.get(("u", gate), zero))
         for number, state in enumerate(cell.states):
             if number == 0:
                 if card.PASSES_STATE:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastlstm.kernels.jit import at, inner, lanes_of, put, task
-from fastlstm.kernels.pack import gate_row
+from fastlstm.kernels.pack import gate_row, group, recurrent_row
 from fastlstm.kernels.product import panel_width, product
 from fastlstm.kernels.rows import add, clear, copy, gather
 from fastlstm.kernels.tiling import BLOCK_LD, BLOCK_ROWS, DEPTH, ROWS, C, R
@@ -103,6 +103,7 @@ def _weight_gradients(job, portion, portions):
         x_first, x_last = 0, x_panels
         h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
         column, bias_column = x_panels * W, job.I
+        behind = np.int64(0)  # rows of u before those of this part
         if part == 0:
             if splits or not job.recurs:
                 h_panels = 0
@@ -112,7 +113,10 @@ def _weight_gradients(job, portion, portions):
         elif part != 2:
             if not splits:
                 continue
-            a, x_first = job.u, x_panels - 1
+            behind, rows = group(job, max(part - 2, 0))
+            if rows == 0:
+                continue
+            a, x_first = at(job.u, behind), x_panels - 1
             column, bias_column = W, job.I % W
             if part > 2:
                 h = job.v0 if part == 3 else job.v1
@@ -126,7 +130,7 @@ def _weight_gradients(job, portion, portions):
         if part == 0 and job.multiplies_input:
             _unpack_input(job, first, last)
         if (part == splits or part > 2) and job.recurs:
-            _unpack_recurrent(job, first, last, column, bias_column, max(part - 2, 0))
+            _unpack_recurrent(job, first, last, column, bias_column, behind)
         elif part == 2:
             for p in range(first, last):
                 copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
@@ -261,12 +265,11 @@ def _unpack_input(job, first, last):
 
 
 @inner
-def _unpack_recurrent(job, first, last, column, bias_column, value):
-    """Rows first..last-1 of sums to grad_w_hh and grad_b_hh, of gates that are multiplied with this value."""
-    lanes = lanes_of(job.z)
+def _unpack_recurrent(job, first, last, column, bias_column, behind):
+    """Rows first..last-1 of sums, whose first is row `behind` of u, to grad_w_hh and grad_b_hh."""
     for r in range(first, last):
-        gate, recurrent = gate_row(job, r, job.gate_step), gate_row(job, r, job.H)
-        if gate >= 0 and (job.values >> 4 * (r // lanes % job.gates) & 15 if job.stages else 0) == value:
+        gate, recurrent = recurrent_row(job, behind + r, job.gate_step), recurrent_row(job, behind + r, job.H)
+        if gate >= 0:
             source = at(job.sums, r * job.sums_ld)
             copy(at(source, column), at(job.grad_w_hh, recurrent * job.P), job.P)
             if job.bias:

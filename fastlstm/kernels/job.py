@@ -51,6 +51,7 @@ SLOT_KINDS: Mapping[str, str] = {
     "returns_state": "int",
     "stages": "int",
     "values": "int",
+    "counts": "int",
     "passes_state": "int",
     "across": "int",
     "others": "int",
@@ -125,9 +126,8 @@ SLOT_KINDS: Mapping[str, str] = {
     "grad_every": "real*",  # their gradients
     "v0": "real*",  # a row for each token: what a user's step multiplies with W_hh itself, first
     "v1": "real*",  # and second
-    "p": "real*",  # (STAGES, B) rows as of u: these products; in backward rows as of hin, the gradients of v0 and v1
+    "p": "real*",  # (B) rows as of u: these products; in backward (STAGES, B) as of hin, the gradients of v0 and v1
     "p_stage": "int",
-    "q": "real*",  # (B) rows as of u: gradients of one stage's products
     "units": "real*",  # (UNITS, section): a user's cell's unit parameters, as of `pack`
     "units_back": "real*",  # as of `pack_transposed`
     "es": "real*",  # (STEPS, section) for each token of the caller's: a user's cell's step inputs

@@ -121,9 +121,13 @@ class Lockstep:
     def builder(self) -> ir.IRBuilder:
         return self._vectors.builder
 
+    @property
+    def lanes(self) -> int:
+        return self._vectors.lanes
+
     def _place(self, block: ir.Value, n: int, gates: int, gate: int) -> ir.Value:
         """Index of gate `gate` of the block `n` after `block`."""
-        lanes = self._vectors.lanes
+        lanes = self.lanes
         first = self.builder.mul(block, ir.Constant(_I64, gates * lanes))
         return self.builder.add(first, ir.Constant(_I64, (n * gates + gate) * lanes))
 

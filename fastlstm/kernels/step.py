@@ -38,8 +38,6 @@ def step_forward(
     section: types.Integer,
     blocks: types.Integer,
     count: types.Integer,
-    p: types.CPointer,
-    p_stage: types.Integer,
 ):
     """Advance `blocks` blocks of units.
 
@@ -50,14 +48,14 @@ def step_forward(
 
     A user's cell has its other states in c and new_c, its unit parameters in `units` and its step inputs in es,
     `section` elements apart, and stores what finds no room in z and u in e: (blocks, EXTRA, lanes). There are `count`
-    units. p: the products of the step's own, as u, `p_stage` apart.
+    units. u has the products of the step's own too, each group of gates by itself (`pack.group`).
     """
     cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, z, u, h, c, new_h, new_c, e, units, es, section, blocks, count, p, p_stage = args
+        _, z, u, h, c, new_h, new_c, e, units, es, section, blocks, count = args
         if isinstance(cell, Card):
-            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, p, p_stage)
+            rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count)
             vectors = Emitter(builder, host(), str(job.dtype))
             cardstep.forward(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, new_h, new_c)
             return context.get_dummy_value()
@@ -78,7 +76,7 @@ def step_forward(
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, z, u, h, c, new_h, new_c, e, units, es, n, n, n, p, n), emit
+    return types.void(job, z, u, h, c, new_h, new_c, e, units, es, n, n, n), emit
 
 
 @intrinsic
@@ -95,16 +93,16 @@ def step_value(
     section: types.Integer,
     blocks: types.Integer,
     count: types.Integer,
-    p: types.CPointer,
-    p_stage: types.Integer,
     target: types.CPointer,
 ):
-    """What a user's step multiplies with W_hh in a stage, (blocks, lanes) to `target`; arrays as in `step_forward`."""
+    """What a user's step multiplies with W_hh in a stage, (blocks, lanes) to `target`; arrays as in `step_forward`, u
+    has the products made so far.
+    """
     cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, stage, z, u, h, c, units, es, section, blocks, count, p, p_stage, target = args
-        rows = cardstep.Pointers(z, u, h, c, z, units, es, section, blocks, count, p, p_stage)
+        _, stage, z, u, h, c, units, es, section, blocks, count, target = args
+        rows = cardstep.Pointers(z, u, h, c, z, units, es, section, blocks, count)
         for number in range(cell.STAGES):
             with builder.if_then(builder.icmp_signed("==", stage, ir.Constant(_I64, number))):
                 vectors = Emitter(builder, host(), str(job.dtype))
@@ -112,7 +110,7 @@ def step_value(
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, n, z, u, h, c, units, es, n, n, n, p, n, target), emit
+    return types.void(job, n, z, u, h, c, units, es, n, n, n, target), emit
 
 
 @intrinsic
@@ -134,24 +132,23 @@ def step_slopes(
     count: types.Integer,
     p: types.CPointer,
     p_stage: types.Integer,
-    target: types.CPointer,
 ):
-    """The gradients of the products of a stage into u and, with zeros for other gates, `target`; of the state's product
-    where `stage` is -1. Arrays as in `step_backward`; p: the gradients of what was multiplied in the later stages.
+    """The gradients of the products of a stage into u. Arrays as in `step_backward`; p: the gradients of what was
+    multiplied in the later stages.
     """
     cell = cell_of(job.cell)
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        _, stage, z, u, h, c, dh, dc, e, units, es, section, blocks, count, p, p_stage, target = args
+        _, stage, z, u, h, c, dh, dc, e, units, es, section, blocks, count, p, p_stage = args
         rows = cardstep.Pointers(z, u, h, c, e, units, es, section, blocks, count, p, p_stage, dh, dc)
-        for number in range(-1, cell.STAGES):
+        for number in range(cell.STAGES):
             with builder.if_then(builder.icmp_signed("==", stage, ir.Constant(_I64, number))):
                 vectors = Emitter(builder, host(), str(job.dtype))
-                cardstep.slopes(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, number, target)
+                cardstep.slopes(vectors, partial(each_block, builder, str(job.dtype)), cell, rows, number)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(job, n, z, u, h, c, dh, dc, e, units, es, n, n, n, p, n, target), emit
+    return types.void(job, n, z, u, h, c, dh, dc, e, units, es, n, n, n, p, n), emit
 
 
 @intrinsic

@@ -46,7 +46,7 @@ class Panels(Weights):
         """Write the parameters, as `numbers.rounded` makes them, into the panels."""
         layout = self._layout
         self.units.fill("pack", parameters)
-        order = _gate_rows(layout)
+        orders = {"wx": _gate_rows(layout), "wh": _recurrent_rows(layout)}
         for block, (_, _, suffix) in zip(self.blocks, layout.config.parts(), strict=True):
             bias = {name: parameters.get(f"bias_{name}{suffix}", np.zeros(1, np.float32)) for name in ("ih", "hh")}
             if layout.trait("SPLITS_GATES"):
@@ -55,8 +55,8 @@ class Panels(Weights):
                 biases = {"wx": bias["ih"] + bias["hh"], "wh": np.zeros(1, np.float32)}
             for slot in ("wx", "wh"):
                 target = self._panels(block, slot, layout.gate_rows // layout.W)
-                target[:, : layout.W] = _rows(biases[slot], order).reshape(target.shape[0], layout.W)
-                self._fill(target, parameters, _PARAMETERS[slot], suffix, order)
+                target[:, : layout.W] = _rows(biases[slot], orders[slot]).reshape(target.shape[0], layout.W)
+                self._fill(target, parameters, _PARAMETERS[slot], suffix, orders[slot])
             if layout.config.projected:
                 P = layout.config.output_size
                 count = layout.panels(P)
@@ -107,6 +107,21 @@ def _gate_rows(layout: Layout) -> ndarray:
     r, lanes, G, H = np.arange(layout.gate_rows), layout.lanes, layout.gates, layout.config.hidden_size
     unit = r // (G * lanes) * lanes + r % lanes
     return np.where(unit < H, r // lanes % G * H + unit, -1)
+
+
+def _recurrent_rows(layout: Layout) -> ndarray:
+    """The same for the rows of u: of the gates that meet one value in a step together, value by value."""
+    if len(layout.together) == 1:
+        return _gate_rows(layout)
+    H, lanes, blocks = layout.config.hidden_size, layout.lanes, layout.blocks
+    of_gate = [layout.trait("VALUES") >> 4 * gate & 15 for gate in range(layout.gates)]
+    found = []
+    for value in range(len(layout.together)):
+        gates = np.flatnonzero(np.array(of_gate) == value)
+        block, gate, lane = np.meshgrid(np.arange(blocks), gates, np.arange(lanes), indexing="ij")
+        unit = block * lanes + lane
+        found.append(np.where(unit < H, gate * H + unit, -1).reshape(-1))
+    return np.concatenate(found)
 
 
 def _rows(array: ndarray, order: ndarray) -> ndarray:

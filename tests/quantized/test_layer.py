@@ -157,12 +157,13 @@ def test_not_a_number_stays_in_its_row():
     assert np.array_equal(layer(tiny)[0], layer(np.zeros_like(tiny))[0])
 
 
-def test_a_cell_of_the_shelf():
-    cell = fastlstm.cells.PeepholeLSTM
-    layer = fastlstm.Recurrent(cell, 5, 17, seed=1)
+def test_cells_of_the_shelf():
+    """The second multiplies within its step, where rows of W_hh that meet one value stand together."""
     x = noise(6, 3, 5)
-    apart = np.abs(fastlstm.quantize(layer)(x)[0] - exact(layer, x)[0]).max()
-    assert 0 < apart < 0.01
+    for cell in (fastlstm.cells.PeepholeLSTM, fastlstm.cells.ResetBeforeGRU):
+        layer = fastlstm.Recurrent(cell, 5, 17, seed=1)
+        apart = np.abs(fastlstm.quantize(layer)(x)[0] - exact(layer, x)[0]).max()
+        assert 0 < apart < 0.01
     with pytest.raises(ValueError, match="IndRNN is not quantized: its recurrent product is 'diagonal'"):
         fastlstm.quantize(fastlstm.Recurrent(fastlstm.cells.IndRNN, 5, 17))
     with pytest.raises(ValueError, match="step is given, but LSTM has no step inputs"):
