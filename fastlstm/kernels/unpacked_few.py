@@ -96,7 +96,6 @@ def _gates(job, first, last):
     """z (and u where the cell splits its gates) of all samples, (blocks, G, lanes), blocks first..last-1."""
     lanes = lanes_of(job.z)
     gates = trait(job, "GATES")
-    _biases(job, first, last)
     depth = job.H if job.has_state else 0
     for block in range(first, last):
         count = min(lanes, job.H - block * lanes)
@@ -106,35 +105,26 @@ def _gates(job, first, last):
             h_depth = depth
             w_ih, w_hh = at(job.w_ih, row * job.I), at(job.w_hh, row * job.H)
             if trait(job, "SPLITS_GATES"):
-                start, out = at(job.m, place), at(job.u, place)
+                _bias(job, job.b_hh, row, count, at(job.m, place))
                 products(
-                    count, job.B, start, out, job.z_ld, w_ih, 0, job.x, job.x_batch, 0,
+                    count, job.B, at(job.m, place), at(job.u, place), job.z_ld, w_ih, 0, job.x, job.x_batch, 0,
                     w_hh, job.H, job.h0, job.H, h_depth,
                 )  # fmt: skip
                 h_depth = 0
-            start, out = at(job.xs, place), at(job.z, place)
+            _bias(job, job.b_ih, row, count, at(job.xs, place))
+            if not trait(job, "SPLITS_GATES") and job.bias:
+                for i in range(count):
+                    put(job.xs, place + i, job.xs[place + i] + job.b_hh[row + i])
             products(
-                count, job.B, start, out, job.z_ld, w_ih, job.I, job.x, job.x_batch, job.I,
+                count, job.B, at(job.xs, place), at(job.z, place), job.z_ld, w_ih, job.I, job.x, job.x_batch, job.I,
                 w_hh, job.H, job.h0, job.H, h_depth,
             )  # fmt: skip
 
 
 @inner
-def _biases(job, first, last):
-    """The biases in the order of a row of z: both in xs, or where the cell splits its gates the recurrent one in m."""
-    lanes = lanes_of(job.z)
-    gates = trait(job, "GATES")
-    for place in range(first * gates * lanes, last * gates * lanes):
-        unit = place // (gates * lanes) * lanes + place % lanes
-        row = place // lanes % gates * job.H + unit
-        here = job.bias and unit < job.H
-        input_bias = job.b_ih[row] if here else 0.0
-        recurrent_bias = job.b_hh[row] if here else 0.0
-        if trait(job, "SPLITS_GATES"):
-            put(job.m, place, recurrent_bias)
-        else:
-            input_bias += recurrent_bias
-        put(job.xs, place, input_bias)
+def _bias(job, bias, row, count, start):
+    """A vector at `start` of `count` numbers of a bias, from `row` on, and zeros behind; zeros where there is none."""
+    copy_padded(at(bias, row), start, count if job.bias else 0, lanes_of(job.z))
 
 
 @intrinsic

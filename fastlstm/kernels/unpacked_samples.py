@@ -9,10 +9,12 @@ from numba import types
 from numba.core.extending import intrinsic
 
 from fastlstm.cells import CELLS
-from fastlstm.kernels.jit import Job, at, inner, lanes_of, put, task, trait
+from fastlstm.kernels.jit import Job, at, inner, lanes_of, task, trait
 from fastlstm.kernels.machine import host
+from fastlstm.kernels.rows import clear
 from fastlstm.kernels.step import step_forward
 from fastlstm.kernels.tokens import share
+from fastlstm.kernels.turn import turn, turn_back
 from fastlstm.kernels.unpacked_few import kept_width
 from fastlstm.kernels.vector import Emitter, Vector
 
@@ -35,12 +37,12 @@ def step_samples(job, phase, portion):
         first, last = share(here.H, units_at_once(here, 1), portion, here.threads)
         for b in range(0, here.B, lanes):
             samples = min(lanes, here.B - b)
-            _turn(at(here.x, b * here.x_batch), here.x_batch, samples, at(xs, b * here.I), 0, here.I)
+            turn(at(here.x, b * here.x_batch), here.x_batch, samples, at(xs, b * here.I), 0, here.I)
             if here.has_state:
-                _turn(at(here.h0, b * here.H), here.H, samples, at(hs, b * here.H), 0, here.H)
+                turn(at(here.h0, b * here.H), here.H, samples, at(hs, b * here.H), 0, here.H)
         _gates(here, first, last, xs, hs)
         for b in range(0, here.B, lanes):
-            _units(here, b, min(lanes, here.B - b), first, last)
+            _units(here, b, min(lanes, here.B - b), first, last, at(hs, b * here.H))
 
 
 @inner
@@ -68,20 +70,23 @@ def _gates(job, first, last, xs, hs):
 
 
 @inner
-def _units(job, b, samples, first, last):
+def _units(job, b, samples, first, last, hs):
     """Units first..last-1 of the samples from b on, through the cell's equations and to the caller's arrays."""
     lanes = lanes_of(job.z)
     G = trait(job, "GATES")
     n = first * lanes
     z, u = at(job.z, b // lanes * job.z_ld), at(job.u, b // lanes * job.z_ld)
-    _state(job.has_state, at(job.h0, b * job.H), job.H, samples, job.hin, first, last)
-    if trait(job, "CARRIES_CELL"):
-        _state(job.has_state, at(job.c0, b * job.H), job.H, samples, job.cin, first, last)
+    if job.has_state:
+        if trait(job, "CARRIES_CELL"):
+            turn(at(job.c0, b * job.H), job.H, samples, job.cin, first, last)
+    else:
+        clear(at(job.hin, n), (last - first) * lanes)
+        clear(at(job.cin, n), (last - first) * lanes)
     step_forward(
         job,
         at(z, n * G),
         at(u, n * G),
-        at(job.hin, n),
+        at(hs, n) if job.has_state else at(job.hin, n),
         at(job.cin, n),
         at(job.h_end, n),
         at(job.c_end, n),
@@ -94,22 +99,17 @@ def _units(job, b, samples, first, last):
         job.p,
         job.p_stage,
     )
-    for i in range(samples):
-        for unit in range(first, last):
-            h = job.h_end[unit * lanes + i]
-            put(job.out, (b + i) * job.out_batch + unit, h)
-            put(job.hn, (b + i) * job.H + unit, h)
-        if trait(job, "CARRIES_CELL"):
-            for unit in range(first, last):
-                put(job.cn, (b + i) * job.H + unit, job.c_end[unit * lanes + i])
-        if job.train:
-            kept = at(job.kept, (b + i) * kept_width(job))
-            for gate in range(G):
-                for unit in range(first, last):
-                    put(kept, gate * job.H + unit, z[(unit * G + gate) * lanes + i])
-                if trait(job, "SPLITS_GATES"):
-                    for unit in range(first, last):
-                        put(kept, (G + gate) * job.H + unit, u[(unit * G + gate) * lanes + i])
+    turn_back(job.h_end, lanes, samples, at(job.out, b * job.out_batch), job.out_batch, first, last)
+    turn_back(job.h_end, lanes, samples, at(job.hn, b * job.H), job.H, first, last)
+    if trait(job, "CARRIES_CELL"):
+        turn_back(job.c_end, lanes, samples, at(job.cn, b * job.H), job.H, first, last)
+    if job.train:
+        width = kept_width(job)
+        kept = at(job.kept, b * width)
+        for gate in range(G):
+            turn_back(at(z, gate * lanes), G * lanes, samples, at(kept, gate * job.H), width, first, last)
+            if trait(job, "SPLITS_GATES"):
+                turn_back(at(u, gate * lanes), G * lanes, samples, at(kept, (G + gate) * job.H), width, first, last)
 
 
 @inner
@@ -126,23 +126,6 @@ def _two_gates_of(job, unit, x_depth, xs, h_depth, hs, bias, has_other, out):
         job, 2, unit, job.H, job.w_ih, job.I, x_depth, xs, job.w_hh, h_depth, hs, bias, job.b_hh, job.bias, has_other,
         out, job.z_ld,
     )  # fmt: skip
-
-
-@inner
-def _state(given, source, distance, samples, target, first, last):
-    _turn(source, distance, samples if given else 0, target, first, last)
-
-
-@inner
-def _turn(source, distance, samples, target, first, last):
-    """target[k, b] = source[b, k] for k = first ... last - 1; zeros for the lanes without a sample."""
-    lanes = lanes_of(target)
-    for b in range(samples):
-        for k in range(first, last):
-            put(target, k * lanes + b, source[b * distance + k])
-    for b in range(samples, lanes):
-        for k in range(first, last):
-            put(target, k * lanes + b, 0.0)
 
 
 def _units_at_once(cell: str, vectors: int) -> int:
@@ -200,14 +183,14 @@ def gates_of(
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         _, _, unit, total, w, width, I, xs, v, H, hs, bias, other_bias, has_bias, has_other, out, out_ld = args
         vectors = Emitter(builder, host(), str(signature.args[0].dtype))
-        last = builder.sub(total, ir.Constant(_I64, 1))
-        rows = []
+        room = builder.sub(builder.sub(total, ir.Constant(_I64, 1)), unit)
+        units_on = []
         for u in range(units):
-            here = builder.add(unit, ir.Constant(_I64, u))
-            here = builder.select(builder.icmp_signed("<", here, total), here, last)
-            rows += [builder.add(builder.mul(ir.Constant(_I64, g), total), here) for g in range(G)]
+            u = ir.Constant(_I64, u)
+            units_on.append(builder.select(builder.icmp_signed("<", u, room), u, room))
+        gates = [builder.add(builder.mul(ir.Constant(_I64, g), total), unit) for g in range(G)]
         sums = []
-        for row in rows:
+        for row in [builder.add(gate, on) for on in units_on for gate in gates]:
             value = ir.Constant(vectors.real.type, 0.0)
             for pointer, there in ((bias, has_bias), (other_bias, has_other)):
                 # Without biases the pointer is null: read something else.
@@ -216,10 +199,11 @@ def gates_of(
                 value = builder.fadd(value, builder.select(yes, read, ir.Constant(vectors.real.type, 0.0)))
             sums += [vectors.splat(value)] * V
         for weights, distance, values, depth in ((w, width, xs, I), (v, total, hs, H)):
-            pointers = [builder.gep(weights, [builder.mul(row, distance)]) for row in rows]
+            pointers = [builder.gep(weights, [builder.mul(gate, distance)]) for gate in gates]
+            offsets = [builder.mul(on, distance) for on in units_on]
             apart = builder.mul(distance, ir.Constant(_I64, vectors.lanes))
             factors = [values, builder.gep(values, [apart])][:V]
-            sums = _multiply(builder, vectors, pointers, factors, depth, sums)
+            sums = _multiply(builder, vectors, pointers, offsets, factors, depth, sums)
         first = builder.mul(unit, ir.Constant(_I64, G * vectors.lanes))
         places = [builder.gep(out, [first]), builder.gep(out, [builder.add(first, out_ld)])]
         for n, total_n in enumerate(sums):
@@ -233,31 +217,52 @@ def gates_of(
 def _multiply(
     builder: ir.IRBuilder,
     vectors: Emitter,
-    rows: list[ir.Value],
+    gates: list[ir.Value],
+    offsets: list[ir.Value],
     values: list[ir.Value],
     depth: ir.Value,
     sums: list[Vector],
 ) -> list[Vector]:
-    """sums[r, n] += rows[r][k] * values[n][k] over all k: a number of each row times each vector of samples."""
+    """sums[u, g, n] += w[k] * values[n][k] over all k < depth, with w the row `offsets[u]` behind `gates[g]`.
+
+    Written so that a turn is its loads and multiply-adds and five instructions more: of each row's address by itself
+    there are more than registers, and each would be loaded again for every k; two turns in one want more vectors than
+    there are.
+    """
     entry = builder.block
     head, body, done = (builder.append_basic_block(name) for name in ("depth", "multiply", "done"))
     builder.branch(head)
     builder.position_at_end(head)
     k = builder.phi(_I64)
+    pointers = [builder.phi(start.type) for start in (*gates, *values)]
     phis = [builder.phi(vectors.type) for _ in sums]
-    for phi, value in zip([k, *phis], [ir.Constant(_I64, 0), *(one.value for one in sums)], strict=True):
+    starts = [ir.Constant(_I64, 0), *gates, *values, *(one.value for one in sums)]
+    for phi, value in zip([k, *pointers, *phis], starts, strict=True):
         phi.add_incoming(value, entry)
     builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
     builder.position_at_end(body)
-    here = builder.mul(k, ir.Constant(_I64, vectors.lanes))
-    factors = [vectors.load(one, here) for one in values]
-    products = []
-    for r, row in enumerate(rows):
-        weight = vectors.splat(builder.load(builder.gep(row, [k])))
-        for n, factor in enumerate(factors):
-            products.append(vectors.fma(weight, factor, Vector(vectors, phis[r * len(factors) + n])).value)
-    for phi, value in zip([k, *phis], [builder.add(k, ir.Constant(_I64, 1)), *products], strict=True):
+    at_gates = [_opaque(builder, pointer) for pointer in pointers[: len(gates)]]
+    at_values = pointers[len(gates) :]
+    factors = [vectors.load(place) for place in at_values]
+    products = [Vector(vectors, phi) for phi in phis]
+    number = 0
+    for offset in offsets:
+        for gate in at_gates:
+            weight = vectors.splat(builder.load(builder.gep(gate, [offset])))
+            for factor in factors:
+                products[number] = vectors.fma(weight, factor, products[number])
+                number += 1
+    one, lanes = ir.Constant(_I64, 1), ir.Constant(_I64, vectors.lanes)
+    moved = [builder.gep(place, [one]) for place in at_gates] + [builder.gep(place, [lanes]) for place in at_values]
+    following = [builder.add(k, one), *moved, *(product.value for product in products)]
+    for phi, value in zip([k, *pointers, *phis], following, strict=True):
         phi.add_incoming(value, body)
     builder.branch(head)
     builder.position_at_end(done)
     return [Vector(vectors, phi) for phi in phis]
+
+
+def _opaque(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
+    """The same pointer, of which the optimiser does not know that: it would add each offset to it ahead of the loop."""
+    same = ir.FunctionType(pointer.type, [pointer.type])
+    return builder.asm(same, "", "=r,0", [pointer], side_effect=False)
