@@ -24,7 +24,7 @@ from fastlstm.kernels.machine import target
 from fastlstm.kernels.pack import pack, pack_transposed
 from fastlstm.kernels.plain import products
 from fastlstm.kernels.product import multiply, multiply_signature
-from fastlstm.kernels.product8 import multiply_bytes, multiply_words
+from fastlstm.kernels.product8 import multiply_bytes, multiply_bytes_twice, multiply_words
 from fastlstm.kernels.product16 import multiply_halves
 from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.kernels.unpacked_backward import step_back
@@ -34,7 +34,12 @@ from fastlstm.kernels.unpacked_samples import step_samples
 _N = types.int64
 _OF_A_CELL = {"advance": (advance, advance_in_stages), "retreat": (retreat, retreat_in_stages)}
 """Without products of the step's own, and with some."""
-_NARROW = {"multiply_halves": multiply_halves, "multiply_words": multiply_words, "multiply_bytes": multiply_bytes}
+_NARROW = {
+    "multiply_halves": multiply_halves,
+    "multiply_words": multiply_words,
+    "multiply_bytes": multiply_bytes,
+    "multiply_bytes_twice": multiply_bytes_twice,
+}
 _ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
 
 

@@ -23,7 +23,8 @@ def units() -> Iterator[Unit]:
     for dtype in DTYPES:
         yield from (Unit(name, dtype) for name in ("inference", "training", "products"))
         yield from (Unit(name, dtype, cell) for cell in CELLS for name in _OF_A_CELL)
-    yield from (Unit(name, "float32") for name in ("multiply_halves", "multiply_words", "multiply_bytes"))
+    narrow = ("multiply_halves", "multiply_words", "multiply_bytes", "multiply_bytes_twice")
+    yield from (Unit(name, "float32") for name in narrow)
     yield from (Unit("advance_coarse", "float32", cell) for cell in CELLS)
 
 

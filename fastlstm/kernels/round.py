@@ -12,6 +12,7 @@ from numba.core.extending import intrinsic
 from fastlstm.kernels.integers import Integers
 from fastlstm.kernels.machine import host
 from fastlstm.kernels.vector import Emitter, Vector
+from fastlstm.spec.narrow import REST
 
 _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _NEAREST = 12582912.0
@@ -91,6 +92,31 @@ def round_row(
         return context.get_dummy_value()
 
     return types.void(in_bytes, row, types.int64, types.float32, target), emit
+
+
+@intrinsic
+def round_rest(typing_context: Any, row: types.CPointer, count: types.Integer, inverse: Any, target: types.CPointer):
+    """What `round_row` in bytes has left of row[k] * inverse, at most a half: REST times that, rounded."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        row, count, inverse, target = args
+        vectors = Emitter(builder, host(), "float32")
+        scale, nearest, rest = vectors.splat(inverse), vectors.splat(_NEAREST), vectors.splat(float(REST))
+        add = vectors.splat(_NEAREST + (0.0 if Integers(builder, host()).signed else 128.0))
+        narrow = ir.VectorType(_I8, vectors.lanes)
+
+        def put(place: ir.Value, vector: Vector) -> None:
+            whole = vectors.fma(vector, scale, nearest) - nearest
+            left = vectors.fma(vector, scale, -whole)
+            bits = builder.bitcast(vectors.fma(left, rest, add).value, ir.VectorType(_I32, vectors.lanes))
+            builder.store(
+                builder.trunc(bits, narrow), builder.bitcast(builder.gep(target, [place]), narrow.as_pointer())
+            ).align = 1
+
+        _each_vector(builder, vectors, row, count, put)
+        return context.get_dummy_value()
+
+    return types.void(row, types.int64, types.float32, target), emit
 
 
 def _each_vector(builder: ir.IRBuilder, vectors: Emitter, row: ir.Value, count: ir.Value, do: Any) -> None:

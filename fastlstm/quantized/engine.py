@@ -13,14 +13,19 @@ from ..engine.layout import Layout
 from ..engine.pool import POOL, Threads
 from ..engine.weights import PACKING, Weights
 from ..spec import Stack
-from ..spec.narrow import of_parameter
+from ..spec.narrow import of_parameter, of_state
 from .weights import Panels
 
-KERNELS = {
-    "int8": {"multiply": of_parameter("weight_ih").kernel, "multiply_state": of_parameter("weight_hh").kernel},
-    "float16": {"multiply": "multiply_halves", "multiply_state": "multiply_halves"},
-}
-"""The kernels of products, by what the weights are."""
+
+def kernels(config: Layer, weights: str) -> dict[str, str]:
+    """The kernels that forward calls, by a job's slot. Those of users' cells take the functions that the cell names."""
+    if weights == "float16":
+        return {"multiply": "multiply_halves", "multiply_state": "multiply_halves", "advance": "advance"}
+    return {
+        "multiply": of_parameter("weight_ih").kernel,
+        "multiply_state": of_state(config).kernel,
+        "advance": "advance" if isinstance(config, Stack) else "advance_coarse",
+    }
 
 
 class NarrowEngine(Engine):
@@ -28,8 +33,7 @@ class NarrowEngine(Engine):
 
     def __init__(self, config: Layer, weights: str, pool: Threads = POOL) -> None:
         self.weights = weights
-        coarse = weights == "int8" and not isinstance(config, Stack)  # a user's cell: with the functions that it names
-        self.kernels = KERNELS[weights] | {"advance": "advance_coarse" if coarse else "advance"}
+        self.kernels = kernels(config, weights)
         super().__init__(config, np.float32, pool)
 
     def _weights_of(self, layout: Layout) -> Weights:

@@ -6,7 +6,7 @@ integers, as the instructions of a processor do it, saturation included.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from fastlstm_lint.contract import Layer
 from numpy import ndarray
 
-from ..spec.narrow import DEPTH, SMALLEST, TANH_ABOVE, TANH_BELOW, TANH_LIMIT, Rounding, of_parameter
+from ..spec.narrow import DEPTH, REST, SMALLEST, TANH_ABOVE, TANH_BELOW, TANH_LIMIT, Rounding, of_parameter, of_state
 from .stack import Reference
 from .weights import Weights
 
@@ -42,24 +42,34 @@ class Rounded:
 
     def __rmatmul__(self, x: ndarray) -> ndarray:
         """x (n, K) times the transpose: (n, rows)."""
-        values, scales = rounded_rows(x, self.rounding)
         total = np.zeros((len(x), len(self)), np.float32)
-        for first in range(0, x.shape[1], DEPTH):
-            part = slice(first, first + DEPTH)
-            sums = _sums(values[:, part], self.integers[:, part].astype(np.int64), self.rounding)
-            assert np.abs(sums).max(initial=0) < 2**31
-            total += sums.astype(np.float32) * (scales[:, None] * self.scales)
+        for values, scales in rounded_rows(x, self.rounding):
+            for first in range(0, x.shape[1], DEPTH):
+                part = slice(first, first + DEPTH)
+                sums = _sums(values[:, part], self.integers[:, part].astype(np.int64), self.rounding)
+                assert np.abs(sums).max(initial=0) < 2**31
+                total += sums.astype(np.float32) * (scales[:, None] * self.scales)
         return total
 
 
-def rounded_rows(x: ndarray, rounding: Rounding) -> tuple[ndarray, ndarray]:
-    """Integers within +-rounding.values, and the scale of each row, NaN where the row holds NaN or infinity."""
+def rounded_rows(x: ndarray, rounding: Rounding) -> Iterator[tuple[ndarray, ndarray]]:
+    """Integers within +-rounding.values, and the scale of each row, NaN where the row holds NaN or infinity.
+
+    Where rows are rounded twice, the same of what is left too, with scales of zero for rows within +-1.
+    """
     limit = np.float32(rounding.values)
     peak = np.abs(x).max(axis=1) + (x * np.float32(0)).sum(axis=1)
     with np.errstate(all="ignore"):
         inverse = np.where(peak > np.float32(SMALLEST), limit / peak, np.float32(0))
-    values = np.rint(np.nan_to_num(x.astype(np.float64) * inverse[:, None].astype(np.float64)))
-    return values.astype(np.int64), peak / limit
+    exact = np.nan_to_num(x.astype(np.float64) * inverse[:, None].astype(np.float64))
+    values = np.rint(exact)
+    yield values.astype(np.int64), peak / limit
+    if rounding.twice:
+        beyond = (inverse > 0) & (inverse < limit)
+        yield (
+            np.rint((exact - values) * REST).astype(np.int64),
+            np.where(beyond, peak / limit / np.float32(REST), np.float32(0)),
+        )
 
 
 def _sums(values: ndarray, weights: ndarray, rounding: Rounding) -> ndarray:
@@ -85,7 +95,8 @@ class NarrowReference(Reference):
             value = parameters.get(f"{name}{suffix}")
             if value is None or value.dtype == np.float16:
                 return None if value is None else value.astype(np.float32)
-            return Rounded(value, parameters[f"{name}{suffix}_scale"], of_parameter(name))
+            rounding = of_state(self.config) if name == "weight_hh" else of_parameter(name)
+            return Rounded(value, parameters[f"{name}{suffix}_scale"], rounding)
 
         ih = matrix("weight_ih")
         zeros = np.zeros(len(ih), np.float32)

@@ -8,7 +8,9 @@ stands here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from fastlstm_lint.contract import Layer
 
 DEPTH = 512
 """Columns whose products are summed up in 32-bit integers."""
@@ -23,13 +25,15 @@ class Rounding:
 
     kernel: the name of the product, of words of 16 bits or of bytes. A machine that has no other way multiplies bytes
     two by two and adds both products in 16 bits, where the values are unsigned, `values` + 1 added to each
-    (`pmaddubsw`).
+    (`pmaddubsw`). twice: of a row that reaches beyond 1, what rounding has left is rounded as well, to steps REST times
+    as fine, and multiplied.
     """
 
     kernel: str
     weights: int
     values: int
     in_bytes: bool
+    twice: bool = False
 
     @property
     def together(self) -> int:
@@ -54,6 +58,13 @@ outputs by more than all that is rounded now. 12 bits each are the most whose su
 BYTES = Rounding("multiply_bytes", 64, 127, True)
 """For h, half as long for each product. With one bit more the weights would saturate."""
 
+BYTES_TWICE = replace(BYTES, kernel="multiply_bytes_twice", twice=True)
+"""For an h that lies within +-1 except where the caller gives another to begin with: an h of 3 makes the steps to which
+all others of its row are rounded three times as wide. What a layer gives is rounded once."""
+
+REST = 254
+"""What is left of a value lies within half a step: times this, within the largest that a byte holds."""
+
 TANH_LIMIT = 6.0
 """Where x is larger, tanh(x) is taken as what is computed of the limit, 1.9e-5 below 1."""
 
@@ -66,3 +77,11 @@ Lawson's iteration on 2000 Chebyshev points. sigmoid(x) = 1/2 + tanh(x/2) / 2.""
 def of_parameter(name: str) -> Rounding:
     """How the parameter of this name, without layer and direction, is rounded."""
     return BYTES if name == "weight_hh" else WORDS
+
+
+def of_state(config: Layer) -> Rounding:
+    """How a layer's h is rounded, which meets weight_hh."""
+    within_1 = (
+        type(config) is Layer and not config.projected and (config.kind != "RNN" or config.nonlinearity == "tanh")
+    )
+    return BYTES_TWICE if within_1 else BYTES
