@@ -59,8 +59,6 @@ def step_few(job, phase, portion):
                 here.section,
                 last - first,
                 here.H - n,
-                here.p,
-                here.p_stage,
             )
             copy(at(here.h_end, row), at(here.out, b * here.out_batch + n), width)
             copy(at(here.h_end, row), at(here.hn, b * here.H + n), width)

@@ -96,8 +96,6 @@ def _units(job, b, samples, first, last, hs):
         job.section,
         last - first,
         job.H - first,
-        job.p,
-        job.p_stage,
     )
     turn_back(job.h_end, lanes, samples, at(job.out, b * job.out_batch), job.out_batch, first, last)
     turn_back(job.h_end, lanes, samples, at(job.hn, b * job.H), job.H, first, last)
