@@ -53,7 +53,7 @@ class Cache:
 
     def key(self, data: bytes, kind: str, chosen: Iterable[str], bases: Iterable[str] = ()) -> str:
         """`chosen`: the settings that decide which codes are on; `bases`: where the file finds what it imports."""
-        words = [stamp(), kind, *chosen, "", *bases]
+        words = ["" if self.folder is None else stamp(), kind, *chosen, "", *bases]
         return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape") + b"\0" + data).hexdigest()
 
     def get(self, key: str, path: str, imports: Imports) -> tuple[list[Finding], Sources] | None:
@@ -163,7 +163,13 @@ def _of_user() -> Path | None:
 def stamp() -> str:
     """The linter itself: the sizes and times of its files, so that an edited rule counts."""
     words = [sys.version]
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        about = file.stat()
-        words.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
+    folders = [os.path.dirname(__file__)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.endswith(".py"):
+                    about = entry.stat()
+                    words.append(f"{entry.name}:{about.st_size}:{about.st_mtime_ns}")
+                elif entry.is_dir():
+                    folders.append(entry.path)
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import tomllib
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
@@ -174,6 +173,8 @@ def find_config(start: Path) -> Path | None:
 
 def read_table(path: Path) -> dict[str, Any] | None:
     """The `[tool.fastlstm.lint]` table of a file; None when it has none."""
+    import tomllib  # its expressions take a tenth of a start, and most files are linted without settings
+
     try:
         data: Any = tomllib.loads(disk.read(path, LARGEST).decode())
     except (OSError, ValueError) as error:

@@ -28,8 +28,7 @@ TIME, BATCH, LAYER, DIRECTION, FEATURE, GATE, UNIT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """One axis: its size, the letters of that size, and what its entries mean.
 
     `meaning` holds one word for a plain axis and several, slowest first, for a merged one: the last axis of a

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, reduce
+from operator import mul
 
 
 class Symbol:
@@ -50,41 +51,39 @@ def _number(value: int) -> Dim:
 class Dim:
     """A size: `int` and `Dim` operands may be mixed with `+ - *`; `exact_div` and `floor_div` divide."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "terms", "value")
+
+    terms: dict[Monomial, int]
+
+    value: int | None
+    """The number, where the size is one."""
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
-        self.terms = {}
         self._hash: int | None = None
+        kept: dict[Monomial, int] = {}
         for monomial, count in terms.items():
             if count:
-                self.terms[monomial] = count
-                if len(monomial) > MOST_FACTORS or not -LARGEST < count < LARGEST or len(self.terms) > MOST_TERMS:
-                    self.terms = {(Invented("?"),): 1}
-                    return
+                kept[monomial] = count
+                if len(monomial) > MOST_FACTORS or not -LARGEST < count < LARGEST or len(kept) > MOST_TERMS:
+                    kept = {(Invented("?"),): 1}
+                    break
+        self.terms = kept
+        self.value = 0 if not kept else kept.get(()) if len(kept) == 1 else None
 
     @staticmethod
     def of(value: int | Symbol | Dim) -> Dim:
         """The size of an int, a symbol or another size."""
-        if isinstance(value, Dim):
-            return value
+        if value.__class__ is Dim:
+            return value  # type: ignore[return-value]
         if isinstance(value, Symbol):
             return Dim({(value,): 1})
-        return _number(int(value))
-
-    @property
-    def value(self) -> int | None:
-        """The number, where the size is one."""
-        if not self.terms:
-            return 0
-        if len(self.terms) == 1 and () in self.terms:
-            return self.terms[()]
-        return None
+        return _number(int(value))  # type: ignore[arg-type]
 
     @property
     def symbol(self) -> Symbol | None:
         """The symbol, where the size is exactly one symbol."""
-        if len(self.terms) == 1:
-            (monomial, count), *_ = self.terms.items()
+        if self.value is None and len(self.terms) == 1:
+            ((monomial, count),) = self.terms.items()
             if count == 1 and len(monomial) == 1:
                 return monomial[0]
         return None
@@ -115,8 +114,11 @@ class Dim:
         return total
 
     def __add__(self, other: int | Dim) -> Dim:
+        other = Dim.of(other)
+        if self.value is not None and other.value is not None:
+            return _number(self.value + other.value)
         terms = dict(self.terms)
-        for monomial, count in Dim.of(other).terms.items():
+        for monomial, count in other.terms.items():
             terms[monomial] = terms.get(monomial, 0) + count
         return Dim(terms)
 
@@ -126,15 +128,29 @@ class Dim:
         return Dim({monomial: -count for monomial, count in self.terms.items()})
 
     def __sub__(self, other: int | Dim) -> Dim:
-        return self + -Dim.of(other)
+        other = Dim.of(other)
+        if self.value is not None and other.value is not None:
+            return _number(self.value - other.value)
+        terms = dict(self.terms)
+        for monomial, count in other.terms.items():
+            terms[monomial] = terms.get(monomial, 0) - count
+        return Dim(terms)
 
     def __rsub__(self, other: int | Dim) -> Dim:
         return Dim.of(other) - self
 
     def __mul__(self, other: int | Dim) -> Dim:
+        other = Dim.of(other)
+        if other.value == 1:
+            return self
+        if self.value is not None:
+            if self.value == 1:
+                return other
+            if other.value is not None:
+                return _number(self.value * other.value)
         terms: dict[Monomial, int] = {}
         for left, a in self.terms.items():
-            for right, b in Dim.of(other).terms.items():
+            for right, b in other.terms.items():
                 monomial = tuple(sorted(left + right, key=id))
                 terms[monomial] = terms.get(monomial, 0) + a * b
         return Dim(terms)
@@ -144,8 +160,10 @@ class Dim:
     def exact_div(self, other: int | Dim) -> Dim | None:
         """The quotient where the division leaves nothing, else None."""
         divisor = Dim.of(other)
+        if divisor.value == 1:
+            return self
         if self == divisor and divisor.terms:
-            return Dim.of(1)
+            return ONE
         if len(divisor.terms) != 1:
             return None
         ((below, by),) = divisor.terms.items()
@@ -170,9 +188,9 @@ class Dim:
         return Dim.of(a // b) if a is not None and b else None
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, int):
-            return self.value == other
-        return isinstance(other, Dim) and self.terms == other.terms
+        if other.__class__ is Dim:
+            return self.terms == other.terms  # type: ignore[attr-defined]
+        return isinstance(other, int) and self.value == other
 
     def __hash__(self) -> int:
         if self._hash is None:
@@ -201,11 +219,15 @@ ONE = Dim.of(1)
 
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of sizes; 1 for none."""
-    return reduce(lambda a, b: a * b, dims, ONE)
+    return reduce(mul, dims, ONE)
 
 
 def never_equal(a: Dim, b: Dim) -> bool:
     """Whether the two sizes differ whatever positive values the symbols take."""
+    if a is b:
+        return False
+    if a.value is not None and b.value is not None:
+        return a.value != b.value
     terms = (a - b).terms
     counts = [count for monomial, count in terms.items() if monomial]
     # With symbols of at least 1, a sum that only grows is least, and one that only falls greatest, where all are 1.

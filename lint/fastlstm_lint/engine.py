@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from . import deep, noqa, parsing
 from .config import OWN_CODES, Settings
 from .finding import Edit, Finding, Fix, Place
 from .importing import insertion, is_imported
+from .records import replace
 from .sources import Imports, mentions_recurrent
 
 if TYPE_CHECKING:
     from . import cst
+    from .facts import Fact
     from .positions import Positions
-    from .rules.base import Problem, Rule
+    from .rules.base import Check, Problem, Rule
 
 
 def relevant(data: bytes, imports: Imports | None = None) -> bool:
@@ -90,24 +90,18 @@ def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Fi
 
 def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imports | None = None) -> list[Finding]:
     """The findings in a parsed module, before suppressions."""
-    from .facts import Fact
     from .interpreter.machine import Machine
     from .positions import Positions
-    from .rules import load_rules
 
-    checks: dict[type[Fact], list[tuple[Rule, Callable[..., object]]]] = {}
-    for rule in load_rules():
-        if rule.code in enabled:
-            for fact, check in rule.checks:
-                checks.setdefault(fact, []).append((rule, check))
+    checks = _checks(enabled)
     problems: dict[tuple[str, int], tuple[Rule, Problem]] = {}
     given: dict[tuple[str, int], str] = {}
 
     def listen(fact: Fact) -> None:
         if fact.where.foreign:  # it is found where that file is linted
             return
-        for rule, check in checks.get(type(fact), ()):
-            for problem in check(fact):  # type: ignore[attr-defined]
+        for rule, check in checks.get(fact.__class__, ()):
+            for problem in check(fact):
                 key = (rule.code, id(problem.node))
                 if key not in problems:
                     problems[key] = rule, problem
@@ -133,6 +127,19 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
     if machine.budget.spent:
         found.append(own("FL902", path, "too much happens here to be followed to the end; only a part is analysed"))
     return found
+
+
+@lru_cache(16)  # one for each choice of codes in a run
+def _checks(enabled: frozenset[str]) -> dict[type[Fact], list[tuple[Rule, Check]]]:
+    """What is asked of each kind of fact, by the rules that are on."""
+    from .rules import load_rules
+
+    checks: dict[type[Fact], list[tuple[Rule, Check]]] = {}
+    for rule in load_rules():
+        if rule.code in enabled:
+            for fact, check in rule.checks:
+                checks.setdefault(fact, []).append((rule, check))
+    return checks
 
 
 def without_general(findings: list[Finding], rules: dict[str, Rule]) -> list[Finding]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 SITE = "https://fastlstm.github.io/fastlstm/"
 """The pages in docs/, published."""
@@ -18,16 +18,14 @@ def page_of(code: str) -> str:
     return f"{SITE}rules/{code}/"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A line and a column, both counted from 1."""
 
     row: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the text from `start` to `end` by `content`."""
 
     start: Place
@@ -35,8 +33,7 @@ class Edit:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """A change that removes a finding. `safe` ones do not change what a working program computes."""
 
     message: str
@@ -82,13 +79,13 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, for a cache or another process; `from_json` reads it back."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Finding:
         fix = data["fix"]
         if fix is not None:
-            edits = tuple(Edit(Place(**e["start"]), Place(**e["end"]), e["content"]) for e in fix["edits"])
-            fix = Fix(fix["message"], fix["safe"], edits)
-        plain = {**data, "fix": fix, "start": Place(**data["start"]), "end": Place(**data["end"])}
+            message, safe, edits = fix
+            fix = Fix(message, safe, tuple(Edit(Place(*start), Place(*end), content) for start, end, content in edits))
+        plain = {**data, "fix": fix, "start": Place(*data["start"]), "end": Place(*data["end"])}
         return Finding(**plain)

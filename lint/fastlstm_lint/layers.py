@@ -6,16 +6,19 @@ may be partly unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import contract
 from .contract import BATCH, DIRECTION, FEATURE, LAYER, TIME
 from .dims import Dim
+from .records import changing, field
 from .values import Axis, Origin, Part, Tensor, Value
 
+LEADING = (TIME, BATCH)
+"""The axes whose order `batch_first` decides."""
 
-@dataclass(slots=True, eq=False)
+
+@changing
 class Recurrent(Value):
     """An nn.LSTM, GRU, RNN or one of their cells. None stands for what is not known.
 
@@ -43,6 +46,11 @@ class Recurrent(Value):
     stepped: bool = False
     """Whether the program somewhere hands it a state of its own: it may be called step by step."""
 
+    _rules: contract.Layer | contract.Cell | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rules = None
+
     @property
     def kind(self) -> str:
         return self.kinds[0]
@@ -56,8 +64,10 @@ class Recurrent(Value):
     @property
     def has_cell_state(self) -> bool | None:
         """Whether the state is a tuple of two, (h, c), or one tensor; None where it is neither, or not known."""
-        counts = {self._count(kind) for kind in self.kinds}
-        return {1: False, 2: True}.get(counts.pop()) if len(counts) == 1 else None
+        count = self._count(self.kinds[0])
+        if len(self.kinds) > 1 and any(self._count(kind) != count for kind in self.kinds):
+            return None
+        return count == 2 if 1 <= count <= 2 else None
 
     def _count(self, kind: str) -> int:
         """How many states there are; 0 where that is not known."""
@@ -75,7 +85,12 @@ class Recurrent(Value):
 
     @property
     def rules(self) -> contract.Layer | contract.Cell:
-        """The contract of this configuration."""
+        """The contract of this configuration, which does not change."""
+        if self._rules is None:
+            self._rules = self._contract()
+        return self._rules
+
+    def _contract(self) -> contract.Layer | contract.Cell:
         if self.is_cell:
             return contract.Cell(self.kind, self.input_size, self.hidden_size)
         directions = self.directions.value
@@ -105,10 +120,17 @@ class Recurrent(Value):
         return self._tensor(self.rules.state(name, B), origin)
 
     def _tensor(self, shape: contract.Shape, origin: Origin | None = None) -> Tensor:
-        return Tensor(tuple(self._axis(axis) for axis in shape), origin)
+        return Tensor(tuple([self._axis(axis) for axis in shape]), origin)
 
     def _axis(self, axis: contract.Axis) -> Axis:
         size = Dim.of(axis.size)
+        if len(axis.meaning) == 1:
+            word = (
+                None
+                if self.batch_first is None and not self.is_cell and axis.meaning[0] in LEADING
+                else axis.meaning[0]
+            )
+            return Axis((Part(size, word),))
         counts = {LAYER: self.num_layers, DIRECTION: self.directions}
         parts: list[Part] = []
         for word in axis.meaning:
@@ -117,8 +139,6 @@ class Recurrent(Value):
             else:
                 parts.append(Part(counts[word], word))
                 size = size.exact_div(counts[word]) or size
-        if self.batch_first is None and not self.is_cell and axis.meaning in ((TIME,), (BATCH,)):
-            return Axis.of(size)
         return Axis(tuple(parts))
 
 

@@ -6,24 +6,24 @@ import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import accumulate
 
 from .finding import Edit, Finding, Fix, Place
+from .records import changing, field
 from .source import split_lines
 
-NOQA = re.compile(r"#\s*noqa\b(?::\s*(?P<codes>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]*)*))?", re.IGNORECASE)
-TEXT_OR_COMMENT = re.compile(
-    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3}"""
-    r"""|"(?:[^"\\\r\n]|\\(?:\r\n|.))*"|'(?:[^'\\\r\n]|\\(?:\r\n|.))*'|(?P<comment>#[^\r\n]*)""",
-    re.DOTALL,
+NOQA = r"(?i)#\s*noqa\b(?::\s*(?P<codes>[A-Z]+[0-9]*(?:[,\s]+[A-Z]+[0-9]*)*))?"
+TEXT_OR_COMMENT = (
+    r"""(?s)\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3}|'{3}(?:[^'\\]|\\.|'(?!''))*'{3}"""
+    r"""|"(?:[^"\\\r\n]|\\(?:\r\n|.))*"|'(?:[^'\\\r\n]|\\(?:\r\n|.))*'|(?P<comment>#[^\r\n]*)"""
 )
 """A text literal or a comment, whichever comes first. (Cutting a file into tokens takes as long as walking it.)"""
 
-FILE_OFF = re.compile(r"^\s*#\s*fastlstm:\s*(?:off|noqa)\s*$", re.MULTILINE | re.IGNORECASE)
+FILE_OFF = r"(?mi)^\s*#\s*fastlstm:\s*(?:off|noqa)\s*$"
+"""As the others compiled by the first file that asks for it: few do."""
 
 
-@dataclass(slots=True)
+@changing
 class Suppression:
     """One comment. `codes` is empty for a bare `# noqa`; `gap` is the blank before it, `rest` what follows."""
 
@@ -45,9 +45,10 @@ def read(source: str) -> dict[int, Suppression]:
     if "noqa" not in source.lower():
         return found
     lines = split_lines(source)
+    pattern = re.compile(NOQA)
     for row, column in _comments(source, lines):
         line = lines[row - 1].rstrip("\r\n")
-        match = NOQA.search(line, column)
+        match = pattern.search(line, column)
         if match is not None:
             codes = tuple(code.upper() for code in re.split(r"[,\s]+", match["codes"] or "") if code)
             before = line[: match.start()]
@@ -65,7 +66,7 @@ def read(source: str) -> dict[int, Suppression]:
 def _comments(source: str, lines: list[str]) -> Iterator[tuple[int, int]]:
     """Where the comments that say so begin: row from 1, column from 0."""
     starts = [0, *accumulate(len(line) for line in lines)]
-    for match in TEXT_OR_COMMENT.finditer(source):
+    for match in re.finditer(TEXT_OR_COMMENT, source):
         if match["comment"] is not None and "noqa" in match["comment"].lower():
             row = bisect_right(starts, match.start())
             yield row, match.start() - starts[row - 1]
@@ -73,7 +74,7 @@ def _comments(source: str, lines: list[str]) -> Iterator[tuple[int, int]]:
 
 def whole_file_off(source: str) -> bool:
     """Whether the file asks to be left alone."""
-    return "fastlstm:" in source and FILE_OFF.search(source) is not None
+    return "fastlstm:" in source and re.search(FILE_OFF, source) is not None
 
 
 def apply(findings: Iterable[Finding], comments: dict[int, Suppression]) -> list[Finding]:

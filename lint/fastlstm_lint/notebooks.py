@@ -76,7 +76,7 @@ class Notebook:
             last = cell.above + len(split_lines(cell.text))
             inside = all(cell.above < e.start.row and e.end.row <= last for e in fix.edits)
             edits = tuple(Edit(moved(e.start), moved(e.end), e.content) for e in fix.edits)
-            fix = replace(fix, edits=edits) if inside else None
+            fix = fix._replace(edits=edits) if inside else None
         made, message = finding.made, finding.message
         if made is not None:
             home = self.locate(made)

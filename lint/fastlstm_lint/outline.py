@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from .files import decode
 from .parsing import Unparsable, parse
+from .records import changing, field
 from .source import split_lines
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Statement:
         return found
 
 
-@dataclass(slots=True)
+@changing
 class Outline:
     """What a file binds: statements by name, in their order; modules of `import *`; the names in `__all__`."""
 

@@ -16,15 +16,13 @@ LARGEST = 400_000
 """Characters of the largest program that is looked at, some 10,000 lines; its trees take 150 MB and half a second, and
 no more of it could be walked within `interpreter.budget`. What is larger is data, or generated."""
 
-TOP_LEVEL = re.compile(r"^(?=[A-Za-z_@#])", re.MULTILINE)
+TOP_LEVEL = r"(?m)^(?=[A-Za-z_@#])"
 """Where a statement at the top level may begin."""
 
 LONGEST = 110
 """Characters of a message of Python's that are handed on: of an integer of many digits it says how to allow more."""
 
-PYTHON_2 = re.compile(
-    r"^\s*(?:print\s+[^\s(=]|exec\s+[^\s(=]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)|<>|\b0\d+[lL]?\b"
-)
+PYTHON_2 = r"^\s*(?:print\s+[^\s(=]|exec\s+[^\s(=]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)|<>|\b0\d+[lL]?\b"
 """What a line of Python 2 looks like that Python 3 refuses."""
 
 
@@ -54,7 +52,7 @@ def _unparsable(error: SyntaxError, source: str) -> Unparsable:
     row, column = max(error.lineno or 1, 1), max(error.offset or 1, 1)
     lines = split_lines(source)
     line = lines[row - 1] if row <= len(lines) else ""
-    hint = ", or is this Python 2?" if PYTHON_2.search(line) else ""
+    hint = ", or is this Python 2?" if re.search(PYTHON_2, line) else ""
     message = error.msg if len(error.msg) <= LONGEST else error.msg[: LONGEST - 3] + "..."
     return Unparsable(f"cannot be parsed: {message}{hint}", row, column)
 
@@ -88,7 +86,7 @@ def parse(source: str) -> cst.Module:
     """
     if len(source) <= LARGEST:
         return _built(source)
-    starts = [match.start() for match in TOP_LEVEL.finditer(source, 0, LARGEST)]
+    starts = [match.start() for match in re.compile(TOP_LEVEL).finditer(source, 0, LARGEST)]
     source = source[: starts[-1] if starts else 0]
     try:
         return _built(source)

@@ -7,7 +7,6 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +18,7 @@ from .files import decode
 from .finding import Finding
 from .fixes import apply_fixes
 from .parsing import Source
+from .records import changing, field
 from .sources import Imports, SourceTree
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ PASSES = 10
 """Rounds of fixes for one file: a fix may make room for another, and none was seen to need more than three."""
 
 
-@dataclass(slots=True)
+@changing
 class Result:
     """What one file, or many, gave."""
 

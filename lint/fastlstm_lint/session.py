@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from .cache import Cache, home
 from .config import ConfigError, Settings
 from .finding import Finding
 from .nearest import Nearest
+from .records import record
 from .report import FORMATS, statistics, summary
 from .run import Result, available_cores, check_files, check_once, fix_text
 from .source import split_lines
@@ -34,7 +34,7 @@ PATIENCE = 1.0
 """Seconds after which a run shows how far it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """The options of the command line, by their names."""
 

@@ -7,11 +7,10 @@ parts (direction, feature), and a reshape is a regrouping of parts. Meanings are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from .dims import Dim, product
-from .records import equal_record, record
+from .records import equal_record, field, record, replace
 
 NOTHING = ""
 """The meaning of what a reshape cut out across axes: its size may be that of the batch, its numbers are not."""
@@ -44,22 +43,22 @@ class Axis:
     """One axis of a tensor."""
 
     parts: tuple[Part, ...]
+    size: Dim = field(init=False)
 
     def __post_init__(self) -> None:
-        if len(self.parts) > MOST_PARTS:
-            object.__setattr__(self, "parts", (Part(product(part.size for part in self.parts)),))
+        parts = self.parts
+        size = parts[0].size if len(parts) == 1 else product([part.size for part in parts])
+        object.__setattr__(self, "size", size)
+        if len(parts) > MOST_PARTS:
+            object.__setattr__(self, "parts", (Part(size),))
 
     @staticmethod
     def of(size: Dim | int, meaning: str | None = None) -> Axis:
         return Axis((Part(Dim.of(size), meaning),))
 
     @property
-    def size(self) -> Dim:
-        return self.parts[0].size if len(self.parts) == 1 else product(part.size for part in self.parts)
-
-    @property
     def meaning(self) -> tuple[str | None, ...]:
-        return tuple(part.known for part in self.parts)
+        return tuple([part.known for part in self.parts])
 
     def means(self, *words: str) -> bool:
         """Whether the axis means exactly these words, slowest first."""
@@ -133,7 +132,7 @@ class Tensor(Value):
 
     @property
     def sizes(self) -> tuple[Dim, ...]:
-        return tuple(axis.size for axis in self.axes)
+        return tuple([axis.size for axis in self.axes])
 
     def find(self, meaning: str) -> int | None:
         """The position of the only axis with exactly this meaning."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from .dims import Dim, Symbol
-from .records import equal_record, record
+from .records import changing, equal_record, field, record
 from .tensors import Axis, Origin, Part, Tensor, Value
 from .unknowns import Foreign, Inserted, Opaque, Rows, Same, Swapped
 
@@ -155,7 +154,7 @@ class Name(Value):
         return self.choices[0] if len(self.choices) == 1 else None
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@changing
 class Module(Value):
     """A module of torch.nn other than the recurrent ones: `kind` is its class, `config` its bound arguments."""
 
@@ -190,7 +189,7 @@ class Packed(Value):
     short: bool = False  # whether a length is above the number of steps: a layer refuses it
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@changing
 class Function(Value):
     """A function or method of the linted program."""
 
@@ -206,7 +205,7 @@ MOST_BASES = 100
 """Classes above a class that are looked at."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@changing
 class Class(Value):
     """A class of the linted program."""
 
@@ -234,7 +233,10 @@ class Class(Value):
 
     def find(self, name: str) -> Value | None:
         """An attribute of the class or of its bases, nearest first."""
-        return next((each.body[name] for each in self.line() if name in each.body), None)
+        for each in self.line():
+            if name in each.body:
+                return each.body[name]
+        return None
 
     def forget(self) -> None:
         """Let go of what the class holds: its methods hold it."""
@@ -247,7 +249,7 @@ class Class(Value):
         return [name for base in bases for name in base.choices]
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@changing
 class Instance(Value):
     """An object of a class of the linted program."""
 

@@ -63,10 +63,14 @@ def is_called_right(params: cst.Parameters, positional: int, keywords: dict[str,
     ordered = [*params.posonly_params, *params.params]
     if positional > len(ordered) and params.star_arg is None:
         return False
-    if any(param.name.value in keywords for param in params.params[: max(positional - len(params.posonly_params), 0)]):
-        return False
-    asked = [param for param in (*ordered[positional:], *params.kwonly_params) if param.default is None]
-    return all(param.name.value in keywords for param in asked)
+    if keywords:
+        twice = params.params[: max(positional - len(params.posonly_params), 0)]
+        if any(param.name.value in keywords for param in twice):
+            return False
+    for param in (*ordered[positional:], *params.kwonly_params):
+        if param.default is None and param.name.value not in keywords:
+            return False
+    return True
 
 
 def bind_parameters(

@@ -28,7 +28,7 @@ class Budget:
         self._low = work // 2
         self._deadline = _processor_time() + seconds
         self._earliest = time.perf_counter() + seconds
-        self._look_at = work - LOOK
+        self._look_at = max(work - LOOK, 1)
 
     @property
     def low(self) -> bool:
@@ -41,14 +41,15 @@ class Budget:
 
     def take(self, units: int = 1) -> bool:
         """Count work that is about to be done; False if it may not be."""
-        self.left -= units
-        if self.left < self._look_at:
-            self.look()
+        left = self.left = self.left - units
+        if left >= self._look_at:  # which is never below 0
+            return True
+        self.look()
         return self.left > 0
 
     def look(self) -> None:
         """Look at the clock: after what is not counted in units, as what rules make of a fact."""
-        self._look_at = self.left - LOOK
+        self._look_at = max(self.left - LOOK, 1)
         # A thread uses no more processor time than passes, and the wall clock is read without asking the kernel.
         if time.perf_counter() > self._earliest and _processor_time() > self._deadline:
             self.left = 0

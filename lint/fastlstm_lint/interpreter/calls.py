@@ -173,7 +173,7 @@ def call_function(
 ) -> Value:
     """Follow a call into the program's own code; with `entry`, parameters not given are unknown."""
     node = function.node
-    if not vm.may_call(function.scope) or sum(frame.node is function for frame in vm.frames) or _running(vm, node):
+    if not vm.may_call(function.scope) or _running(vm, node):
         return Opaque("?")
     vm.called.add(node)
     instance = function.bound if isinstance(function.bound, Instance) else None
@@ -208,4 +208,8 @@ def call_function(
 
 
 def _running(vm: Walk, node: cst.CSTNode) -> bool:
-    return any(isinstance(frame.node, Function) and frame.node.node is node for frame in vm.frames)
+    for frame in vm.frames:
+        function = frame.node
+        if function.__class__ is Function and function.node is node:
+            return True
+    return False

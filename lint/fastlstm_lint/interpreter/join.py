@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ..dims import Dim, Symbol
 from ..layers import Recurrent
+from ..records import replace
 from ..tensors import GUESSED
 from ..values import (
     Axis,

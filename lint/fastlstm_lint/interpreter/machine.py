@@ -21,6 +21,8 @@ from .walk import Walk, Watch
 
 Listener = Callable[[Fact], None]
 
+HANDLERS = expressions.HANDLERS
+
 CUSTOMARY = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
 """What these names mean where nothing defines them: the import is behind a `*`, or in another part of a notebook."""
 
@@ -169,7 +171,7 @@ class Machine(Walk):
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
         """The value of an expression."""
-        handler = expressions.HANDLERS.get(type(node))
+        handler = HANDLERS.get(node.__class__)
         if handler is None or not self.budget.take():
             return Opaque("?")
         value = handler(self, node)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..dims import Symbol
+from ..records import changing, field, record
 from ..values import Instance, Value
 
 
@@ -68,7 +68,7 @@ class Scope:
         return scope
 
 
-@dataclass(slots=True, eq=False)
+@changing
 class Frame:
     """One running function (or the module): its names, its `self`, and whether the current path still goes on."""
 
@@ -96,7 +96,7 @@ class Frame:
             self.instance.attributes = dict(saved.attributes)
 
 
-@dataclass(slots=True)
+@record
 class Snapshot:
     """Names and attributes of `self` at one moment."""
 

@@ -14,17 +14,17 @@ from ..unknowns import Foreign
 from ..values import Const, Opaque, Table, Value, resolve
 from .walk import Walk
 
-STORED = re.compile(r"""\[\s*(["'])(\w+)\1\s*\]\s*(?:[-+*/|]|//)?=(?!=)""")
-CHANGED = re.compile(r"\b(\w+)\s*\.\s*(?:update|setdefault|pop|clear)\b")
-SETTINGS = re.compile("cfg|conf|param|arg|opt|setting", re.IGNORECASE)
+STORED = r"""\[\s*(["'])(\w+)\1\s*\]\s*(?:[-+*/|]|//)?=(?!=)"""
+CHANGED = r"\b(\w+)\s*\.\s*(?:update|setdefault|pop|clear)\b"
+SETTINGS = "(?i)cfg|conf|param|arg|opt|setting"
 
 
 @lru_cache(16)
 def _stored(code: str) -> frozenset[str] | None:
     """The keys under which a file stores anything; None where it changes its settings in a way that names no key."""
-    if any(SETTINGS.search(match[1]) for match in CHANGED.finditer(code)):
+    if any(re.search(SETTINGS, match[1]) for match in re.finditer(CHANGED, code)):
         return None
-    return frozenset(match[2] for match in STORED.finditer(code))
+    return frozenset(match[2] for match in re.finditer(STORED, code))
 
 
 def mapping(vm: Walk, node: cst.Dict) -> Value:

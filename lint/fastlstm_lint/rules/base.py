@@ -7,14 +7,12 @@ be found, and the checks. Tests and the pages in `docs/rules` are generated from
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from textwrap import dedent, indent
 from typing import Any, Literal
 
 from .. import cst
 from ..facts import Fact
 from ..layers import Recurrent
-from ..records import record
+from ..records import changing, field, record
 
 Proof = Literal["crash", "mixes", "differs", "warns", "slow", "same"]
 """How a case is shown to be wrong by running it: it raises; a sample's output depends on another sample's input; it
@@ -35,7 +33,8 @@ def model(init: str, forward: str, arguments: str = "") -> str:
 
 
 def _indented(text: str) -> str:
-    return indent(dedent(text).strip("\n"), " " * 8)
+    margin = " " * 8
+    return (margin + text.strip("\n").replace("\n", f"\n{margin}")).replace(f"\n{margin}\n", "\n\n")
 
 
 @record
@@ -81,7 +80,7 @@ class Problem:
 Check = Callable[[Any], Iterator[Problem]]
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@changing
 class Rule:
     """One rule. `torch` says what torch does with the mistake: silent, crash or warns; slow for advice on speed.
 

@@ -5,13 +5,13 @@ The interpreter asks here what a library call gives. What no file knows is unkno
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from .. import cst
 from ..dims import words
 from ..facts import Misused
 from ..layers import Recurrent
+from ..records import replace
 from ..values import Foreign, Module, Opaque, Packed, Tensor, Tup, Value, resolve
 from . import (
     arrays,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .. import cst
 from ..dims import Dim
+from ..records import replace
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Axis, Many, Origin, Tensor, Tup, Value, resolve
 from . import dtypes

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..contract import BATCH, TIME
 from ..dims import Dim
 from ..facts import LayerCalled, Made, Misused
 from ..layers import Recurrent
+from ..records import replace
 from ..tensors import CONTIGUOUS, GUESSED, TURNED, Strides
 from ..values import (
     NONE,

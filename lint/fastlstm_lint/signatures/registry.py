@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import cst
 from ..dims import Dim, Invented, words
 from ..facts import Applied, Fact
+from ..records import changing, field
 from ..tensors import GUESSED
 from ..values import Const, Num, Opaque, SizesOf, Tensor, Tup, Value, dim_of, resolve, tensor_of
 from . import dtypes
@@ -23,7 +23,7 @@ from .refusal import Refusal, dimension, tell
 Handler = Callable[..., Value | None]
 
 
-@dataclass(slots=True)
+@changing
 class Site:
     """One call: where it stands, and the nodes of its arguments by name."""
 
@@ -54,7 +54,7 @@ class Site:
         return value
 
 
-@dataclass(slots=True)
+@changing
 class Signature:
     """A handler and how arguments are bound to it; the last parameter takes all the rest when `variadic`."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..dims import words
+from ..records import replace
 from ..tensors import CONTIGUOUS
 from ..values import NONE, Foreign, Opaque, Same, Tensor, Value, resolve
 from . import dtypes, memory
