@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .facts import Fact
     from .positions import Positions
     from .rules.base import Check, Problem, Rule
+    from .shapes.record import Recorder
 
 
 def relevant(data: bytes, imports: Imports | None = None) -> bool:
@@ -42,13 +43,21 @@ def check_source(
 
 
 def inspect(
-    source: parsing.Source, path: str, settings: Settings, imports: Imports | None = None, recurrent: bool = True
+    source: parsing.Source,
+    path: str,
+    settings: Settings,
+    imports: Imports | None = None,
+    recurrent: bool = True,
+    recorder: Recorder | None = None,
 ) -> list[Finding]:
-    """The findings in a program that is worth it; `recurrent` says that it has a recurrent layer of its own."""
+    """The findings in a program that is worth it; `recurrent` says that it has a recurrent layer of its own.
+
+    A `recorder` of this very source walks the program, and can then be asked for the shapes as well.
+    """
     if noqa.whole_file_off(source.code):
         return []
     enabled = settings.enabled_for(path)
-    found = deep.call(partial(_inspect, source, path, enabled, imports))
+    found = deep.call(partial(_inspect, source, path, enabled, imports, recorder))
     whole = not any(each.code in ("FL901", "FL902") for each in found)
     if not recurrent:
         found = [finding for finding in found if finding.code != "FL901"]  # another tool's business
@@ -59,18 +68,29 @@ def inspect(
     return sorted((each for each in kept if each.code in enabled), key=lambda finding: finding.sort_key)
 
 
-def _inspect(source: parsing.Source, path: str, enabled: frozenset[str], imports: Imports | None) -> list[Finding]:
+def _inspect(
+    source: parsing.Source,
+    path: str,
+    enabled: frozenset[str],
+    imports: Imports | None,
+    recorder: Recorder | None,
+) -> list[Finding]:
     found: list[Finding] = []
     try:
         module = source.module
         if len(module.text.code) < len(source.code):
             rows = module.text.code.count("\n")
             found.append(own("FL901", path, f"only the first {rows:,} lines are analysed: it is too long", rows + 1))
-        found += collect(module, path, enabled, imports)
-        if "reveal_shape" in source.code:
+        asks = "reveal_shape" in source.code
+        if asks and recorder is None:
+            from .shapes.record import Recorder
+
+            recorder = Recorder(module, None if imports is None else imports.home)
+        found += collect(module, path, enabled, imports, recorder)
+        if asks and recorder is not None:
             from .shapes.reveal import reveal
 
-            found += reveal(module, path, None if imports is None else imports.home)
+            found += reveal(recorder, path)
     except parsing.Unparsable as error:
         found.append(own("FL901", path, error.message, error.row, error.column))
     except RecursionError:
@@ -88,8 +108,14 @@ def own(code: str, path: str, message: str, row: int = 1, column: int = 1) -> Fi
     return Finding(code, OWN_CODES[code][0], message, path, Place(row, column), Place(row, column))
 
 
-def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imports | None = None) -> list[Finding]:
-    """The findings in a parsed module, before suppressions."""
+def collect(
+    module: cst.Module,
+    path: str,
+    enabled: frozenset[str],
+    imports: Imports | None = None,
+    recorder: Recorder | None = None,
+) -> list[Finding]:
+    """The findings in a parsed module, before suppressions; a `recorder` keeps what it sees on the way."""
     from .interpreter.machine import Machine
     from .positions import Positions
 
@@ -109,7 +135,8 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
                 elif given[key] != fact.where.given:
                     given[key] = ""  # it is so for either value of a flag
 
-    machine = Machine(module, listen, None if imports is None else imports.home)
+    machine = recorder or Machine(module, listen, None if imports is None else imports.home)
+    machine.listener = listen
     try:
         machine.walk()
     except RecursionError:
@@ -120,7 +147,8 @@ def collect(module: cst.Module, path: str, enabled: frozenset[str], imports: Imp
         if problem.holds is None or problem.holds()
     ]
     found = place(Positions(module), path, said, imports) if said else []
-    machine.forget()
+    if recorder is None:
+        machine.forget()
     found = without_general(found, {rule.code: rule for rule, _ in said})
     if machine.too_deep:
         found.append(own("FL902", path, "a statement is nested too deeply to be analysed"))

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from fastlstm_lint import disk, parsing
+from fastlstm_lint import check_source, disk, parsing
 from fastlstm_lint import run as linting
 from fastlstm_lint.cli.lint import lint
 from fastlstm_lint.finding import Place
 from fastlstm_lint.interpreter.machine import Machine
 from fastlstm_lint.lsp.buffer import Buffer
+from fastlstm_lint.rules import load_rules
+from fastlstm_lint.rules.base import HEADER
 
 PROGRAM = """\
 import torch
@@ -105,4 +107,23 @@ def test_an_editor_parses_each_version_once(counted: Counter[str]) -> None:
     assert buffer.good is buffer
     assert buffer.program is not None
     assert buffer.told(Place(11, 10)) is not None
-    assert (counted["parses"], counted["trees"], counted["walks"]) == (1, 1, 2)
+    assert (counted["parses"], counted["trees"], counted["walks"]) == (1, 1, 1)
+
+
+def test_shapes_that_a_program_reveals_take_no_walk_of_their_own(tmp_path: Path, counted: Counter[str]) -> None:
+    told = PROGRAM.replace("return", "reveal_shape(out)\n        return")
+    (tmp_path / "m.py").write_text(told)
+    output = run(tmp_path, "--no-cache")
+    assert "FL201" in output
+    assert "FL903" in output
+    assert counted == {"reads": 1, "parses": 1, "trees": 1, "walks": 1}
+    buffer = Buffer(told, 1, None)
+    assert [each.code for each in buffer.findings] == ["FL310", "FL903", "FL201"]
+    assert buffer.program is not None
+    assert (counted["parses"], counted["trees"], counted["walks"]) == (2, 2, 2)
+
+
+def test_an_editor_and_a_program_that_reveals_shapes_find_the_same_as_any_other() -> None:
+    for rule in load_rules():
+        source = HEADER + "".join(case.code for case in (*rule.invalid, *rule.valid))
+        assert Buffer(source, 1, None).findings == check_source(source, "untitled.py"), rule.code

@@ -85,6 +85,7 @@ class Machine(Walk):
         self.grown: dict[cst.CSTNode, tuple[cst.BaseExpression, ...]] = {}
         self.steps = 0
         self.again = False
+        self.silent = False
         self.budget = Budget()
         self.too_deep = module.text.too_deep  # whether a statement was left because it nests too deeply
         self.other_floats = False
@@ -122,7 +123,7 @@ class Machine(Walk):
             self.flags.clear()
             self._enter_class(cls)
             opened.append((cls, dict(self.flags)))
-        for cls, flags in opened if self.watch is None else ():  # all have been heard of what they give to each other
+        for cls, flags in opened:  # all have been heard of what they give to each other
             self._try_flags(cls, flags)
         for function in self.defined:
             if function.node not in self.called and function.owner is None:
@@ -139,8 +140,9 @@ class Machine(Walk):
             for value in self._values(cls, name) if argument == "batch_first" else (True, False):
                 test, compares = name if value else name.replace(" == ", " != "), " == " in name
                 self._supposed, self._given = {name: Const(value)}, test if compares else f"{name} is {value}"
+                watch, self.watch = self.watch, None  # what is shown holds for either value
                 self._enter_class(cls)
-                self._supposed, self._given = {}, ""
+                self._supposed, self._given, self.watch = {}, "", watch
 
     def _values(self, cls: Class, name: str) -> tuple[bool, ...]:
         """The value that a constructor's flag has where it is not given; no layout is right for both."""
@@ -294,7 +296,7 @@ class Machine(Walk):
         return any(isinstance(each, Instance) and objects.is_module_class(each.cls) for each in instances)
 
     def emit(self, fact: Fact) -> None:
-        if self.again and not isinstance(fact, Refused):
+        if self.silent or (self.again and not isinstance(fact, Refused)):
             return
         if self.budget.take(TELLING):
             self.listener(fact)

@@ -154,7 +154,9 @@ def _loop(vm: Walk, statement: cst.For | cst.While, before: Snapshot) -> None:
     _turn(vm, statement, before)
     if vm.watch is not None:
         # A further one from what the first may have left: what is shown beside a line holds on every turn.
+        silent, vm.silent = vm.silent, True
         _turn(vm, statement, _snapshot(vm))
+        vm.silent = silent
     if statement.orelse is not None:
         vm.run(statement.orelse.body.body)
 
@@ -197,7 +199,7 @@ def _for(vm: Walk, statement: cst.For) -> None:
     listed = resolve(iterable)
     items = listed.items if isinstance(listed, (Module, Tup)) else ()
     modules = all(isinstance(item, (Module, Recurrent, Instance)) for item in items)
-    if 1 < len(items) <= MOST_TURNS and modules and vm.watch is None and _through(vm, statement, items):
+    if 1 < len(items) <= MOST_TURNS and modules and _through(vm, statement, items):
         return
     before = _snapshot(vm)
     item = vm.item_of(iterable, statement.iter)

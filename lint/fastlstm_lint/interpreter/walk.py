@@ -49,6 +49,9 @@ class Walk(Caller, Protocol):
     again: bool
     """Whether code is walked that has been walked before: the rules are told of refusals only."""
 
+    silent: bool
+    """Whether code is walked for what it leaves alone: the rules are told nothing."""
+
     watch: Watch | None
     """Told of every name that is bound; `fastlstm shapes` sets it."""
 

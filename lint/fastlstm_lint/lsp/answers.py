@@ -145,7 +145,7 @@ def _with_shapes(buffer: Buffer) -> str:
     if buffer.program is None:
         return buffer.source
     try:
-        return Document(buffer.source, "buffer.py", buffer.imports).written()
+        return Document(buffer.source, "buffer.py", buffer.imports, buffer.program).written()
     except (Unreadable, Changed):
         return buffer.source
 

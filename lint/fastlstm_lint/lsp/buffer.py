@@ -14,6 +14,7 @@ from ..files import discover
 from ..finding import Finding, Place
 from ..positions import Positions
 from ..shapes.lines import Program, Unreadable, read_program
+from ..shapes.record import Recorder
 from ..source import split_lines
 from ..sources import Imports, SourceTree
 
@@ -91,7 +92,14 @@ class Buffer:
         recurrent = relevant(self._data)
         if not recurrent and (self.imports is None or not self.imports.reach_recurrent(self._data)):
             return []
-        return inspect(self.parsed, str(self.path or "untitled.py"), settings, self.imports, recurrent)
+        path = str(self.path or "untitled.py")
+        return inspect(self.parsed, path, settings, self.imports, recurrent, self._recorder)
+
+    @cached_property
+    def _recorder(self) -> Recorder | None:
+        """What walks this version, once, for its findings and its shapes."""
+        home = None if self.imports is None else self.imports.home
+        return None if self.good is not self else Recorder(self.parsed.module, home)
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -111,7 +119,8 @@ class Buffer:
         if not relevant(data, self.imports) and b"torch" not in data and b"fastlstm" not in data:
             return None
         try:
-            return read_program(self.parsed, None if self.imports is None else self.imports.home)
+            _ = self.findings
+            return read_program(self.parsed, None if self.imports is None else self.imports.home, self._recorder)
         except Unreadable:
             return None
 

@@ -11,7 +11,7 @@ from ..notebooks import NotebookError
 from ..source import split_lines
 from ..sources import Imports
 from .check import mismatches
-from .lines import Unreadable, read_program
+from .lines import Program, Unreadable, read_program
 from .write import with_comments
 
 
@@ -29,9 +29,12 @@ class Piece:
 
 
 class Document:
-    """A file that has been read, and with `imports` those that it imports. Raises Unreadable."""
+    """A file that has been read, and with `imports` those that it imports. Raises Unreadable.
 
-    def __init__(self, text: str, path: str, imports: Imports | None = None) -> None:
+    `program` is that of the text, where it has been walked before.
+    """
+
+    def __init__(self, text: str, path: str, imports: Imports | None = None, program: Program | None = None) -> None:
         self.text, self.book = text, None
         if path.endswith(".ipynb"):
             try:
@@ -39,7 +42,7 @@ class Document:
             except NotebookError as error:
                 raise Unreadable(str(error)) from error
         self.source = text if self.book is None else self.book.text
-        self.program = read_program(self.source, None if imports is None else imports.home)
+        self.program = program or read_program(self.source, None if imports is None else imports.home)
 
     def pieces(self) -> Iterator[Piece]:
         if self.book is None:

@@ -85,10 +85,12 @@ class Program:
         return sorted(found.values(), key=lambda row: row.row)
 
 
-def read_program(source: str | parsing.Source, home: SourceFile | None = None) -> Program:
-    """Walk a program; raises Unreadable. Nothing of it is executed."""
+def read_program(
+    source: str | parsing.Source, home: SourceFile | None = None, recorder: Recorder | None = None
+) -> Program:
+    """Walk a program, unless a `recorder` has done so; raises Unreadable. Nothing of it is executed."""
     try:
-        return deep.call(lambda: _read(parsing.Source(source) if isinstance(source, str) else source, home))
+        return deep.call(lambda: _read(parsing.Source(source) if isinstance(source, str) else source, home, recorder))
     except parsing.Unparsable as error:
         raise Unreadable(f"line {error.row}: {error.message}") from error
     except (Unplaced, UnicodeError) as error:
@@ -99,10 +101,11 @@ def read_program(source: str | parsing.Source, home: SourceFile | None = None) -
         raise Unreadable(f"internal error, please report: {type(error).__name__}: {error}") from error
 
 
-def _read(source: parsing.Source, home: SourceFile | None) -> Program:
+def _read(source: parsing.Source, home: SourceFile | None, recorder: Recorder | None) -> Program:
     module = source.module
-    recorder = Recorder(module, home)
-    recorder.walk()
+    if recorder is None or not recorder.walked:
+        recorder = Recorder(module, home)
+        recorder.walk()
     placed, comments = statements(module, module.text.code)
     lines = []
     for statement in placed:

@@ -12,6 +12,7 @@ from .. import cst
 from ..contract import BATCH, FEATURE, TIME
 from ..dims import Dim, Symbol
 from ..facts import Applied, Fact, LayerCalled, ModuleCalled
+from ..interpreter.budget import WORK, Budget
 from ..interpreter.machine import Machine
 from ..interpreter.program import SourceFile
 from ..interpreter.scope import Frame
@@ -24,12 +25,21 @@ Seen = tuple[Frame, bool, Value]
 """The frame in which a value was seen, whether that frame's arguments were unknown, and the value."""
 
 
+def _ignore(fact: Fact) -> None:
+    """Where nobody asks the rules."""
+
+
 class Recorder(Machine):
-    """A machine that remembers; `run` it, then ask for `words(node)`."""
+    """A machine that remembers; `walk` it, then ask for `words(node)`.
+
+    Its `listener` is told the same as another machine's: a program is walked once for its findings and its shapes.
+    """
 
     def __init__(self, module: cst.Module, home: SourceFile | None = None) -> None:
-        super().__init__(module, self._listen, home)
+        super().__init__(module, _ignore, home)
         self.watch = self._remember
+        self.budget = Budget(2 * WORK)  # of loops a second turn is walked
+        self.walked = False  # to the end
         self.general = False
         self.ids: list[Value] = []  # what is given to an Embedding
         self.assumes_batch = False  # whether an unknown given to a layer was taken to have a batch axis
@@ -40,14 +50,26 @@ class Recorder(Machine):
         self._stands_for: dict[Symbol, Dim] = {}
         self._read_as: dict[Tensor, tuple[str | None, ...]] = {}
 
+    def walk(self) -> None:
+        super().walk()
+        for symbol in self._stands_for:
+            symbol.meaning = symbol.meaning or FEATURE
+        self.walked = True
+
     def enter(self) -> None:
         self.general = True
         super().enter()
 
     def evaluate(self, node: cst.BaseExpression) -> Value:
         value = super().evaluate(node)
-        self._remember(node, value)
+        if not self._supposed:
+            self._remember(node, value)
         return value
+
+    def emit(self, fact: Fact) -> None:
+        if not self._supposed and not self.again:
+            self._listen(fact)
+        super().emit(fact)
 
     def _remember(self, node: cst.CSTNode, value: Value) -> None:
         self._seen.setdefault(node, []).append((self.frame, self.general, value))
@@ -74,7 +96,6 @@ class Recorder(Machine):
         if symbol is None or symbol in size.symbols() or symbol.alias is not None or symbol.meaning is not None:
             return
         if not PROGRAM_NAME.fullmatch(symbol.name):
-            symbol.meaning = FEATURE
             self._stands_for.setdefault(symbol, size)
 
     def _is_read(self, fact: LayerCalled) -> None:

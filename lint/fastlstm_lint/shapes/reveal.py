@@ -6,7 +6,6 @@ from typing import Any
 
 from .. import cst
 from ..finding import REVEAL, Finding
-from ..interpreter.program import SourceFile
 from ..nodes import children, code_of
 from ..positions import Positions
 from .record import Recorder
@@ -19,13 +18,11 @@ def asks(source: str) -> bool:
     return NAME in source
 
 
-def reveal(module: cst.Module, path: str, home: SourceFile | None = None) -> list[Finding]:
-    """A note for each call of `reveal_shape`, by whatever name it is reached."""
-    recorder = Recorder(module, home)
-    recorder.walk()
-    positions = Positions(module)
+def reveal(recorder: Recorder, path: str) -> list[Finding]:
+    """A note for each call of `reveal_shape` in a program that has been walked, by whatever name it is reached."""
+    positions = Positions(recorder.module)
     found = []
-    for call in _calls(module):
+    for call in _calls(recorder.module):
         told = [f"{_text(argument.value)} is {_told(recorder, argument.value)}" for argument in call.args]
         message = "; ".join(told) if told else "nothing to reveal: reveal_shape takes one argument"
         start, end = positions.span(call)
