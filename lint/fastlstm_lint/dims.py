@@ -74,7 +74,7 @@ class Dim:
     def of(value: int | Symbol | Dim) -> Dim:
         """The size of an int, a symbol or another size."""
         if value.__class__ is Dim:
-            return value  # type: ignore[return-value]
+            return value
         if isinstance(value, Symbol):
             return Dim({(value,): 1})
         return _number(int(value))  # type: ignore[arg-type]
@@ -189,7 +189,7 @@ class Dim:
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is Dim:
-            return self.terms == other.terms  # type: ignore[attr-defined]
+            return self.terms == other.terms
         return isinstance(other, int) and self.value == other
 
     def __hash__(self) -> int:

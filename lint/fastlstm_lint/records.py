@@ -34,7 +34,7 @@ def _defined(cls: type[T], more: dict[str, Any]) -> type[T]:
     Only this method has to be compiled. A class gets slots by being made again, as `dataclass(slots=True)` does it.
     """
     space = {**cls.__dict__, **more}
-    own = tuple(space.get("__annotations__", ()))
+    own = tuple(cls.__annotations__)
     known: dict[str, Any] = {name: default for base in reversed(cls.__mro__[1:]) for name, default in _fields(base)}
     known |= {name: space.pop(name, ...) for name in own}
     asked, body = ["self"], []
@@ -55,7 +55,9 @@ def _defined(cls: type[T], more: dict[str, Any]) -> type[T]:
     space.pop("__dict__", None)
     space.pop("__weakref__", None)
     exec(f"def __init__({', '.join(asked)}):\n" + "\n".join(body or [" return"]), globals_, space)
-    return type(cls)(cls.__name__, cls.__bases__, {**space, "__slots__": own, "_record": tuple(known.items())})
+    kind: Any = type(cls)
+    again: type[T] = kind(cls.__name__, cls.__bases__, {**space, "__slots__": own, "_record": tuple(known.items())})
+    return again
 
 
 def _fields(cls: type) -> tuple[tuple[str, Any], ...]:
@@ -91,4 +93,4 @@ def equal_record(cls: type[T]) -> type[T]:
 def replace(old: T, **changes: Any) -> T:
     """A record like another one but for some fields."""
     names = [name for name, default in _fields(old.__class__) if not isinstance(default, _Field) or default.init]
-    return old.__class__(**{name: changes[name] if name in changes else getattr(old, name) for name in names})
+    return old.__class__(**{**{name: getattr(old, name) for name in names}, **changes})
