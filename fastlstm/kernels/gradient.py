@@ -103,7 +103,7 @@ def _weight_gradients(job, portion, portions):
         x_first, x_last = 0, x_panels
         h, h_ld, h_panels = job.hin, job.h_ld, (job.P + W - 1) // W
         column, bias_column = x_panels * W, job.I
-        behind = np.int64(0)  # rows of u before those of this part
+        low, high = np.int64(0), gate_rows
         if part == 0:
             if splits or not job.recurs:
                 h_panels = 0
@@ -113,10 +113,9 @@ def _weight_gradients(job, portion, portions):
         elif part != 2:
             if not splits:
                 continue
-            behind, rows = group(job, max(part - 2, 0))
-            if rows == 0:
-                continue
-            a, x_first = at(job.u, behind), x_panels - 1
+            low, count = group(job, max(part - 2, 0))
+            high = low + count
+            a, x_first = job.u, x_panels - 1
             column, bias_column = W, job.I % W
             if part > 2:
                 h = job.v0 if part == 3 else job.v1
@@ -124,27 +123,30 @@ def _weight_gradients(job, portion, portions):
             if not job.projected:
                 continue
             sums, a, a_ld, rows = at(job.sums, gate_rows * job.sums_ld), job.dp, job.h_ld, job.P
-            x_last = 0
+            high, x_last = job.P, 0
             h, h_ld, h_panels = job.m, job.c_ld, (job.H + W - 1) // W
-        first, last = _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels)
+        # A portion has the same rows in every part: nothing keeps it from one while another is in the part before.
+        first, last = share(rows, np.int64(R), portion, portions)
+        first, last = max(first, low), min(last, high)
+        if first >= last:
+            continue
+        _sums(job, portion, sums, a, a_ld, first, last, x_first, x_last, h, h_ld, h_panels)
         if part == 0 and job.multiplies_input:
             _unpack_input(job, first, last)
         if (part == splits or part > 2) and job.recurs:
-            _unpack_recurrent(job, first, last, column, bias_column, behind)
+            _unpack_recurrent(job, first, last, column, bias_column)
         elif part == 2:
             for p in range(first, last):
                 copy(at(sums, p * job.sums_ld), at(job.grad_w_hr, p * job.H), job.H)
 
 
 @inner
-def _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld, h_panels):
-    """sums[r, n] = sum over tokens k of a[k, r] * b[k, n]; b is the panels x_first..x_last-1 of xs, then those of h.
-
-    a: (tokens, rows) rows a_ld apart. Returns the range of rows of this portion.
+def _sums(job, portion, sums, a, a_ld, first, last, x_first, x_last, h, h_ld, h_panels):
+    """sums[r, n] = sum over tokens k of a[k, r] * b[k, n], the rows first..last-1; b is the panels x_first..x_last-1 of
+    xs, then those of h. a: rows a_ld apart.
     """
     W = panel_width(a)
     panels = x_last - x_first + h_panels
-    first, last = share(rows, np.int64(R), portion, portions)
     columns = at(job.scratch, portion * job.scratch_thread)
     block_rows = at(columns, panels * DEPTH * W)
     for r in range(first, last):
@@ -177,7 +179,6 @@ def _sums(job, portion, portions, sums, a, a_ld, rows, x_first, x_last, h, h_ld,
                 target,
                 job.sums_ld,
             )
-    return first, last
 
 
 @inner
@@ -265,10 +266,10 @@ def _unpack_input(job, first, last):
 
 
 @inner
-def _unpack_recurrent(job, first, last, column, bias_column, behind):
-    """Rows first..last-1 of sums, whose first is row `behind` of u, to grad_w_hh and grad_b_hh."""
+def _unpack_recurrent(job, first, last, column, bias_column):
+    """Rows first..last-1 of sums, which are rows of u, to grad_w_hh and grad_b_hh."""
     for r in range(first, last):
-        gate, recurrent = recurrent_row(job, behind + r, job.gate_step), recurrent_row(job, behind + r, job.H)
+        gate, recurrent = recurrent_row(job, r, job.gate_step), recurrent_row(job, r, job.H)
         if gate >= 0:
             source = at(job.sums, r * job.sums_ld)
             copy(at(source, column), at(job.grad_w_hh, recurrent * job.P), job.P)

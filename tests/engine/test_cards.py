@@ -175,6 +175,22 @@ def test_products_inside_the_step(form: str) -> None:
     agree(cells.GRUD if form == "packed" else cells.ResetBeforeGRU, **FORMS[form])
 
 
+def test_threads_that_make_gradients_of_several_products() -> None:
+    """Of each product other rows: none may write where another thread is still in the one before."""
+    H, steps, samples = 64, 40, 8
+    config = Stack("GRUD", H, H, cell=cells.GRUD)
+    rng = np.random.default_rng(3)
+    parameters = {name: rng.normal(size=sizes(shape)) / 8 for name, shape in config.parameters().items()}
+    x, d, grad = (rng.normal(size=(steps, samples, H)) for _ in range(3))
+    engine, found = Engine(config, np.float64), list[dict[str, np.ndarray]]()
+    for threads in (1, *[2] * 40):
+        _, _, saved, *_ = engine.forward(parameters, 0, x, None, Call(True, step={"d": d}, threads=threads))
+        found.append(engine.backward(parameters, 0, saved, Grads(grad, (None,), ()))[2])
+    for name, value in found[0].items():
+        for again in found[1:]:
+            np.testing.assert_allclose(again[name], value, rtol=0, atol=1e-11 * np.abs(value).max(), err_msg=name)
+
+
 def test_a_diagonal_product_of_any_value() -> None:
     @fastlstm.cell(gates="a b", states="h c", unit="w", recurrent="diagonal")
     def twice(m, x, u, state, unit):
