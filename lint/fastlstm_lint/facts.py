@@ -15,6 +15,15 @@ from .values import Instance, Module, Tensor, Value
 
 
 @record
+class CameFrom:
+    """The call that led into a function: its node, the loops around it, and the function (or module) it stands in."""
+
+    call: cst.Call
+    loops: tuple[Any, ...]
+    body: Any
+
+
+@record
 class Where:
     """The place of a fact: the function it is in, and the loops around it, outermost first."""
 
@@ -27,6 +36,7 @@ class Where:
     given: str = ""  # what a walk supposes of a constructor's flag: "bidirectional is True"
     foreign: bool = False  # whether the function is in another file than the linted one
     body: Any = None  # that function, or the module at module level
+    came: CameFrom | None = None  # by which call of the program it was entered, if by one
 
     @property
     def in_class(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastlstm_lint import check_source
-from lint_doubts import KINDS
+from lint_values import KINDS
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -20,6 +20,7 @@ from ..values import (
     Opaque,
     Partial,
     Table,
+    Tensor,
     Tup,
     Value,
     resolve,
@@ -95,10 +96,19 @@ def _call_method(vm: Walk, node: cst.Call, base: Value, name: str) -> Value:
     return Opaque("?")
 
 
+def _follow(vm: Walk, node: cst.Call, function: Function, arguments: Arguments) -> Value:
+    """Enter a function of the program, and note by which call."""
+    frame = vm.frame
+    outer, frame.calling = frame.calling, node
+    result = vm.call(function, arguments.positional, arguments.keywords, complete=arguments.complete)
+    frame.calling = outer
+    return result
+
+
 def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Value:
     """Call a value with arguments that have been read."""
     if isinstance(callee, Function):
-        return vm.call(callee, arguments.positional, arguments.keywords, complete=arguments.complete)
+        return _follow(vm, node, callee, arguments)
     if isinstance(callee, Class):
         return make_instance(vm, callee, arguments.positional, arguments.keywords, complete=arguments.complete)
     if isinstance(callee, Instance):
@@ -106,7 +116,7 @@ def apply(vm: Walk, node: cst.Call, callee: Value, arguments: Arguments) -> Valu
         if isinstance(method, Function):
             bound = bind_method(method, callee)
             if isinstance(bound, Function):
-                return vm.call(bound, arguments.positional, arguments.keywords, complete=arguments.complete)
+                return _follow(vm, node, bound, arguments)
         return Opaque("?")
     if isinstance(callee, Partial):
         arguments.positional[:0] = callee.positional
@@ -128,12 +138,23 @@ def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) 
     if names[0].startswith("builtins."):
         value = call_builtin(vm, node, names[0].removeprefix("builtins."), arguments.positional, arguments.nodes)
         return Opaque("?") if value is None else value
+    if len(names) == 1 and names[0].startswith("torch.Tensor.") and arguments.positional and arguments.nodes:
+        method = names[0].removeprefix("torch.Tensor.")  # `torch.Tensor.reshape(x, ...)`
+        return _unbound(vm, node, method, arguments)
     if names[0] == "functools.partial" and arguments.positional:
         return Partial(arguments.positional[0], tuple(arguments.positional[1:]), arguments.keywords)
     results = [signatures.call_function(vm, node, name, arguments) for name in names]
     if any(result is None for result in results):
         return Foreign("array") if names[0].partition(".")[0] in OTHER_LIBRARIES else Opaque("?")
     return join_all([result for result in results if result is not None], "module")
+
+
+def _unbound(vm: Walk, node: cst.Call, name: str, arguments: Arguments) -> Value:
+    """A method of a tensor, called as a function of it."""
+    base = resolve(arguments.positional.pop(0))
+    arguments.nodes.pop(0)
+    result = signatures.call_method(vm, node, base, name, arguments) if isinstance(base, (Tensor, Opaque)) else None
+    return Opaque("?") if result is None else result
 
 
 TEXTS = frozenset(words("lower upper strip title capitalize casefold startswith endswith"))

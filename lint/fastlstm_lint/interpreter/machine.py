@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from .. import cst
 from ..dims import words
-from ..facts import Fact, Refused, Where
+from ..facts import CameFrom, Fact, Refused, Where
 from ..values import Class, Const, Flag, Function, Instance, Name, Opaque, Tensor, Value
 from . import arguments, assign, calls, expressions, items, objects, statements
 from .budget import Budget
@@ -237,7 +237,18 @@ class Machine(Walk):
         foreign = frame.scope.top is not self.scope
         small = frame.small
         body = node or self.module
-        return Where(frame.function, frame.loops, node, frame.instance, frame.large, small, self._given, foreign, body)
+        came = self._came_from()
+        return Where(
+            frame.function, frame.loops, node, frame.instance, frame.large, small, self._given, foreign, body, came
+        )
+
+    def _came_from(self) -> CameFrom | None:
+        """The call by which the innermost function was entered."""
+        caller = self.frames[-2] if len(self.frames) > 1 else None
+        if caller is None or caller.calling is None:
+            return None
+        around = caller.node.node if isinstance(caller.node, Function) else self.module
+        return CameFrom(caller.calling, caller.loops, around)
 
     @property
     def file(self) -> SourceFile | None:

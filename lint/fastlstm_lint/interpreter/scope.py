@@ -81,6 +81,7 @@ class Frame:
     large: frozenset[Symbol] = frozenset()
     small: frozenset[Symbol] = frozenset()
     node: Any = None
+    calling: Any = None  # the call of it that is being followed
     guarded: int = 0  # how many statements around, in this function, expect that what is in them raises
     asked: frozenset[str] = frozenset()  # names in the undecided tests of the `if` statements around
 

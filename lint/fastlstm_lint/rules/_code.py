@@ -11,6 +11,8 @@ from ..layers import Recurrent
 from ..nodes import code_of, walk
 from ..values import Const, Range, Value
 
+COMMENT = re.compile(r"#.*")
+
 
 def whole(item: Value) -> bool:
     """Whether an index is a bare `:`."""
@@ -28,8 +30,8 @@ def plain_items(fact: Indexed) -> tuple[Value, ...]:
 
 
 def indices_of(where: Where, receiver: str) -> set[str]:
-    """The first indices with which `receiver` is indexed in the enclosing function, as text."""
-    text = "" if where.node is None else code_of(where.node)
+    """The first indices with which `receiver` is indexed in the enclosing function, as text; comments are left out."""
+    text = "" if where.node is None else COMMENT.sub("", code_of(where.node))
     return set(re.findall(re.escape(receiver) + r"\[\s*([^\],:\s]+)", text))
 
 
@@ -71,6 +73,19 @@ def bound_in(node: cst.CSTNode) -> set[str]:
             targets = [each.target]
         for target in targets:
             found |= {code_of(leaf) for leaf in leaves(target)}
+    return found
+
+
+def changed_in(node: cst.CSTNode) -> set[str]:
+    """What is assigned somewhere below a node, or changed in place: `x[0] = 1`, `x.fill_(1)`."""
+    found = bound_in(node)
+    for each in walk(node):
+        if isinstance(each, cst.Call) and isinstance(each.func, cst.Attribute):
+            word = each.func.attr.value
+            if word.endswith("_") and not word.startswith("_"):
+                found.add(code_of(each.func.value))
+        elif isinstance(each, cst.AssignTarget):
+            found |= {code_of(leaf.value) for leaf in leaves(each.target) if isinstance(leaf, cst.Subscript)}
     return found
 
 

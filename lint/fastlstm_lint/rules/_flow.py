@@ -7,7 +7,7 @@ from typing import Any
 from .. import cst
 from ..dims import words
 from ..nodes import code_of, walk
-from ._code import last_word, leaves, names_in
+from ._code import argument, last_word, leaves, names_in
 
 KEEPING = frozenset(
     words(
@@ -82,7 +82,8 @@ class Onward:
         )
 
     def is_one_number(self) -> bool:
-        """Whether the program takes it for a single number: `.item()`, `int(...)`, a place without an axis."""
+        """Whether the program takes it for that of one sample: `.item()`, `int(...)`, a place without an axis, a
+        softmax over its first axis."""
         for each in () if self.body is None else walk(self.body):
             if not isinstance(each, cst.Call):
                 continue
@@ -91,9 +92,9 @@ class Onward:
             asked: cst.CSTNode | None = None
             if word == "item" or (word in ("argmax", "multinomial", "tolist") and not each.args):
                 asked = base
-            elif each.args and (
-                word in ("int", "float", "multinomial") or (word == "argmax" and not _names_axis(each))
-            ):
+            elif (
+                each.args and (word in ("int", "float", "multinomial") or (word == "argmax" and not _names_axis(each)))
+            ) or (each.args and word in ("softmax", "log_softmax") and _over_first(each)):
                 asked = each.args[0].value
             if self.holds(asked):
                 return True
@@ -104,6 +105,12 @@ def _end(node: cst.CSTNode) -> tuple[int, int]:
     """Where a call or another expression ends."""
     at: Any = node.at
     return (at.end_lineno, at.end_col_offset)
+
+
+def _over_first(call: cst.Call) -> bool:
+    """Whether a softmax is taken over axis 0."""
+    axis = argument(call, 1, "dim")
+    return isinstance(axis, cst.Integer) and axis.value == 0
 
 
 def _names_axis(call: cst.Call) -> bool:

@@ -74,7 +74,9 @@ return output
 def check(fact: LayerCalled) -> Iterator[Problem]:
     if fact.layer.is_cell or fact.packed or fact.time != 1 or fact.batch == 1:
         return
-    if (fact.state is not None and not _fresh(fact)) or _hands_on(fact):
+    if fact.state is not None and not _fresh(fact):
+        return
+    if _hands_on(fact) and (fact.state is not None or fact.where.came is None):
         return
     if fact.where.in_class and not fact.where.loops and fact.batch is not None:
         yield Problem(

@@ -8,7 +8,7 @@ from .. import cst
 from ..contract import DIRECTION, LAYER
 from ..facts import Indexed
 from ..nodes import code_of
-from ..values import int_of
+from ..values import Value, int_of
 from ._code import indices_of, plain_items, whole
 from ._sizes import several
 from .base import Problem, Right, Rule, Wrong, model
@@ -70,6 +70,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
     if origin is None or origin.role not in ("h_n", "c_n") or source.rank != 3 or not fact.where.in_class:
         return
     rows, at = source.axes[0], int_of(items[0])
+    yield from _of_two_layers(fact, at, items)
     if rows.meaning[0] != LAYER or several(rows.parts[0].size, fact.where) is not True or at not in (0, 1):
         return
     if not all(whole(item) for item in items[1:]):
@@ -90,4 +91,22 @@ def check(fact: Indexed) -> Iterator[Problem]:
         origin.layer,
         ((fact.node, right),),
         "Take the last layer's state",
+    )
+
+
+def _of_two_layers(fact: Indexed, at: int | None, items: tuple[Value, ...]) -> Iterator[Problem]:
+    """`h_n[1]` beside `h_n[2]`: the backward state of a layer and the forward one of the next."""
+    source = fact.source
+    rows = source.axes[0]
+    if at is None or at < 1 or at % 2 == 0 or not rows.means(LAYER, DIRECTION) or rows.parts[1].size != 2:
+        return
+    assert isinstance(fact.node, cst.Subscript)
+    name = code_of(fact.node.value)
+    if not all(whole(item) for item in items[1:]) or indices_of(fact.where, name) != {str(at), str(at + 1)}:
+        return
+    yield Problem(
+        fact.node,
+        f"{name}[{at}] and {name}[{at + 1}] are of two layers: {name} is {source}, directions fastest. The last "
+        f"layer's are {name}[-2] and {name}[-1]",
+        None if source.origin is None else source.origin.layer,
     )

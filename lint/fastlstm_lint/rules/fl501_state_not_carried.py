@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from .. import cst
 from ..facts import LayerCalled
-from ..nodes import code_of
-from ._code import assignment_of, bound_in, leaves, names_in
+from ..nodes import code_of, walk
+from ._code import argument, assignment_of, bound_in, changed_in, leaves, names_in, parameters_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -131,6 +131,37 @@ return y
     fixable="unsafe",
     likely=True,
 )
+
+
+@RULE.on(LayerCalled)
+def check_call_of_a_step(fact: LayerCalled) -> Iterator[Problem]:
+    """The same with the layer in a function, such as a model's forward, that the loop calls."""
+    came, function = fact.where.came, fact.where.node
+    loop = came.loops[-1] if came is not None and came.loops else None
+    if came is None or not isinstance(loop, cst.For) or not isinstance(function, cst.FunctionDef) or fact.where.loops:
+        return
+    if fact.state_node is None or fact.where.foreign or not (fact.layer.is_cell or fact.time == 1):
+        return
+    own = assignment_of(function, fact.node)
+    changed = {
+        name for each in walk(function) if isinstance(each, cst.Assign) and each is not own for name in bound_in(each)
+    }
+    handed = names_in(fact.state_node)
+    if handed & changed or not handed <= parameters_of(function):
+        return
+    order = [each.name.value for each in function.params.params]
+    at = {name: order.index(name) - (order[:1] == ["self"]) for name in handed if name in order}
+    given = [argument(came.call, at[name], name) for name in sorted(at)]
+    if len(at) < len(handed) or any(not isinstance(each, (cst.Name, cst.Tuple)) for each in given):
+        return
+    passed = {name for each in given if each is not None for name in names_in(each)}
+    moving = names_in(loop.target) | changed_in(loop.body)
+    if passed & moving or not names_in(came.call) - passed & moving:
+        return
+    text = ", ".join(code_of(each) for each in given if each is not None)
+    yield Problem(
+        came.call, f"every step of this loop starts from the same {text}: nothing in the loop changes it", fact.layer
+    )
 
 
 @RULE.on(LayerCalled)

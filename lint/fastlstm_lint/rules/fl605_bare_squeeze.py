@@ -9,6 +9,7 @@ from ..contract import BATCH, FEATURE
 from ..facts import Applied
 from ..nodes import code_of
 from ..values import Tensor
+from ._code import last_word, only_use
 from ._flow import Onward
 from .base import Problem, Right, Rule, Wrong, model
 
@@ -55,13 +56,16 @@ axis or raises. Name the axis: `squeeze(0)`.
 @RULE.on(Applied)
 def check(fact: Applied) -> Iterator[Problem]:
     source = fact.arguments.get("input")
-    if fact.name != "squeeze" or "dim" in fact.arguments or not isinstance(source, Tensor) or source.origin is None:
-        return
-    if source.origin.role not in ("h_n", "c_n", "output", "h", "c"):
+    if fact.name != "squeeze" or "dim" in fact.arguments or not isinstance(source, Tensor):
         return
     batch = source.find(BATCH)
+    if batch is None and _is_product(fact, source):
+        batch = 0
     if batch is None or (source.sizes[batch].value is not None and not _is_one_number(source)):
         return
+    recurrent = source.origin is not None and source.origin.role in ("h_n", "c_n", "output", "h", "c")
+    if not recurrent and all(size != 1 for i, size in enumerate(source.sizes) if i != batch):
+        return  # what is meant to go is not known
     if Onward(fact.where.body, fact.node).is_one_number():
         return  # one action is drawn from it: there is one sample, and no batch is meant
     single = [i for i, size in enumerate(source.sizes) if size == 1]
@@ -72,10 +76,16 @@ def check(fact: Applied) -> Iterator[Problem]:
     yield Problem(
         fact.node,
         f"squeeze() on {source} also drops the batch axis when the batch is 1; name the axis",
-        source.origin.layer,
+        None if source.origin is None else source.origin.layer,
         edits,
         "Name the axis",
     )
+
+
+def _is_product(fact: Applied, source: Tensor) -> bool:
+    """Whether it is what bmm gives: products of as many pairs of matrices as there are samples."""
+    call = only_use(fact, fact.nodes.get("input"))
+    return source.rank == 3 and isinstance(call, cst.Call) and last_word(call.func) == "bmm"
 
 
 def _is_one_number(source: Tensor) -> bool:

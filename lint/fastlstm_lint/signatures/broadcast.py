@@ -104,7 +104,8 @@ def combine(left: Value, right: Value, name: str = "", in_place: bool = False) -
             return tensor.typed(None)
         elif tensor.rank >= 2 and all(size != 1 for size in tensor.sizes):
             # A mask, a scale or a bias: it cannot make the tensor smaller, and hardly ever makes it larger.
-            return Tensor(tensor.axes, None, tensor.traits | {GUESSED})
+            origin = tensor.origin if name in ("Multiply", "mul") else None
+            return Tensor(tensor.axes, origin, tensor.traits | {GUESSED})
         else:
             return Opaque("?")
     dtype = _dtype(name, left, right)

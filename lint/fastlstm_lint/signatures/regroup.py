@@ -122,10 +122,11 @@ def _parts_elsewhere(source: Tensor, asked: Target, ones: frozenset[Symbol], own
 
 
 def _only_last_differs(sizes: Sequence[Dim], asked: Sequence[Dim]) -> bool:
-    """Whether each side has one size that the other has not, its last: the same one by another name."""
+    """Whether only the end differs: the last size asked for is the source's last, or last ones, by another name."""
     mine = [size for size in sizes if size not in asked]
     theirs = [size for size in asked if size not in sizes]
-    return len(mine) == len(theirs) == 1 and mine[0] is sizes[-1] and theirs[0] is asked[-1]
+    at_the_end = all(a is b for a, b in zip(mine, sizes[len(sizes) - len(mine) :], strict=True))
+    return bool(mine) and len(theirs) == 1 and at_the_end and theirs[0] is asked[-1]
 
 
 def _elsewhere(

@@ -184,7 +184,8 @@ def _receiver(site: Site) -> cst.BaseExpression:
     """The expression of what is reshaped, as a method's receiver or as a function's first argument."""
     func = site.node.func
     if isinstance(func, cst.Attribute) and site.nodes.keys().isdisjoint({"input", "tensor"}):
-        return func.value
+        unbound = isinstance(func.value, cst.Attribute) and func.value.attr.value == "Tensor" and site.node.args
+        return site.node.args[0].value if unbound else func.value
     return site.nodes.get("input") or site.nodes.get("tensor") or site.node
 
 
