@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 SITE = "https://fastlstm.github.io/fastlstm/"
 """The pages in docs/, published."""
@@ -11,6 +11,13 @@ SITE = "https://fastlstm.github.io/fastlstm/"
 
 REVEAL = "FL903"
 """The code of the notes that `reveal_shape` asks for. They are no complaints: nothing fails for them."""
+
+
+ADVICE = "FL8"
+"""What the codes of advice on speed begin with. The program is right, and a build fails for it only if asked to."""
+
+Level = Literal["error", "warning", "advice", "note"]
+"""How much a finding weighs: an error keeps the linter from its work, a note was asked for by the program."""
 
 
 def page_of(code: str) -> str:
@@ -60,9 +67,20 @@ class Finding:
         return page_of(self.code)
 
     @property
+    def level(self) -> Level:
+        if self.code in ("FL901", "FL902"):
+            return "error"
+        return "note" if self.is_note else "advice" if self.code.startswith(ADVICE) else "warning"
+
+    @property
     def is_note(self) -> bool:
         """Whether it only tells what was asked."""
         return self.code == REVEAL
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it says that something is wrong: it is neither advice nor a note."""
+        return self.level in ("error", "warning")
 
     @property
     def source_key(self) -> str:

@@ -60,6 +60,7 @@ class Options:
     no_cache: bool = False
     cache_dir: Path | None = None
     exit_zero: bool = False
+    strict: bool = False
     watch: bool = False
 
 
@@ -109,7 +110,8 @@ class Session:
             return CLEAN
         result.findings = self._not_in_baselines(result)
         self._print(result, fixed)
-        return CLEAN if options.exit_zero or all(each.is_note for each in result.findings) else FOUND
+        counted = [each for each in result.findings if each.is_wrong or (options.strict and not each.is_note)]
+        return FOUND if counted and not options.exit_zero else CLEAN
 
     def looked_at(self) -> list[Path]:
         """The files of a run, and where its settings are or would be."""

@@ -128,6 +128,22 @@ def test_gitlab_knows_a_finding_again_on_another_line() -> None:
     assert twice[0]["fingerprint"] != twice[1]["fingerprint"], "two alike are two"
 
 
+ADVICE = Finding("FL801", "layer-in-a-loop", "slow", "p.py", Place(1, 1), Place(1, 2))
+
+
+def test_every_format_tells_advice_from_what_is_wrong() -> None:
+    def given(name: str) -> str:
+        return FORMATS[name]([FINDINGS[0], ADVICE], {"p.py": TEXT})
+
+    assert [each["level"] for each in json.loads(given("json"))] == ["warning", "advice"]
+    assert [each["level"] for each in json.loads(given("sarif"))["runs"][0]["results"]] == ["warning", "note"]
+    assert [each["severity"] for each in json.loads(given("gitlab"))] == ["major", "minor"]
+    assert [line.split()[0] for line in given("github").splitlines()] == ["::error", "::notice"]
+    assert ElementTree.fromstring(given("junit")).attrib["failures"] == "1"
+    assert summary([FINDINGS[0], ADVICE]) == "1 finding, 1 piece of advice on speed"
+    assert summary([ADVICE] * 2, " in 1 file") == "no findings in 1 file, 2 pieces of advice on speed"
+
+
 def test_a_summary_counts_in_the_singular_and_leaves_out_what_is_not_there() -> None:
     assert summary([]) == "no findings"
     assert summary([], " in 3 files") == "no findings in 3 files"
@@ -200,6 +216,7 @@ def test_json_is_ruff_s() -> None:
     text = FORMATS["json"](FINDINGS[1:3], {})
     first, second = json.loads(text)
     assert first == {
+        "level": "warning",
         "code": "FL205",
         "message": "50% :,\nmore",
         "filename": "p.py",

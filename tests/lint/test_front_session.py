@@ -249,3 +249,15 @@ def test_flake8_runs_the_plugin(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "flake8", "m.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "m.py:8:21: FL310" in done.stdout
+
+
+def test_advice_on_speed_fails_a_run_only_if_it_is_strict(folder: Path) -> None:
+    (folder / "m.py").write_text(HEADER + by_code()["FL802"].wrong)
+    for chosen in (["--select", "FL802"], ["--extend-select", "FL802"]):
+        result = run(*chosen, "--no-cache", "m.py")
+        assert result.exit_code == 0, result.output
+        assert ": FL802 " in result.output
+        assert "no findings in 1 file, 1 piece of advice on speed" in result.output
+        assert run(*chosen, "--strict", "--no-cache", "m.py").exit_code == 1
+    (folder / "m.py").write_text(HEADER + by_code()["FL802"].wrong + by_code()["FL205"].wrong.replace("# FL", "# "))
+    assert run("--extend-select", "FL8", "--no-cache", "m.py").exit_code == 1

@@ -230,6 +230,13 @@ def test_reveal_shape_is_an_information(session: Session) -> None:
     session(talk)
 
 
+def test_advice_is_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.fastlstm.lint]\nselect = ["FL802"]\n')
+    buffer = Buffer(HEADER + by_code()["FL802"].wrong, 1, tmp_path / "m.py")
+    found = answers.diagnostics(buffer, Lines(buffer.source, "utf-16"), "file:///m.py")
+    assert [(each.code, each.severity) for each in found] == [("FL802", types.DiagnosticSeverity.Hint)]
+
+
 def test_a_text_in_no_file_is_checked(session: Session) -> None:
     async def talk(editor: Editor) -> None:
         editor.uri = "untitled:Untitled-1"

@@ -45,6 +45,7 @@ def _split(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--no-cache", is_flag=True, help="Check every file again.")
 @click.option("--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where findings are kept.")
 @click.option("--watch", is_flag=True, help="Look again whenever a file or its settings change.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for advice on speed, too (--select FL8).")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.pass_context
 def lint(context: click.Context, /, paths: tuple[str, ...], migrate: bool, color: str, **options: object) -> None:

@@ -19,6 +19,13 @@ SOURCE = "fastlstm"
 SHAPES = f"{types.CodeActionKind.Source.value}.{SOURCE}.shapes"
 FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.{SOURCE}"
 
+SEVERITIES = {
+    "error": types.DiagnosticSeverity.Error,
+    "warning": types.DiagnosticSeverity.Warning,
+    "advice": types.DiagnosticSeverity.Hint,
+    "note": types.DiagnosticSeverity.Information,
+}
+
 
 def diagnostics(buffer: Buffer, lines: Lines, uri: str) -> list[types.Diagnostic]:
     """The findings of a buffer."""
@@ -26,15 +33,10 @@ def diagnostics(buffer: Buffer, lines: Lines, uri: str) -> list[types.Diagnostic
 
 
 def _diagnostic(finding: Finding, lines: Lines, uri: str) -> types.Diagnostic:
-    severity = types.DiagnosticSeverity.Warning
-    if finding.is_note:
-        severity = types.DiagnosticSeverity.Information
-    elif finding.code == "FL901":
-        severity = types.DiagnosticSeverity.Error
     return types.Diagnostic(
         range=lines.range(finding.start, finding.end),
         message=finding.message,
-        severity=severity,
+        severity=SEVERITIES[finding.level],
         code=finding.code,
         code_description=types.CodeDescription(finding.url),
         source=SOURCE,

@@ -25,7 +25,7 @@ def annotation(finding: Finding) -> str:
             "endColumn": str(finding.end.column),
         }
     properties = ",".join(f"{key}={_property(value)}" for key, value in about.items())
-    level = "notice" if finding.is_note else "error"
+    level = "error" if finding.is_wrong else "notice"
     return f"::{level} {properties}::{_data(f'{where}: {finding.code} {finding.message}')}"
 
 

@@ -9,6 +9,8 @@ from ..finding import Finding
 from ..visible import visible
 from .fingerprint import fingerprints
 
+SEVERITIES = {"error": "major", "warning": "major", "advice": "minor", "note": "info"}
+
 
 def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
     issues = [
@@ -16,7 +18,7 @@ def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
             "description": visible(f"{finding.code} {finding.message}"),
             "check_name": finding.name,
             "fingerprint": fingerprint,
-            "severity": "info" if finding.is_note else "major",
+            "severity": SEVERITIES[finding.level],
             "location": {"path": visible(finding.path), "lines": {"begin": finding.start.row}},
         }
         for finding, fingerprint in zip(findings, fingerprints(findings, sources), strict=True)

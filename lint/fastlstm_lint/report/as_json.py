@@ -1,4 +1,4 @@
-"""JSON in ruff's schema, so that what reads ruff's output reads this."""
+"""JSON in ruff's schema, so that what reads ruff's output reads this. `level` is ours."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def as_dict(finding: Finding) -> dict[str, Any]:
     return {
         "cell": finding.cell,
         "code": finding.code,
+        "level": finding.level,
         "message": finding.message,
         "filename": finding.path,
         "location": place(finding.start),

@@ -15,7 +15,7 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(findings: Sequence[Finding], sources: Mapping[str, str]) -> str:
     from xml.etree import ElementTree  # it takes a tenth of the time that a run takes to start
 
-    findings = [finding for finding in findings if not finding.is_note]  # a note is no failed test
+    findings = [finding for finding in findings if finding.is_wrong]  # advice and notes are no failed tests
     count = str(len(findings))
     root = ElementTree.Element("testsuites", name="fastlstm lint", tests=str(len(findings) or 1), failures=count)
     for path, group in groupby(findings, key=lambda finding: finding.path):

@@ -76,9 +76,7 @@ def _result(finding: Finding, index: int, fingerprint: str) -> dict[str, Any]:
 
 
 def _level(finding: Finding) -> str:
-    if finding.is_note:
-        return "note"
-    return "error" if finding.code in ("FL901", "FL902") else "warning"
+    return "note" if finding.level == "advice" else finding.level
 
 
 def _region(start: Place, end: Place) -> dict[str, int]:

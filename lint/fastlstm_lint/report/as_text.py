@@ -33,10 +33,14 @@ def summary(findings: Sequence[Finding], looked: str = "", unsafe_shown: bool = 
     """How many there are, and how many of them the linter can fix. looked: where it looked, such as " in 3 files"."""
     safe = sum(finding.fix is not None and finding.fix.safe for finding in findings)
     unsafe = sum(finding.fix is not None and not finding.fix.safe for finding in findings)
-    notes = sum(finding.is_note for finding in findings)
-    count = len(findings) - notes
+    count, advice, notes = (
+        sum(finding.level in levels for finding in findings)
+        for levels in (("error", "warning"), ("advice",), ("note",))
+    )
     found = f"{count or 'no'} finding{'s' if count != 1 else ''}{looked}"
-    parts = [found] if count or not notes else []
+    parts = [found] if count or not notes or advice else []
+    if advice:
+        parts.append(f"{advice} piece{'s' if advice != 1 else ''} of advice on speed")
     if notes:
         parts.append(f"{notes} note{'s' if notes != 1 else ''}")
     if safe:
@@ -55,7 +59,7 @@ def headline(finding: Finding) -> str:
 
 
 def color(finding: Finding) -> str:
-    return "cyan" if finding.is_note else "red"
+    return "red" if finding.is_wrong else "cyan"
 
 
 def excerpt(finding: Finding, lines: Sequence[str]) -> str:
