@@ -267,4 +267,33 @@ kind(
     """,
 )
 
+kind(
+    "what is joined to one sample is one sample",
+    """
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(9, 6, batch_first=True)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.head(self.lstm(x)[0][:, -1])
+
+    def act(model: Reader, frames, marks, images):
+        video = torch.stack(frames).unsqueeze(0)
+        count, steps, width = video.shape
+        features = images(video).view(count, steps, -1)
+        joined = torch.cat([features, torch.stack(marks).unsqueeze(0)], dim=-1)
+        return F.softmax(model(joined), dim=1).squeeze()
+
+    def several(model: Reader, frames, marks):
+        joined = torch.cat([torch.stack(frames), marks], dim=-1)
+        return model(joined).squeeze()  # FL605
+
+    def scores(model, x):
+        joined = torch.cat([torch.zeros(4, 7, 5), x], dim=-1)
+        return Reader()(joined).view(4, 2)  # FL704
+    """,
+)
+
 __all__ = ["KINDS"]

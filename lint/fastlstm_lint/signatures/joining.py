@@ -6,7 +6,7 @@ from .. import cst
 from ..dims import Dim
 from ..records import replace
 from ..tensors import CONTIGUOUS, GUESSED
-from ..values import Axis, Many, Origin, Tensor, Tup, Value, resolve
+from ..values import Axis, Many, Opaque, Origin, Tensor, Tup, Value, resolve
 from . import dtypes
 from .refusal import Refusal, differ, dimension, text
 from .registry import Site, axis_number, function, unknown_size
@@ -38,6 +38,15 @@ def _sequence(site: Site, tensors: Value, name: str) -> list[Value]:
     return items
 
 
+def _settled(items: list[Value]) -> list[Value]:
+    """The items of cat, unknown ones with as many axes as the known ones have: torch takes no others."""
+    ranks = {item.rank for item in items if isinstance(item, Tensor)}
+    sure = all(GUESSED not in item.traits for item in items if isinstance(item, Tensor))
+    if len(ranks) != 1 or not (rank := ranks.pop()):
+        return items
+    return [(item.as_tensor(rank, sure=sure) or item) if isinstance(item, Opaque) else item for item in items]
+
+
 def _is_empty(site: Site, given: Value) -> bool:
     """Whether a sequence has no items for certain. A list that has a name may be filled under another one."""
     node = site.nodes.get("tensors")
@@ -58,7 +67,7 @@ def _promoted(found: list[Tensor]) -> str:
 @function("torch.cat", "torch.concat", "torch.concatenate", "torch.hstack")
 def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
-    items = _sequence(site, tensors, "cat")
+    items = _settled(_sequence(site, tensors, "cat"))
     if _is_empty(site, given):
         raise Refusal("join", "torch.cat(): expected a non-empty list of Tensors", sure=True)
     if isinstance(given, Many) and isinstance(item := resolve(given.item), Tensor):
