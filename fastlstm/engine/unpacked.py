@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from fastlstm_lint.contract import Layer
@@ -98,27 +98,22 @@ IDLE_BATCHES = 8
 P = TypeVar("P")
 
 
-class _Idle(Generic[P]):
-    """Plans that nobody uses, by what they were made for; of the sizes that came first none are kept any more."""
+class _Idle(dict[tuple[int, int], list[P]]):
+    """Plans that nobody uses, by what they were made for; of the sizes that came first none are kept any more.
 
-    def __init__(self) -> None:
-        self._plans: dict[tuple[int, int], list[P]] = {}
-
-    def take(self, key: tuple[int, int]) -> P | None:
-        try:
-            return self._plans[key].pop()
-        except (KeyError, IndexError):
-            return None
+    Two threads may be at it: `pop` and `append` of a list are single steps.
+    """
 
     def give(self, key: tuple[int, int], plan: P) -> None:
-        plans = self._plans.get(key)
+        """Keep a plan for the next call."""
+        plans = self.get(key)
         if plans is not None:
             plans.append(plan)
             return
-        self._plans[key] = [plan]
-        if len(self._plans) > IDLE_BATCHES:
-            oldest, *_ = list(self._plans)  # in one go: another thread may add one meanwhile
-            self._plans.pop(oldest, None)
+        self[key] = [plan]
+        if len(self) > IDLE_BATCHES:
+            oldest, *_ = list(self)  # in one go: another thread may add one meanwhile
+            self.pop(oldest, None)
 
 
 class Unpacked:
@@ -130,8 +125,8 @@ class Unpacked:
         self._count = config.num_layers * config.directions
         self._per_part = 4 if config.bias else 2
         self._flops = flops(self._layout, Sizes(1, 1, False, 1))
-        self._idle: _Idle[_Plan] = _Idle()
-        self._idle_back: _Idle[_BackPlan] = _Idle()
+        self._idle = _Idle[_Plan]()
+        self._idle_back = _Idle[_BackPlan]()
         self._products = Products(self._layout.dtype, pool)
         cell = CELLS[cell_name(config)]
         self.splits_gates, self.passes_state = bool(cell.SPLITS_GATES), bool(cell.PASSES_STATE)
@@ -167,17 +162,21 @@ class Unpacked:
         if self._flops * B < SMALL_FLOPS:
             threads = 1
         crew = self._pool.crew(threads) if threads > 1 else None
-        plan = self._idle.take((B, threads)) or _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
+        key = B, threads
+        try:
+            plan = self._idle[key].pop()
+        except (KeyError, IndexError):
+            plan = _Plan(self._layout, B, threads, int(self._flops * B < BRIEF_FLOPS))
         if weights != plan.weights:
             plan.weights = weights
             for row in range(self._count):
                 own = weights[row * self._per_part : (row + 1) * self._per_part]
                 plan.blocks[row, _WEIGHTS[: self._per_part]] = own
         self._run(
-            crew.address if crew else 0, plan.address, len(plan.blocks), plan.kernel, self._directions, threads,
-            has_state, self._size, x, h0, c0, out, hn, cn, kept,
+            crew.address if crew else 0, plan.address, self._count, plan.kernel, self._directions, threads, has_state,
+            self._size, x, h0, c0, out, hn, cn, kept,
         )  # fmt: skip
-        self._idle.give((B, threads), plan)
+        self._idle.give(key, plan)
 
     def back(
         self, B: int, threads: int, kept: int, h0: int, c0: int, grad_hn: int, grad_cn: int, z: int, u: int,
@@ -192,10 +191,14 @@ class Unpacked:
         if self._flops * B < BACK_FLOPS:
             threads = 1
         crew = self._pool.crew(threads) if threads > 1 else None
-        plan = self._idle_back.take((B, threads)) or _BackPlan(self._layout, B, threads)
+        key = B, threads
+        try:
+            plan = self._idle_back[key].pop()
+        except (KeyError, IndexError):
+            plan = _BackPlan(self._layout, B, threads)
         zeros = plan.zeros
         self._run_back(
             crew.address if crew else 0, plan.address, plan.kernel, threads, kept, h0 or zeros, c0 or zeros,
             grad_hn or zeros, grad_cn or zeros, z, u, grad_h0, grad_c0,
         )  # fmt: skip
-        self._idle_back.give((B, threads), plan)
+        self._idle_back.give(key, plan)

@@ -36,10 +36,11 @@ class _Layer(Accelerated, torch.nn.RNNBase):
         h, which is the output, and for an LSTM c, laid out as the output; gradients pass.
         """
         tracing = torch.compiler.is_compiling()
+        usual = not tracing and reset is None and all_states is False and NARROW not in self.__dict__
         if not tracing and _profiler_enabled():
             with record_function(f"fastlstm::{self.original.__name__}"):
-                return self._computed(input, hx, reset, False, all_states)
-        return self._computed(input, hx, reset, tracing, all_states)
+                return (usual and quick.layer(self, input, hx)) or self._computed(input, hx, reset, False, all_states)
+        return (usual and quick.layer(self, input, hx)) or self._computed(input, hx, reset, tracing, all_states)
 
     def _computed(self, input: Any, hx: Any, reset: Tensor | None, tracing: bool, all_states: bool) -> Any:
         if all_states is not False:
@@ -49,9 +50,6 @@ class _Layer(Accelerated, torch.nn.RNNBase):
             if all_states and self.mode != "LSTM" and not is_symbolic(input, hx):
                 output, h_n = self._computed(input, hx, reset, tracing, False)
                 return output, h_n, (output,)
-        usual = not tracing and reset is None and not all_states and NARROW not in self.__dict__
-        if usual and (done := quick.layer(self, input, hx)) is not None:
-            return done
         config, weights = self._config(), self._present(self.__dict__["_flat_weights_names"])
         packed = input if isinstance(input, PackedSequence) else None
         x = input if packed is None else packed.data

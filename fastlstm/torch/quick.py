@@ -48,14 +48,29 @@ class _Kind:
     Python takes for the four weights.
     """
 
-    __slots__ = ("alike", "count", "grad", "own", "samples", "shape", "steps", "wants_gradient")
+    __slots__ = (
+        "alike",
+        "count",
+        "dense",
+        "grad",
+        "own",
+        "samples",
+        "shape",
+        "steps",
+        "threads",
+        "turned",
+        "wants_gradient",
+    )
 
     def __init__(self, own: Any, states: Sequence[Tensor], tensors: Sequence[Tensor]) -> None:
         unlimited: Any = dict.fromkeys(("dynamic_dims_sizes", "dynamic_dims_strides"))
         self.alike = guards.TensorGuards(*tensors, **unlimited).check if guards else _never
         self.own, self.count = own, len(states)
         self.grad, self.wants_gradient = torch.is_grad_enabled(), wants_gradient(tensors)
-        self.steps, self.samples, self.shape = False, 0, (0, 0, 0)
+        self.dense = all(tensor.is_contiguous() for tensor in tensors)
+        # For one step of a layer: whether this is one, B, the output's shape, whether that is not the state's, and
+        # whether there is work for more than one thread.
+        self.steps, self.samples, self.shape, self.turned, self.threads = False, 0, (0, 0, 0), False, False
 
 
 def _never(*_: Any) -> bool:
@@ -97,8 +112,8 @@ def layer(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
 
 def _computed(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor, states: Any, masks: Any = ()) -> Any:
     if kind.steps:
-        output, final = _step(runner, kind, weights, x, states)
-    elif kind.wants_gradient:
+        return _step(runner, kind, weights, x, states)
+    if kind.wants_gradient:
         output, final = recurrence(runner, x, states, weights, Call(True, masks=masks) if masks else TRAINING)
     else:
         output, final, _ = runner.forward(x, states, weights, Call(masks=masks) if masks else INFERENCE)
@@ -126,6 +141,8 @@ def _first(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     masks = module._masks(config, x)
     kind = _Kind(_OF_LAYER(own), states, (x, *states, *weights))
     kind.samples, kind.shape = B, (shape[0], shape[1], runner.output_width)
+    kind.turned = not states or states[0].shape != kind.shape
+    kind.threads = runner.unpacked is not None and runner.unpacked.has_work_for_two(B)
     kind.steps = T == 1 and B <= MOST_SAMPLES and not masks and runner.unpacked is not None and not kind.wants_gradient
     if not masks:
         runner.weights_of = itemgetter(*names)
@@ -175,29 +192,33 @@ def _first_of_cell(module: Any, x: Any, hx: Any) -> tuple[Runner, Any, Any] | No
     return runner, weights, states
 
 
-def _step(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor, states: Any) -> Any:
-    if not x.is_contiguous():
-        x = x.contiguous()
-    shape, B = kind.shape, kind.samples
-    final: tuple[Tensor, ...]
+def _step(runner: Runner, kind: _Kind, weights: Sequence[Tensor], x: Tensor, states: Any) -> tuple[Tensor, Any]:
+    """One time step of all layers: each of these lines is counted, a tensor takes 1.6 us and its address 0.15."""
+    if not kind.dense:
+        x, states = x.contiguous(), [state.contiguous() for state in states]
+    B, pair, empty = kind.samples, runner.states == 2, torch.empty_like  # takes a third less than new_empty
+    c, cn, h0, c0 = None, 0, 0, 0
     if states:
-        for state in states:
-            if not state.is_contiguous():
-                states = [state.contiguous() for state in states]
-                break
-        final = tuple([torch.empty_like(state) for state in states])  # a third of the time of new_empty
-        h0, c0 = states[0].data_ptr(), states[-1].data_ptr()
+        before = states[0]
+        h = empty(before)
+        h0, hn = before.data_ptr(), h.data_ptr()
+        if pair:
+            before = states[1]
+            c = empty(before)
+            c0, cn = before.data_ptr(), c.data_ptr()
     else:
-        final = tuple([x.new_empty((count, B, width)) for count, width in runner.widths[: runner.states]])
-        h0 = c0 = 0
-    h = final[0]
-    out = torch.empty_like(h) if h.shape == shape else x.new_empty(shape)
+        h, *others = [x.new_empty((count, B, width)) for count, width in runner.widths[: runner.states]]
+        hn = h.data_ptr()
+        if pair:
+            c = others[0]
+            cn = c.data_ptr()
+    out = x.new_empty(kind.shape) if kind.turned else empty(h)
     assert runner.unpacked is not None
+    threads = min(torch.get_num_threads(), get_num_threads()) if kind.threads else 1
     runner.unpacked.step(
-        list(map(Tensor.data_ptr, weights)), B, min(torch.get_num_threads(), get_num_threads()), bool(states),
-        x.data_ptr(), h0, c0, out.data_ptr(), h.data_ptr(), final[-1].data_ptr(),
+        list(map(Tensor.data_ptr, weights)), B, threads, h0 != 0, x.data_ptr(), h0, c0, out.data_ptr(), hn, cn,
     )  # fmt: skip
-    return out, final
+    return out, (h, c) if pair else h
 
 
 def _weights(runner: Runner, parameters: Any, names: Any) -> list[Tensor]:
