@@ -14,7 +14,7 @@ _UNITS = {
     "inference": ("forward", "pack", "multiply"),
     "training": ("backward", "gradients", "pack_transposed"),
     "calls": (
-        *("run_forward", "run_backward", "run_each", "run_step", "run_step_back", "run_products"),
+        *("run_forward", "run_backward", "run_each", "run_step", "run_step_back", "run_products", "same_bytes"),
         *("hire", "dismiss", "work", "region"),
     ),
 }

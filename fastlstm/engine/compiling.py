@@ -96,11 +96,12 @@ def _calls() -> list[Export]:
 
     return [
         called(entry.run_forward, "nnnnnnnnaaaaaa"),
-        called(entry.run_backward, "nnnnnnnnnaaaaaa"),
+        called(entry.run_backward, "nnnnnnnnnnnnaaaaaaaaa"),
         called(entry.run_each, "nnnnn"),
         called(entry.run_step, "nnnnnnnnnnnnnnn"),
         called(entry.run_step_back, "nnnnnnnnnnnnn"),
         called(entry.run_products, "nnnnnn"),
+        called(entry.same_bytes, "nn", _N),
         called(crew.hire, "nnn", _N),
         called(crew.dismiss, "n"),
         Export(crew.work, (_N,), _N),

@@ -91,6 +91,14 @@ class Engine:
         return self._address("forward")
 
     @cached_property
+    def _backward(self) -> int:
+        return self._address("backward")
+
+    @cached_property
+    def _gradients_address(self) -> int:
+        return self._address("gradients")
+
+    @cached_property
     def _run_forward(self) -> Any:
         return entry("run_forward")
 
@@ -172,20 +180,20 @@ class Engine:
         config, plan, inputs, wants_x = self.config, saved.lent.plan, saved.inputs, grads.wants_x
         if self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
-        B, count = plan.sizes.B, config.num_layers * config.directions
+        B, count = plan.B, self._states
         grad_x = np.empty(saved.x_shape, self.dtype) if wants_x else self._nothing
-        grad_h0 = np.empty((count, B, config.output_size), self.dtype)
+        grad_h0 = np.empty((count, B, self._h_width), self.dtype)
         others = self._others
         grad_c0 = np.empty((others * count, B, config.hidden_size), self.dtype) if others else grad_h0
         grad_output, grad_states = grads.output, grads.states
         of_h, *of_others = grads.every or (None,)
         if of_h is not None:
             grad_output = of_h if grad_output is None else grad_output + of_h
-        grad_every = self._stacked(of_others)
+        grad_every = self._stacked(of_others) if of_others else None
         if grad_every is not None or plan.extras_back:
             plan.extras_back = grad_every is not None
             self._point_every(plan, "grad_every", grad_every)
-        has_state = any(state is not None for state in grad_states)
+        has_state = bool([state for state in grad_states if state is not None])
         given = [grad_h0, grad_c0]  # not read where there are none
         if has_state:
             zeros = [np.zeros_like(grad_h0), *np.zeros((others, count, B, config.hidden_size), self.dtype)]
@@ -195,22 +203,18 @@ class Engine:
             ]
             if others > 1:
                 given = [given[0], np.concatenate(given[1:])]
-        out_shape = (*saved.x_shape[:2], config.directions * config.output_size)
-        out = self._nothing if grad_output is None else self._readable(grad_output).reshape(out_shape)
-        gradients = self._gradients.point(plan, self.dtype)
+        out = self._nothing if grad_output is None else self._readable(grad_output)
         if plan.d_units.size:
             plan.d_units[...] = 0
         d_rows = None if inputs is None else inputs.point_gradients(plan, config.directions)
-        if plan.skips_x is wants_x:
-            plan.skips_x = not wants_x
-            plan.blocks[: plan.tasks, SLOTS["skips_x"]] = not wants_x
-        plan.blocks[:, SLOTS["retreat"]] = self._address("retreat")
+        places, memory = self._gradients.places(plan), self._gradients.memory(self.dtype)
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
-            crew.address if crew else 0, self._address("backward"), self._address("gradients"), plan.address, plan.rows,
-            plan.tasks, grad_output is not None, has_state, self._size, out, given[0], given[-1], grad_x, grad_h0,
-            grad_c0,
+            crew.address if crew else 0, self._backward, self._gradients_address, self._address("retreat"),
+            plan.address, plan.rows, plan.tasks, grad_output is not None, has_state, not wants_x, self._size,
+            len(places), places, self._gradients.starts, memory, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
+        gradients = self._gradients.of(memory)
         if plan.d_units.size:
             gradients |= {
                 name: value

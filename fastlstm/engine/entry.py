@@ -12,6 +12,8 @@ from fastlstm.kernels.jit import inner
 from fastlstm.kernels.job import SLOTS
 from fastlstm.kernels.sync import words_at
 
+_memcmp = types.ExternalFunction("memcmp", types.int32(types.int64, types.int64, types.int64))
+
 _BLOCK_BYTES = 8 * len(SLOTS)
 _THREADS, _BRIEF, _WAVEFRONT = (SLOTS[name] for name in ("threads", "brief", "wavefront"))
 _PHASES, _PORTIONS = SLOTS["phases"], SLOTS["portions"]
@@ -23,6 +25,7 @@ _X_OFFSET, _OUT_OFFSET, _H_OFFSET, _C_OFFSET = (
 _RESET, _RESET_OFFSET, _HAS_STATE = SLOTS["reset"], SLOTS["reset_offset"], SLOTS["has_state"]
 _GRAD_OUT, _GRAD_HN, _GRAD_CN = SLOTS["grad_out"], SLOTS["grad_hn"], SLOTS["grad_cn"]
 _GRAD_X, _GRAD_H0, _GRAD_C0 = SLOTS["grad_x"], SLOTS["grad_h0"], SLOTS["grad_c0"]
+_RETREAT, _SKIPS_X = SLOTS["retreat"], SLOTS["skips_x"]
 _TRAIN, _KEPT, _Z, _U = (SLOTS[name] for name in ("train", "kept", "z", "u"))
 _HAS_GRAD_OUT, _HAS_GRAD_STATE = SLOTS["has_grad_out"], SLOTS["has_grad_state"]
 
@@ -65,14 +68,21 @@ def run_forward(control, kernel, blocks, rows, tasks, has_state, reset, size, x,
 
 
 def run_backward(
-    control, backward, gradients, blocks, rows, tasks, has_out, has_state, size, grad_out, grad_hn, grad_cn, grad_x,
-    grad_h0, grad_c0,
+    control, backward, gradients, retreat, blocks, rows, tasks, has_out, has_state, skips_x, size, count, places,
+    starts, memory, grad_out, grad_hn, grad_cn, grad_x, grad_h0, grad_c0,
 ):  # fmt: skip
-    """All layers backward, the last first. backward, gradients: addresses of these kernels; the others as in
+    """All layers backward, the last first. backward, gradients, retreat: addresses of these kernels; the others as in
     `run_forward`.
+
+    places, starts: `count` words each, of the words of all blocks those that say where a gradient of a parameter is to
+    go, and which number of `memory` that is. skips_x: nobody wants the gradient of x.
     """
+    words = words_at(blocks)
+    for i in range(count):
+        words[words_at(places)[i]] = memory + words_at(starts)[i] * size
     for i in range(rows):
         block = block_at(blocks, i)
+        block[_RETREAT] = retreat
         block[_HAS_GRAD_OUT] = 1
         block[_HAS_GRAD_STATE] = has_state
         block[_GRAD_HN] = grad_hn + block[_H_OFFSET] * size
@@ -80,6 +90,7 @@ def run_backward(
         block[_GRAD_H0] = grad_h0 + block[_H_OFFSET] * size
         block[_GRAD_C0] = grad_c0 + block[_C_OFFSET] * size
         if i < tasks:
+            block[_SKIPS_X] = skips_x
             block[_GRAD_X] = grad_x + block[_X_OFFSET] * size
         if i >= rows - tasks:
             block[_HAS_GRAD_OUT] = has_out
@@ -130,3 +141,14 @@ def run_step_back(control, blocks, kernel, threads, kept, h0, c0, grad_hn, grad_
 def run_products(control, blocks, kernel, portions, threads, brief):
     """Products of plain matrices, all job blocks at `blocks` at once."""
     perform(control, kernel, blocks, types.int64(1), portions, threads, brief)
+
+
+def same_bytes(pairs, count):
+    """Whether `count` pieces of memory hold what other ones do, 1 or 0. pairs: of each three words, both addresses and
+    the bytes; by the address of the first.
+    """
+    words = words_at(pairs)
+    for i in range(count):
+        if _memcmp(words[3 * i], words[3 * i + 1], words[3 * i + 2]) != 0:
+            return 0
+    return 1

@@ -34,16 +34,23 @@ class Gradients:
             for name, slot in _SLOTS.items()
             if name + piece.suffix in starts
         ]
-        self._layers, self._numbers, self._slots, self._starts = np.array(told, np.int64).reshape(-1, 4).T
-        self._flat: dict[int, np.ndarray] = {}
-        """By tasks of a layer: where the addresses stand, counted through all job blocks."""
+        self._layers, self._numbers, self._slots, starts_told = np.array(told, np.int64).reshape(-1, 4).T
+        self.starts = np.ascontiguousarray(starts_told)
+        """At which number of the memory the piece begins whose address each of `places` is to hold."""
+        self._places: dict[int, np.ndarray] = {}
 
-    def point(self, plan: Plan, dtype: np.dtype) -> dict[str, np.ndarray]:
-        """New arrays by parameter, and their addresses in the job blocks of each piece's first task."""
-        memory = np.empty(self._size, dtype)
-        flat = self._flat.get(plan.tasks)
-        if flat is None:
+    def memory(self, dtype: np.dtype) -> np.ndarray:
+        """New memory for all of them."""
+        return np.empty(self._size, dtype)
+
+    def places(self, plan: Plan) -> np.ndarray:
+        """Which words hold addresses, counted through all job blocks: those of each piece's first task."""
+        places = self._places.get(plan.tasks)
+        if places is None:
             rows = self._layers * plan.tasks + self._numbers
-            flat = self._flat[plan.tasks] = rows * plan.blocks.shape[1] + self._slots
-        plan.blocks.reshape(-1)[flat] = memory.ctypes.data + self._starts * dtype.itemsize
+            places = self._places[plan.tasks] = rows * plan.blocks.shape[1] + self._slots
+        return places
+
+    def of(self, memory: np.ndarray) -> dict[str, np.ndarray]:
+        """The array of each parameter in that memory."""
         return {name: memory[first:last].reshape(shape) for name, first, last, shape in self._pieces}

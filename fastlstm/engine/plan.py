@@ -55,7 +55,6 @@ class Plan:
         self.work = flops(layout, sizes) / weights.pace
         self.B = sizes.B
         self.extras = False  # whether the last call had masks, resets or states of every step
-        self.skips_x = False  # whether the last backward made no gradient of x
         self.extras_back = False  # whether the last backward had gradients of the states of every step
         self.split, self.threads, slices, self.reason = choose(layout, sizes, weights)
         self.slices = slices

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Sequence
 
+import numpy as np
 from torch import Tensor
 
-_memcmp = (ctypes.cdll.msvcrt if os.name == "nt" else ctypes.CDLL(None)).memcmp
-_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_memcmp.restype = ctypes.c_int
+from fastlstm.engine.code import entry
 
 
 class Snapshot:
     """A copy of contiguous tensors. Bytes are compared: NaN equals itself, and -0.0 differs from 0.0.
 
-    Reads both at about 20 GB/s: 19 us for the 512 KB of an LSTM(128, 128), a fifth of what torch.equal takes.
+    Reads both at about 20 GB/s: 19 us for the 512 KB of an LSTM(128, 128), a fifth of what torch.equal takes. One call
+    of compiled code for all tensors: by ctypes it is 0.9 us for each.
     """
 
-    __slots__ = ("_copies", "_pairs", "_tensors")
+    __slots__ = ("_address", "_copies", "_pairs", "_tensors")
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         copies = [tensor.detach().clone() for tensor in tensors]
         self._tensors, self._copies = tensors, copies  # keep the memory
-        self._pairs = [
-            (tensor.data_ptr(), copy.data_ptr(), copy.nbytes) for tensor, copy in zip(tensors, copies, strict=True)
-        ]
+        places = [(one.data_ptr(), copy.data_ptr(), copy.nbytes) for one, copy in zip(tensors, copies, strict=True)]
+        self._pairs = np.array(places, np.int64).reshape(-1, 3)
+        self._address = self._pairs.ctypes.data
 
     def same(self) -> bool:
         """No byte has changed."""
-        for current, copy, count in self._pairs:  # noqa: SIM110, a generator takes twice as long
-            if _memcmp(current, copy, count):
-                return False
-        return True
+        return bool(entry("same_bytes")(self._address, len(self._copies)))
 
     def renewed(self) -> Snapshot:
         """A copy of the same tensors as they are now."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 
 from fastlstm.cuda import CudaError
-from fastlstm.spec import Call, Grads
+from fastlstm.spec import TRAINING, Call, Grads
 from fastlstm.torch.composed import composed
 from fastlstm.torch.runner import recent_runner
 from fastlstm.torch.serve import warn_once
@@ -67,15 +67,18 @@ class Recurrence(torch.autograd.Function):
         end = count + weights_count
         states, weights, masks = tensors[:count], tensors[count:end], tensors[end:]
         wanted = ctx.needs_input_grad[3:]
-        if grad_output is None and all(grad is None for grad in grad_final):
+        if grad_output is None and not [grad for grad in grad_final if grad is not None]:
             return (*nothing, *[None] * len(wanted))
         runner, given = ctx.runner, (grad_output, *grad_final)
-        call = Call(True, batch_sizes, reset, masks, all_states=ctx.all_states)
+        is_usual = batch_sizes is None and reset is None and not masks and not ctx.all_states
+        call = TRAINING if is_usual else Call(True, batch_sizes, reset, masks, all_states=ctx.all_states)
         if by_torch(given):
             return (*nothing, *gradients(runner.config, (x, *tensors[:end]), count, call, given, wanted))
-        number = len(runner.config.state_names)
-        every = (None, *grad_final[number:]) if call.all_states else ()
-        grads = Grads(grad_output, grad_final[:number], every, wanted[0])
+        every: Any = ()
+        if call.all_states:
+            number = len(runner.config.state_names)
+            grad_final, every = grad_final[:number], (None, *grad_final[number:])
+        grads = Grads(grad_output, grad_final, every, wanted[0])
         try:
             grad_x, grad_states, grad_weights = runner.backward(x, states, weights, call, handle, grads)
         except CudaError as error:
@@ -121,7 +124,7 @@ def by_torch(given: Sequence[Tensor | None]) -> bool:
         return True
     if torch.compiler.is_compiling():  # compiled autograd, which cannot trace the question and batches nothing
         return False
-    return any(grad is not None and is_legacy_batchedtensor(grad) for grad in given)
+    return bool([grad for grad in given if grad is not None and is_legacy_batchedtensor(grad)])
 
 
 def pulled(
