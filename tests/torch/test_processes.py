@@ -36,17 +36,22 @@ def state(result: Any) -> Tensor:
 def test_a_call_uses_the_smaller_of_both_numbers(
     torchs: int, ours: int, due: int, kind: str, kernel_calls: Any
 ) -> None:
-    """torch.set_num_threads and fastlstm.set_num_threads; with and without a backward, layers and cells, one step."""
+    """torch.set_num_threads and fastlstm.set_num_threads; with and without a backward, layers and cells, one step.
+
+    But for a step with too little work for a second thread, which does not ask.
+    """
     layer, cell = getattr(fastlstm.torch, kind)(I, H), getattr(fastlstm.torch, f"{kind}Cell")(I, H)
+    wide = getattr(fastlstm.torch, kind)(64, 64)
     torch.set_num_threads(torchs)
     fastlstm.set_num_threads(ours)
     layer(batch())[0].sum().backward()
     state(cell(batch()[0])).sum().backward()
     with torch.no_grad():
         layer(batch())
-        layer(batch()[:1])
+        wide(torch.zeros(1, 16, 64))
         cell(batch()[0])
-    assert [call["threads"] for call in kernel_calls] == [due] * 5
+        layer(batch()[:1])
+    assert [call["threads"] for call in kernel_calls] == [*[due] * 5, 1]
 
 
 def test_a_compiled_graph_uses_torchs_number(kernel_calls: Any) -> None:
