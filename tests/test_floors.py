@@ -271,6 +271,7 @@ PROMISES = {
     "import fastlstm_lint.cli.explain": {"numba", "numpy", "torch", "fastlstm", "fastlstm_lint.engine"},
     "import fastlstm.testing": {"numba", "llvmlite", "torch", "matplotlib"},
     "import fastlstm.cli": {"numba", "numpy", "torch", "matplotlib"},
+    "import fastlstm.torch": {"numba", "llvmlite", "torch._dynamo", "fastlstm.torch.graphs"},
 }
 """What a statement, run first in a process of its own, must not load."""
 

@@ -9,6 +9,7 @@ be found the graph breaks at the layer, which then runs as without torch.compile
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -36,7 +37,8 @@ _OPAQUE = (
 
 
 def teach_dynamo() -> None:
-    """Lift the refusal, now or when dynamo is imported: by itself that takes a second, which not all programs need."""
+    """Lift the refusal and register our operators, now or when dynamo is imported: by itself that takes a second, which
+    not all programs need."""
     if _DYNAMO in sys.modules:
         _lift()
     else:
@@ -63,6 +65,7 @@ class _AtImport(MetaPathFinder):
 
 
 def _lift() -> None:
+    importlib.import_module("fastlstm.torch.graphs")  # before a graph is traced that may hold its operators
     builder = sys.modules.get(f"{_DYNAMO}.variables.builder")
     check = getattr(getattr(builder, "VariableBuilder", None), "wrap_module", None)
     config: Any = getattr(builder, "config", None)

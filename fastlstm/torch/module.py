@@ -13,7 +13,7 @@ from fastlstm_lint.contract import Layer
 from torch import Tensor
 
 from fastlstm.spec import INFERENCE, Call
-from fastlstm.torch.operators import Served, apply, forward_operator, spell
+from fastlstm.torch.operators import Served, apply
 from fastlstm.torch.runner import DTYPES, Runner
 from fastlstm.torch.serve import wants_gradient
 
@@ -168,6 +168,8 @@ def trace(
     config: Layer, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], call: Call = INFERENCE
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The same as a registered operator in a graph that torch.compile makes."""
+    from fastlstm.torch.graphs import forward_operator, spell  # 14 ms that only compiled graphs want
+
     train = wants_gradient((x, *states, *weights))
     output, hn, cn, _ = forward_operator(
         spell(config), x, list(states), list(weights), call.batch_sizes, call.reset, list(call.masks), train

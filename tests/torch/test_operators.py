@@ -13,7 +13,8 @@ from torch import Tensor
 from fastlstm.spec import INFERENCE, TRAINING
 from fastlstm.torch import runner as run
 from fastlstm.torch.composed import composed
-from fastlstm.torch.operators import Recurrence, forward_operator, read, spell
+from fastlstm.torch.graphs import forward_operator, read, spell
+from fastlstm.torch.operators import Recurrence
 
 KINDS = ("LSTM", "GRU", "RNN")
 FORMS = {
