@@ -296,4 +296,36 @@ kind(
     """,
 )
 
+kind(
+    "sums of steps are steps, two states from one expression are two, and an input that goes on in part",
+    """
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(6, 6, batch_first=True)
+            self.layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 6)])
+
+        def start(self, count):
+            return tuple(torch.randn(1, count, 6) for _ in range(2))  # FL107
+
+        def forward(self, x):
+            out, _ = self.lstm(x, self.start(x.size(0)))
+            for layer in self.layers:
+                out = torch.tanh(layer(out)) + out
+            return out[:, -1], out[-1]  # FL201
+
+    class Past(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(6, 6, batch_first=True)
+            self.head = nn.Linear(6, 2)
+            self.table = nn.Embedding(9, 6)
+
+        def forward(self, x):
+            words = self.table(x)
+            out, state = self.lstm(words)
+            return self.head(words.mean(1))  # FL509
+    """,
+)
+
 __all__ = ["KINDS"]

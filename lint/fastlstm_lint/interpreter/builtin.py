@@ -28,6 +28,9 @@ from .items import length_of
 from .truth import is_kind
 from .walk import Walk
 
+FEW = 8
+"""Entries of a sequence that are told apart where what makes them is written once, as in `tuple(h() for _ in "ab")`."""
+
 
 def call_builtin(
     vm: Walk, node: cst.Call, name: str, arguments: Sequence[Value], nodes: Sequence[cst.BaseExpression]
@@ -55,6 +58,9 @@ def call_builtin(
         return first if isinstance(first, (Flag, Opaque)) else None
     if name in ("tuple", "list") and isinstance(first, Tensor):
         return Many(vm.item_of(first, nodes[0]), length_of(first))
+    if name in ("tuple", "list") and isinstance(first, Many) and first.length is not None:
+        count = first.length.value
+        return Tup((first.item,) * count, name == "list") if count is not None and 0 < count <= FEW else first
     if name in ("tuple", "list"):
         return Tup(first.items, name == "list") if isinstance(first, Tup) else first
     if name == "range":

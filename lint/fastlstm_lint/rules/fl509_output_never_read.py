@@ -9,7 +9,7 @@ from ..facts import Unpacked
 from ..layers import Recurrent
 from ..nodes import children, code_of
 from ..values import Tensor, Tup, resolve
-from ._code import leaves, parameters_of
+from ._code import leaves, names_in, parameters_of
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -119,7 +119,7 @@ def _takes(node: cst.Call, name: str) -> bool:
     """Whether a node is a call of something of the model's own that is given a name."""
     if not code_of(node.func).startswith("self."):
         return False
-    return any(isinstance(each.value, cst.Name) and each.value.value == name for each in node.args)
+    return any(name in names_in(each.value) for each in node.args)
 
 
 def _read(nodes: list[cst.CSTNode], call: cst.Call) -> set[str]:

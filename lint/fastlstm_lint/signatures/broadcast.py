@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .. import cst
 from ..dims import words
+from ..records import replace
 from ..tensors import CONTIGUOUS, GUESSED
-from ..values import Const, Num, Opaque, Tensor, Tup, Value, resolve
+from ..values import Const, Num, Opaque, Origin, Tensor, Tup, Value, resolve
 from . import dtypes, memory
 from .alignment import broadcast, broadcast_all
 from .caller import Caller
@@ -90,10 +91,20 @@ def _python(value: Value) -> str:
     return "Tensor" if isinstance(value, Tensor) else "list" if isinstance(value, Tup) and value.is_list else "tuple"
 
 
+def _of_steps(left: Tensor, right: Tensor) -> Origin | None:
+    """The origin of one of two tensors, if that is what a layer of one direction gives for every step."""
+    for origin in (left.origin, right.origin):
+        if origin is not None and origin.role == "output" and origin.layer.directions == 1:
+            return origin.through()
+    return None
+
+
 def combine(left: Value, right: Value, name: str = "", in_place: bool = False) -> Value:
     """The broadcast of two values; an unknown beside a tensor may be of any shape."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         result = broadcast(left, right)
+        if left.rank == right.rank == 3 and left.sizes == right.sizes:
+            result = replace(result, origin=_of_steps(left, right))  # a sum of steps and of others like them
     else:
         tensor, other = (left, right) if isinstance(left, Tensor) else (right, left)
         if not isinstance(tensor, Tensor):
