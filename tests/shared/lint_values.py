@@ -328,4 +328,33 @@ kind(
     """,
 )
 
+kind(
+    "the last step of steps and features that were merged",
+    """
+    class Mood(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(5, 6, batch_first=True, bidirectional=True)
+            self.other = nn.GRU(5, 6, batch_first=True)
+            self.head = nn.Linear(12, 1)
+            self.second = nn.Linear(6, 1)
+
+        def forward(self, x):
+            batch = x.size(0)
+            rows = self.lstm(x)[0].contiguous().view(-1, 12)
+            scores = torch.sigmoid(self.head(rows)).view(batch, -1)
+            return scores[:, -1], scores.mean(1)  # FL208
+
+        def padded(self, x, lengths):
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+            out, lengths = nn.utils.rnn.pad_packed_sequence(self.other(packed)[0], batch_first=True)
+            scores = self.second(out).view(x.size(0), -1)
+            return scores[:, -1]  # FL403
+
+        def last(self, x):
+            scores = self.second(self.other(x)[0]).view(x.size(0), -1)
+            return scores[:, -1]
+    """,
+)
+
 __all__ = ["KINDS"]

@@ -1,11 +1,13 @@
-"""What several rules ask about two sizes that should agree."""
+"""What several rules ask about sizes and axes."""
 
 from __future__ import annotations
 
 from .. import cst
+from ..contract import TIME
 from ..dims import Dim, more_than_one, never_equal
 from ..facts import Where
 from ..nodes import code_of
+from ..values import Tensor
 from ._code import argument
 
 
@@ -44,3 +46,10 @@ def argument_edit(
         text = code_of(node)
         return ((node, f"{text} * {times}" if isinstance(node, (cst.Name, cst.Attribute)) else f"({text}) * {times}"),)
     return ()
+
+
+def steps_axis(source: Tensor) -> int | None:
+    """The axis of time, or the one that has time and the features merged, whose last entry is of the last step."""
+    merged = [i for i, axis in enumerate(source.axes) if len(axis.meaning) > 1 and axis.meaning[0] == TIME]
+    at = source.find(TIME)
+    return at if at is not None or len(merged) != 1 else merged[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import cst
-from ..contract import BATCH, DIRECTION, FEATURE, TIME
+from ..contract import BATCH, DIRECTION, FEATURE
 from ..facts import Indexed
 from ..nodes import code_of
 from ..values import int_of
 from ._code import plain_items, whole
-from ._sizes import several
+from ._sizes import several, steps_axis
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -96,7 +96,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
     halves = source.rank == 3 and source.axes[2].means(DIRECTION, FEATURE)
     if not (halves or origin.mixed) or several(origin.layer.directions, fact.where) is not True:
         return
-    at, batch = source.find(TIME), source.find(BATCH)
+    at, batch = steps_axis(source), source.find(BATCH)
     if at is None or batch is None or max(at, batch) > 1 or source.sizes[at] == 1 or len(items) <= at:
         return
     if int_of(items[at]) != -1 or not all(whole(item) for i, item in enumerate(items) if i != at):

@@ -10,6 +10,7 @@ from ..facts import Indexed
 from ..nodes import code_of, walk
 from ..values import Value, int_of
 from ._code import assignment_of, last_word, leaves, mentions, plain_items, whole
+from ._sizes import steps_axis
 from .base import Problem, Right, Rule, Wrong, model
 
 RULE = Rule(
@@ -110,8 +111,8 @@ def check(fact: Indexed) -> Iterator[Problem]:
     source, items = fact.source, plain_items(fact)
     if "padded" not in source.traits or (source.origin is not None and source.origin.role != "output"):
         return
-    at = next((i for i in range(min(2, source.rank)) if source.axes[i].means(TIME)), None)
-    if at is None or len(items) <= at or int_of(items[at]) != -1:
+    at = steps_axis(source)
+    if at is None or at > 1 or len(items) <= at or int_of(items[at]) != -1:
         return
     sample = items[1 - at] if len(items) > 1 - at else None
     if int_of(sample) is None and not _else_by_length(fact):
@@ -120,7 +121,7 @@ def check(fact: Indexed) -> Iterator[Problem]:
             f"{code_of(fact.node)} is padding for every sequence but the longest: this is {source} after "
             "pad_packed_sequence. The last real step is h_n[-1]",
             None if source.origin is None else source.origin.layer,
-            _real_step(fact, items, at),
+            _real_step(fact, items, at) if source.axes[at].means(TIME) else (),
             "Take every sequence's own last step, by its length",
         )
 
