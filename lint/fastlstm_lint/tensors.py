@@ -102,6 +102,9 @@ class Origin:
 GUESSED = "assumed"
 """The trait of a tensor whose number of axes is taken from how it is used, and may be another one."""
 
+ARRAY = "array"
+"""The trait of what may be an array of NumPy's: an unknown was reshaped, as arrays are, too."""
+
 TURNED = "turned"
 """The trait of a tensor whose first axis the program itself has brought there, and of what a layer makes of it."""
 

@@ -357,4 +357,33 @@ kind(
     """,
 )
 
+kind(
+    "what is reshaped may be an array",
+    """
+    lstm = nn.LSTM(5, 6)
+
+    def share(labels, scores):
+        labels = labels.reshape(-1, 1)
+        rows = scores.view(-1, 1)
+        return (labels >= 3).mean(), (rows >= 3).mean()  # FL710
+    """,
+)
+
+kind(
+    "attention over the samples, of one step each",
+    """
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(5, 6, batch_first=True)
+            self.mix = nn.MultiheadAttention(6, 2)
+
+        def forward(self, x, state):
+            out, state = self.gru(x.unsqueeze(1), state)
+            mixed, _ = self.mix(out, out, out)  # FL213
+            alone, _ = self.mix(out.transpose(0, 1), out.transpose(0, 1), out.transpose(0, 1))
+            return mixed, alone, state
+    """,
+)
+
 __all__ = ["KINDS"]

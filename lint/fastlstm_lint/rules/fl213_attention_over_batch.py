@@ -111,7 +111,9 @@ MISSING = "a batch-first value goes into sequence-first attention"
 
 def _confused(value: Tensor, first: bool) -> bool:
     known = tuple(axis.meaning[0] if len(axis.meaning) == 1 else None for axis in value.axes[:2])
-    if 1 in (value.sizes[0].value, value.sizes[1].value):
+    # One step of every sample still is one sample after the other to attention that reads the first axis as time.
+    steps = not first and known[0] == BATCH and value.sizes[0].value != 1
+    if 1 in (value.sizes[0].value, value.sizes[1].value) and not steps:
         return False
     if first:
         return known == (TIME, BATCH)

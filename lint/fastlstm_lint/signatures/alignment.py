@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..tensors import GUESSED
+from ..tensors import ARRAY, GUESSED
 from ..values import Tensor
 from .refusal import Refusal, differ
 
@@ -36,7 +36,7 @@ def broadcast(left: Tensor, right: Tensor) -> Tensor:
             left,
             right,
         )
-    traits = (left.traits & right.traits) | ((left.traits | right.traits) & {GUESSED})
+    traits = (left.traits & right.traits) | ((left.traits | right.traits) & {ARRAY, GUESSED})
     return Tensor(tuple(axes), None, traits)
 
 

@@ -13,7 +13,7 @@ from .. import cst
 from ..dims import Dim, never_equal
 from ..facts import Refused
 from ..nodes import code_of, read_names, walk
-from ..tensors import GUESSED
+from ..tensors import ARRAY, GUESSED
 from ..values import Many, Opaque, Tensor, Tup, Value, int_of, resolve
 from .caller import Caller
 
@@ -43,6 +43,8 @@ def tell(
     if _of_self(asked) and _of_self(read_names(node)):
         return Opaque("?")  # `if self.method == "dot": self.attn(h)`: what else follows from a setting is not known
     tensors = [each for _, _, value in operands for each in _tensors(value)]
+    if refusal.law == "dtype" and any(ARRAY in tensor.traits for tensor in tensors):
+        return Opaque("?")  # NumPy takes the mean of truth values
     if refusal.sure or not any(GUESSED in tensor.traits for tensor in tensors):
         named = [(_label(name, expression), expression, value) for name, expression, value in operands]
         chosen = [each for each in named if not refusal.about or any(each[2] is one for one in refusal.about)]

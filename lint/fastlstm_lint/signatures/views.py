@@ -8,7 +8,7 @@ from .. import cst
 from ..dims import Dim, product
 from ..facts import Viewed
 from ..naming import TIME_NAMES, names_of
-from ..tensors import CONTIGUOUS, NOTHING, TURNED, Strides
+from ..tensors import ARRAY, CONTIGUOUS, NOTHING, TURNED, Strides
 from ..values import Axis, Inserted, Num, Opaque, Part, SizesOf, Swapped, Tensor, Tup, Value, int_of, resolve
 from . import memory
 from .caller import Caller
@@ -43,6 +43,8 @@ def _view(site: Site, input: Value, shape: Value | None) -> Value | None:
         return None
     known = [unknown_size(site.name) if size is None or size == -1 else size for size in target]
     traits = frozenset({"led"} if samples_lead(target, input.measured().get(0)) else ())
+    if site.name == "reshape" and "tensor" not in input.traits:
+        traits |= {ARRAY}
     result = Tensor(tuple(Axis.of(size) for size in known), None, traits)
     front = _front(input, target)
     moved = () if front is None else moved_axes(front, [None if size == -1 else size for size in target])
