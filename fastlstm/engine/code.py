@@ -13,6 +13,7 @@ from fastlstm.compiled.store import Store, watch_forks
 _UNITS = {
     "inference": ("forward", "pack", "multiply"),
     "training": ("backward", "gradients", "pack_transposed"),
+    "training_samples": ("backward_samples", "gradients_samples"),
     "calls": (
         *("run_forward", "run_backward", "run_each", "run_step", "run_step_back", "run_products", "same_bytes"),
         *("hire", "dismiss", "work", "region"),

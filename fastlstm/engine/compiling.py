@@ -26,6 +26,8 @@ from fastlstm.kernels.plain import products
 from fastlstm.kernels.product import multiply, multiply_signature
 from fastlstm.kernels.product8 import multiply_bytes, multiply_bytes_twice, multiply_words
 from fastlstm.kernels.product16 import multiply_halves
+from fastlstm.kernels.samples_backward import backward_samples, gradients_samples
+from fastlstm.kernels.samples_forward import forward_samples
 from fastlstm.kernels.staged import advance_in_stages, retreat_in_stages
 from fastlstm.kernels.unpacked_backward import step_back
 from fastlstm.kernels.unpacked_few import step_few
@@ -40,7 +42,7 @@ _NARROW = {
     "multiply_bytes": multiply_bytes,
     "multiply_bytes_twice": multiply_bytes_twice,
 }
-_ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products)}
+_ALONE = {f.__name__: f for f in (step_few, step_samples, step_back, products, forward_samples)}
 
 
 def compile_units(units: Sequence[Unit]) -> Iterator[Code]:
@@ -74,6 +76,8 @@ def _exports(unit: Unit) -> list[Export]:
         return [_kernel(forward, job), _kernel(pack, job), Export(multiply, multiply_signature(job))]
     if unit.name == "training":
         return [_kernel(function, job) for function in (backward, gradients, pack_transposed)]
+    if unit.name == "training_samples":
+        return [_kernel(function, job) for function in (backward_samples, gradients_samples)]
     if unit.name in _NARROW:
         return [Export(_NARROW[unit.name], multiply_signature(job), name=unit.name)]
     if unit.name in _ALONE:

@@ -16,6 +16,7 @@ from fastlstm.engine.gradients import Gradients
 from fastlstm.engine.layout import Layout, cell_name
 from fastlstm.engine.plan import Plan, Sizes
 from fastlstm.engine.pool import POOL, Threads, get_num_threads
+from fastlstm.engine.samples import plan_of
 from fastlstm.engine.steps import StepInputs
 from fastlstm.engine.weights import PACKING, Weights
 from fastlstm.kernels.job import SLOTS
@@ -87,18 +88,6 @@ class Engine:
         return Weights(layout)
 
     @cached_property
-    def _forward(self) -> int:
-        return self._address("forward")
-
-    @cached_property
-    def _backward(self) -> int:
-        return self._address("backward")
-
-    @cached_property
-    def _gradients_address(self) -> int:
-        return self._address("gradients")
-
-    @cached_property
     def _run_forward(self) -> Any:
         return entry("run_forward")
 
@@ -157,7 +146,7 @@ class Engine:
         # Held to the end: the crew's memory lives as long as the call, whatever happens to the pool.
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_forward(
-            crew.address if crew else 0, self._forward, plan.address, plan.rows, plan.tasks, states is not None,
+            crew.address if crew else 0, plan.forward, plan.address, plan.rows, plan.tasks, states is not None,
             0 if reset is None else reset.ctypes.data, self._size, x, h0, c0, out, hn, cn,
         )  # fmt: skip
         saved = None
@@ -178,7 +167,7 @@ class Engine:
         """As `fastlstm.spec.Engine` says; the gradient of x is not made where it is not wanted."""
         assert saved.lent is not None, "backward consumes what forward saved"
         config, plan, inputs, wants_x = self.config, saved.lent.plan, saved.inputs, grads.wants_x
-        if self._weights.transposed_version != version:
+        if plan.reads_transposed and self._weights.transposed_version != version:
             self._pack("pack_transposed", parameters, version, plan.sizes.threads)
         B, count = plan.B, self._states
         grad_x = np.empty(saved.x_shape, self.dtype) if wants_x else self._nothing
@@ -207,10 +196,12 @@ class Engine:
         if plan.d_units.size:
             plan.d_units[...] = 0
         d_rows = None if inputs is None else inputs.point_gradients(plan, config.directions)
+        if not plan.backward:
+            plan.backward = tuple(map(self._address, plan.kernels[1:]))
         places, memory = self._gradients.places(plan), self._gradients.memory(self.dtype)
         crew = self._pool.crew(plan.threads) if plan.threads > 1 else None
         self._run_backward(
-            crew.address if crew else 0, self._backward, self._gradients_address, self._address("retreat"),
+            crew.address if crew else 0, *plan.backward, self._address("retreat"),
             plan.address, plan.rows, plan.tasks, grad_output is not None, has_state, not wants_x, self._size,
             len(places), places, self._gradients.starts, memory, out, given[0], given[-1], grad_x, grad_h0, grad_c0,
         )  # fmt: skip
@@ -261,7 +252,9 @@ class Engine:
             (B, T), lengths = ((first, second) if self.config.batch_first else (second, first)), None
         sizes = Sizes(T, B, train, threads, lengths, self._split)
         addresses = {slot: self._address(name) for slot, name in self.kernels.items()}
-        return Plan(self.layout, self._weights, sizes, addresses, key)
+        plan = plan_of(self.layout, self._weights, sizes, addresses, key)
+        plan.forward = self._address(plan.kernels[0])
+        return plan
 
     def _returned(self, key: Any) -> list[Plan | _Lent]:
         """Where plans of this key come back to."""

@@ -13,6 +13,8 @@ from fastlstm.kernels.machine import host
 from fastlstm.spec import Stack
 
 LINE_BYTES = 64
+# Units up to which kernels may have samples as lanes.
+MOST_UNITS = 32
 
 
 def cell_name(config: Layer) -> str:
@@ -115,6 +117,19 @@ class Layout:
         """All gates of all blocks."""
         return self.gates * self.blocks * self.lanes
 
+    @property
+    def by_samples(self) -> bool:
+        """Whether there are weights for kernels whose lanes are samples: narrow layers of one direction, with a product
+        of x and one of h and nothing else.
+        """
+        usual = {"RECURS": 1, "INPUTS": 1, "ACROSS": 0, "STAGES": 0, "UNITS": 0, "STEPS": 0}
+        one = self.config.directions * self.heads == 1 and not self.config.projected
+        return one and self.H <= MOST_UNITS and all(self.trait(name) == value for name, value in usual.items())
+
+    def sample_row(self, inputs: int) -> int:
+        """Numbers of a row of such weights, 0 where there are none."""
+        return (inputs + 1 + self.trait("SPLITS_GATES") + self.H) * self.by_samples
+
     def panels(self, width: int) -> int:
         """How many panels `width` columns fill."""
         return -(-width // self.W)
@@ -124,9 +139,12 @@ class Layout:
 
         Rows 1 KB apart share a quarter of the cache's sets and cost a third of the speed of a product.
         """
-        padded = self.panels(width) * self.W
+        return self.apart(self.panels(width) * self.W)
+
+    def apart(self, width: int) -> int:
+        """Distance of rows of this width: a line more where it would be a multiple of 1 KB."""
         size = self.dtype.itemsize
-        return padded + LINE_BYTES // size if padded * size % 1024 == 0 else padded
+        return width + LINE_BYTES // size if width * size % 1024 == 0 else width
 
 
 class Memory:

@@ -47,6 +47,15 @@ class Sizes(NamedTuple):
 class Plan:
     """Job blocks, a row for each task, layer by layer; within a layer slice by slice, direction by direction."""
 
+    kernels = ("forward", "backward", "gradients")
+    reads_transposed = True
+    """Whether backward reads weights of `pack_transposed`."""
+    samples_in_row = 1
+    """How many samples share a row of what training keeps."""
+    forward = 0
+    backward: tuple[int, ...] = ()
+    """The addresses of the first of the kernels, which every call wants, and of the others."""
+
     def __init__(
         self, layout: Layout, weights: Weights, sizes: Sizes, addresses: Mapping[str, int], key: Any = None
     ) -> None:
@@ -56,7 +65,7 @@ class Plan:
         self.B = sizes.B
         self.extras = False  # whether the last call had masks, resets or states of every step
         self.extras_back = False  # whether the last backward had gradients of the states of every step
-        self.split, self.threads, slices, self.reason = choose(layout, sizes, weights)
+        self.split, self.threads, slices, self.reason = self._chosen(weights)
         self.slices = slices
         config = layout.config
         D, P, pieces = config.directions, config.output_size, config.directions * layout.heads
@@ -108,6 +117,9 @@ class Plan:
         if self.d_units.size:
             starts = np.arange(self.rows) * self.d_units[0].nbytes
             self.blocks[:, SLOTS["d_units"]] = self.d_units.ctypes.data + starts
+
+    def _chosen(self, weights: Weights) -> tuple[str, int, int, str]:
+        return choose(self.layout, self.sizes, weights)
 
     @property
     def _together(self) -> bool:

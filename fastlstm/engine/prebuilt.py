@@ -14,6 +14,7 @@ from fastlstm.compiled.made import SHIPPED, Unit, content, made
 from fastlstm.engine.compiling import compile_units
 
 DTYPES = ("float32", "float64")
+_OF_ALL_CELLS = ("inference", "training", "forward_samples", "training_samples", "products")
 _OF_A_CELL = ("advance", "retreat", "step_few", "step_samples", "step_back")
 
 
@@ -21,7 +22,9 @@ def units() -> Iterator[Unit]:
     """Everything that LSTM, GRU, RNN and their cells call, on arrays and through torch."""
     yield Unit("calls")
     for dtype in DTYPES:
-        yield from (Unit(name, dtype) for name in ("inference", "training", "products"))
+        yield from (
+            Unit(name, dtype) for name in ("inference", "training", "forward_samples", "training_samples", "products")
+        )
         yield from (Unit(name, dtype, cell) for cell in CELLS for name in _OF_A_CELL)
     narrow = ("multiply_halves", "multiply_words", "multiply_bytes", "multiply_bytes_twice")
     yield from (Unit(name, "float32") for name in narrow)

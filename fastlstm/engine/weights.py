@@ -82,9 +82,10 @@ class Weights:
                     "wx_t": layout.panels(I) * layout.W * (1 + layout.gate_rows),
                     "wh_t": layout.panels(P) * layout.W * (1 + layout.gate_rows),
                     "wr_t": projected * layout.panels(H) * layout.W * (1 + P),
+                    "wl": layout.gates * H * layout.sample_row(I),
                 }
             plain = {"I": I, "H": H, "P": P, "blocks": layout.blocks, "bias": int(config.bias), "projected": projected}
-            plain |= {"gate_step": config.hidden_size}
+            plain |= {"gate_step": config.hidden_size, "wl_ld": self.transposed * layout.sample_row(I)}
             plain |= {slot: layout.trait(trait) for slot, trait in _TRAITS.items()}
             plain |= {f"{name}_panel": size for name, size in panel.items()}
             for name, value in plain.items():

@@ -10,6 +10,7 @@ from fastlstm_lint.contract import Layer, rounded
 
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import BRIEF_FLOPS, Plan, Sizes, flops
+from fastlstm.engine.samples import SamplePlan, plan_of
 from fastlstm.engine.weights import Weights
 from fastlstm.kernels.cards import reason_against
 from fastlstm.kernels.job import SLOTS
@@ -22,6 +23,7 @@ from fastlstm.spec.plain import plain
 SPLITS = {
     "batch": "each thread has samples, directions or heads of its own",
     "units": "all threads do every step together, each some of the hidden units",
+    "samples": "each thread has samples of its own, and registers hold one unit of several samples",
     "layers": "each thread has whole layers, which follow each other through time",
 }
 
@@ -53,7 +55,7 @@ def plan_lines(
     layout = Layout(config, dtype)
     sizes = Sizes(T, B, train, threads)
     panels = Weights(layout) if weights is None else Panels(layout, weights)
-    plan = Plan(layout, panels, sizes, {})
+    plan = plan_of(layout, panels, sizes, {})
     yield "call", [f"T={T} B={B} I={config.input_size}, {dtype}, {'training' if train else 'inference'}"]
     work = flops(layout, sizes)
     lines = [f"{_number(work)}flop forward" + (f", {_number(2 * work)}flop backward" if train else "")]
@@ -84,6 +86,11 @@ def _cell(config: Stack, reason: str | None) -> Iterator[str]:
 
 def _product(layout: Layout, plan: Plan) -> Iterator[str]:
     machine, block = host(), plan.blocks[0]
+    if isinstance(plan, SamplePlan):
+        groups = _count(int(block[SLOTS["B"]]), "such group")
+        yield f"a register holds one unit of {layout.lanes} samples ({machine.name}); weights are broadcast"
+        yield f"{groups} of samples in a slice, which stays in the first-level cache through all of time"
+        return
     rows = int(block[SLOTS["B"]])
     tiles = -(-rows // machine.tile_rows)
     least, more = divmod(rows, max(tiles, 1))
@@ -116,7 +123,7 @@ def _memory(layout: Layout, plan: Plan) -> Iterator[str]:
         for layer in range(min(layout.config.num_layers, 2)):
             names = plan.storage_names()
             widths = plan.widths(layer)
-            total = sum(widths[name] for name in names) * layout.dtype.itemsize
+            total = sum(widths[name] for name in names) * layout.dtype.itemsize // plan.samples_in_row
             place = "the first layer" if layer == 0 else "each other layer"
             yield f"{_bytes(total)} stored per token, direction and {place}: {', '.join(names)}"
 

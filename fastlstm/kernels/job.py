@@ -165,6 +165,13 @@ SLOT_KINDS: Mapping[str, str] = {
     "has_start": "int",
     "start": "real*",
     "start_row": "int",
+    # samples as lanes (`samples_forward.py`): B counts groups of as many samples as a register holds, a block is a unit
+    "samples": "int",
+    "wl": "real*",  # (H * G, I + 1 + P) weights, unit by unit: of x, then the bias (two where the cell splits), of h
+    "wl_ld": "int",
+    "dx": "real*",  # (B, I, lanes)
+    "sums_part": "int",  # distance in `sums` of the sums of u from those of z
+    "sums_size": "int",  # and of one task's from the next one's
     "scratch": "real*",
     "scratch_thread": "int",  # distance between two threads' scratch
     "sums": "real*",  # weight gradients, a row for each padded gate row, then one for each row of W_hr

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastlstm.kernels.jit import at, inner, lanes_of, put
 from fastlstm.kernels.product import panel_width
+from fastlstm.kernels.rows import copy
 from fastlstm.kernels.tokens import share
 
 
@@ -29,6 +30,8 @@ def pack(job, phase, portion):
         _put_bias(job.wx, r, job.I, input_bias)
     if job.projected:
         _pack_plain(job, portion, job.w_hr, job.H, np.int64(1), job.P, job.H, job.wr)
+    if job.wl_ld:
+        _pack_rows(job, portion)
 
 
 def pack_transposed(job, phase, portion):
@@ -40,6 +43,22 @@ def pack_transposed(job, phase, portion):
         _pack_gates_transposed(job, portion, recurrent, job.w_hh, job.P, job.H, job.wh_t)
     if job.projected:
         _pack_plain(job, portion, job.w_hr, np.int64(1), job.H, job.H, job.P, job.wr_t)
+
+
+@inner
+def _pack_rows(job, portion):
+    """Rows as torch's, but unit by unit: of W_ih, the bias (both, where the cell splits its gates), of W_hh."""
+    first, last = share(job.gates * job.H, np.int64(1), portion, job.threads)
+    for r in range(first, last):
+        row = r % job.gates * job.H + r // job.gates
+        target = at(job.wl, r * job.wl_ld)
+        copy(at(job.w_ih, row * job.I), target, job.I)
+        input_bias = job.b_ih[row] if job.bias else 0.0
+        recurrent_bias = job.b_hh[row] if job.bias else 0.0
+        put(target, job.I, input_bias if job.splits_gates else input_bias + recurrent_bias)
+        if job.splits_gates:
+            put(target, job.I + 1, recurrent_bias)
+        copy(at(job.w_hh, row * job.P), at(target, job.I + 1 + job.splits_gates), job.P)
 
 
 @inner

@@ -12,6 +12,13 @@ DEPTH = 16384 // (C * host().vector_bytes)
 # two start in each).
 PANELS_1, PANELS_3 = (4, 2) if R <= 6 else (8, 4)
 
+# Of kernels whose lanes are samples: registers of samples that go together; rows of weights, broadcast, whose sums fill
+# the registers then. With one register of samples more rows than hide an FMA's time would only be more code.
+MOST_GROUPS = 2
+ROWS_OF_1, ROWS_OF_2 = min(R * C, 8), R * C // 2
+# Rows by columns of a weight's gradient, a vector of sums for each: 12 sums read 7 vectors.
+SUM_ROWS, SUM_COLUMNS = (4, 3) if R * C >= 12 else (2, 1)
+
 ROWS = 48  # of one block of input gradients; each panel of weights serves them from the first-level cache
 # Gate rows whose products share a block of columns: 96 by 256 float32 are 96 KB of the second-level cache. Their rows
 # lie an odd number of cache lines apart.

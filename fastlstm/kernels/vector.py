@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,23 @@ class Emitter:
         first = self.builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return Vector(self, self.builder.shuffle_vector(first, undefined, zeros))
+
+    def shuffle(self, a: Vector, b: Vector, lanes: Sequence[int]) -> Vector:
+        """A vector of these lanes of a and, counted behind them, of b."""
+        index = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), list(lanes))
+        return Vector(self, self.builder.shuffle_vector(a.value, b.value, index))
+
+    def turned(self, vectors: Sequence[Vector]) -> list[Vector]:
+        """As many vectors as lanes, rows and columns exchanged: of squares of half the size, then within these."""
+        found, far, lanes = list(vectors), self.lanes // 2, range(self.lanes)
+        while far:
+            for n in lanes:
+                if not n & far:
+                    a, b = found[n], found[n + far]
+                    found[n] = self.shuffle(a, b, [lane - far + self.lanes if lane & far else lane for lane in lanes])
+                    found[n + far] = self.shuffle(a, b, [lane + (self.lanes if lane & far else far) for lane in lanes])
+            far //= 2
+        return found
 
     def fma(self, a: Vector, b: Vector, c: Vector) -> Vector:
         """a * b + c, fused where the machine can."""
