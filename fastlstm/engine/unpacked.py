@@ -23,6 +23,9 @@ from fastlstm.kernels.job import SLOTS, blank
 # From so many samples on the packed product gains more than the comparison of the weights costs.
 MOST_SAMPLES = 32
 
+# Where samples are lanes, a step of 14 us (LSTM(64, 64), B = 8) takes as long with a second thread; one of 24 us gains.
+SMALL_OF_LANES = 600_000
+
 # Of a step below about 100 us: waking a thread for it costs more than it gives.
 BRIEF_FLOPS = 2_500_000
 
@@ -32,12 +35,17 @@ BACK_FLOPS = 30_000_000
 _WEIGHTS = [SLOTS[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
 
 
+def _are_few(B: int, lanes: int) -> bool:
+    """A vector of samples would be half empty."""
+    return lanes >= 2 * B
+
+
 class _Plan:
     """The job blocks of a batch of B, a row for each layer and direction, and the memory that they work in."""
 
     def __init__(self, layout: Layout, B: int, threads: int, brief: int) -> None:
         config, lanes = layout.config, layout.lanes
-        few = lanes >= 2 * B  # a vector of samples would be half empty
+        few = _are_few(B, lanes)
         self.kernel = kernel("step_few" if few else "step_samples", layout.dtype.name, cell_name(config))
         D, H = config.directions, config.hidden_size
         count = -(-H // lanes)
@@ -125,6 +133,7 @@ class Unpacked:
         self._count = config.num_layers * config.directions
         self._per_part = 4 if config.bias else 2
         self._flops = flops(self._layout, Sizes(1, 1, False, 1))
+        self._lanes = self._layout.lanes
         self._idle = _Idle[_Plan]()
         self._idle_back = _Idle[_BackPlan]()
         self._products = Products(self._layout.dtype, pool)
@@ -146,6 +155,10 @@ class Unpacked:
         """Whether the products of so many samples, over all steps, are worth a second thread."""
         return self._flops * samples >= SMALL_FLOPS
 
+    def steps_alone(self, B: int) -> bool:
+        """Whether a step of B samples has too little work for a second thread."""
+        return self._flops * B < (SMALL_FLOPS if _are_few(B, self._lanes) else SMALL_OF_LANES)
+
     def multiply(self, wanted: Sequence[Product], samples: int, threads: int) -> None:
         """The products behind the gates' gradients, of so many samples, on `threads` threads."""
         self._products.run(wanted, threads, self._flops * samples < BRIEF_FLOPS)
@@ -159,7 +172,7 @@ class Unpacked:
         weights: in the contract's order. x: B rows of I. h0, c0, hn, cn: (L*D, B, H) each. out: B rows of D*H. kept: of
         a single layer and direction (B, kept_width), what `back` needs; 0 where no backward will follow.
         """
-        if self._flops * B < SMALL_FLOPS:
+        if threads > 1 and self.steps_alone(B):
             threads = 1
         crew = self._pool.crew(threads) if threads > 1 else None
         key = B, threads

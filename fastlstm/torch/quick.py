@@ -142,7 +142,7 @@ def _first(module: Any, x: Any, hx: Any) -> tuple[Tensor, Any] | None:
     kind = _Kind(_OF_LAYER(own), states, (x, *states, *weights))
     kind.samples, kind.shape = B, (shape[0], shape[1], runner.output_width)
     kind.turned = not states or states[0].shape != kind.shape
-    kind.threads = runner.unpacked is not None and runner.unpacked.has_work_for_two(B)
+    kind.threads = runner.unpacked is not None and not runner.unpacked.steps_alone(B)
     kind.steps = T == 1 and B <= MOST_SAMPLES and not masks and runner.unpacked is not None and not kind.wants_gradient
     if not masks:
         runner.weights_of = itemgetter(*names)

@@ -41,14 +41,14 @@ def test_a_call_uses_the_smaller_of_both_numbers(
     But for a step with too little work for a second thread, which does not ask.
     """
     layer, cell = getattr(fastlstm.torch, kind)(I, H), getattr(fastlstm.torch, f"{kind}Cell")(I, H)
-    wide = getattr(fastlstm.torch, kind)(64, 64)
+    wide = getattr(fastlstm.torch, kind)(128, 128)
     torch.set_num_threads(torchs)
     fastlstm.set_num_threads(ours)
     layer(batch())[0].sum().backward()
     state(cell(batch()[0])).sum().backward()
     with torch.no_grad():
         layer(batch())
-        wide(torch.zeros(1, 16, 64))
+        wide(torch.zeros(1, 16, 128))
         cell(batch()[0])
         layer(batch()[:1])
     assert [call["threads"] for call in kernel_calls] == [*[due] * 5, 1]
