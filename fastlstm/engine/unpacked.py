@@ -35,17 +35,12 @@ BACK_FLOPS = 30_000_000
 _WEIGHTS = [SLOTS[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
 
 
-def _are_few(B: int, lanes: int) -> bool:
-    """A vector of samples would be half empty."""
-    return lanes >= 2 * B
-
-
 class _Plan:
     """The job blocks of a batch of B, a row for each layer and direction, and the memory that they work in."""
 
     def __init__(self, layout: Layout, B: int, threads: int, brief: int) -> None:
         config, lanes = layout.config, layout.lanes
-        few = _are_few(B, lanes)
+        few = lanes >= 2 * B  # a vector of samples would be half empty
         self.kernel = kernel("step_few" if few else "step_samples", layout.dtype.name, cell_name(config))
         D, H = config.directions, config.hidden_size
         count = -(-H // lanes)
@@ -157,7 +152,7 @@ class Unpacked:
 
     def steps_alone(self, B: int) -> bool:
         """Whether a step of B samples has too little work for a second thread."""
-        return self._flops * B < (SMALL_FLOPS if _are_few(B, self._lanes) else SMALL_OF_LANES)
+        return self._flops * B < (SMALL_FLOPS if self._lanes >= 2 * B else SMALL_OF_LANES)
 
     def multiply(self, wanted: Sequence[Product], samples: int, threads: int) -> None:
         """The products behind the gates' gradients, of so many samples, on `threads` threads."""

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from fastlstm.engine.code import entry
 
+PART = 16 * 1024
+"""Bytes that `next_is_same` compares: 1.5 us."""
+
 
 class Snapshot:
     """A copy of contiguous tensors. Bytes are compared: NaN equals itself, and -0.0 differs from 0.0.
@@ -17,7 +20,7 @@ class Snapshot:
     of compiled code for all tensors: by ctypes it is 0.9 us for each.
     """
 
-    __slots__ = ("_address", "_copies", "_pairs", "_tensors")
+    __slots__ = ("_address", "_copies", "_next", "_pairs", "_parts", "_tensors")
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         copies = [tensor.detach().clone() for tensor in tensors]
@@ -25,10 +28,22 @@ class Snapshot:
         places = [(one.data_ptr(), copy.data_ptr(), copy.nbytes) for one, copy in zip(tensors, copies, strict=True)]
         self._pairs = np.array(places, np.int64).reshape(-1, 3)
         self._address = self._pairs.ctypes.data
+        self._parts: np.ndarray | None = None
+        self._next = 0
 
     def same(self) -> bool:
         """No byte has changed."""
         return bool(entry("same_bytes")(self._address, len(self._copies)))
+
+    def next_is_same(self) -> bool:
+        """No byte of one part has changed: each call asks of the next one, going round all tensors."""
+        if self._parts is None:
+            cut = [
+                (a + n, b + n, min(PART, size - n)) for a, b, size in self._pairs.tolist() for n in range(0, size, PART)
+            ]
+            self._parts = np.array(cut, np.int64).reshape(-1, 3)
+        number = self._next = (self._next + 1) % len(self._parts)
+        return bool(entry("same_bytes")(self._parts.ctypes.data + self._parts.strides[0] * number, 1))
 
     def renewed(self) -> Snapshot:
         """A copy of the same tensors as they are now."""

@@ -29,10 +29,11 @@ class _Rounding(NarrowEngine):
 
 
 class _Glancing(Runner):
-    """A runner that in short calls believes torch's counts of changes, and looks at no more than a few weights.
+    """A runner that in short calls believes torch's counts of changes, and looks at no more than some weights.
 
     What goes past the counts (`weight.data`, a NumPy view, another process) as a rule changes a whole matrix or some
-    gates of it; a single number of a matrix is seen by the next long call.
+    gates of it, which is seen at once; a single number is when its part is looked at, `memory.PART` bytes in each short
+    call, or by the next long call.
     """
 
     def __init__(self, config: Layer, weights: str) -> None:
@@ -45,7 +46,12 @@ class _Glancing(Runner):
             return self.version(weights)
         counts = [(weight.data_ptr(), weight._version) for weight in weights]
         seen = self._seen
-        if seen is not None and seen[0] == counts and all(np.array_equal(now, then) for now, then in seen[1]):
+        if (
+            seen is not None
+            and seen[0] == counts
+            and all(np.array_equal(now, then) for now, then in seen[1])
+            and self._snapshot.next_is_same()
+        ):
             return int(seen[2])
         version = self.version(weights)
         if all(weight.is_contiguous() for weight in weights):

@@ -11,7 +11,7 @@ import torch
 
 import fastlstm
 import fastlstm.torch
-from fastlstm.torch.memory import Snapshot
+from fastlstm.torch.memory import PART, Snapshot
 
 
 def model() -> torch.nn.Sequential:
@@ -106,7 +106,11 @@ def test_a_short_call_does_not_read_all_float32_weights(monkeypatch: pytest.Monk
             after = lstm(x, states)[0]
             assert not torch.equal(after, before), name
             before = after
-        lstm.weight_hh_l0.data[7, 7] = 3.0  # one number, past all counts: a long call sees it
+        lstm.weight_hh_l0.data[70, 7] = 3.0  # one number, past all counts: seen when its part is looked at
+        parts = sum(-(-weight.nbytes // PART) for weight in lstm.parameters())
+        assert any(not torch.equal(lstm(x, states)[0], before) for _ in range(parts))
+        compared.clear()
+        lstm.weight_hh_l0.data[7, 7] = 3.0  # or by a long call
         long = mine(whole)[0]
         assert compared
         due, _ = fastlstm.quantize(fastlstm.LSTM.from_torch(lstm))(whole.numpy())
