@@ -168,3 +168,55 @@ def test_a_later_turn_of_a_loop_is_judged(text: str) -> None:
         (finding.code, HEADER.count("\n") + 1 + text.count("\n")) for finding in findings(text)
     ]
     assert len(findings(text)) == 1
+
+
+SECOND_HAND = (
+    ("torch.addmm(torch.zeros(4), x, torch.zeros(3, 4))", "torch.addmm(torch.zeros(5), x, torch.zeros(3, 4))"),
+    ("torch.baddbmm(b, b, torch.zeros(2, 4, 4))", "torch.baddbmm(b, b, torch.zeros(3, 4, 4))"),
+    ("torch.addbmm(torch.zeros(3, 5), b, torch.zeros(2, 4, 5))", "b.addbmm(b, torch.zeros(2, 4, 5))"),
+    ("torch.inner(x, torch.zeros(7, 3))", "torch.inner(x, torch.zeros(7, 2))"),
+    ("torch.outer(x[0], x[1])", "torch.outer(x, x[1])"),
+    ("torch.tensordot(b, x, dims=([1], [1]))", "torch.tensordot(b, x, dims=([2], [1]))"),
+    ("torch.linalg.cross(x, x)", "torch.linalg.cross(b, b)"),
+    ("torch.linalg.inv(torch.eye(3))", "torch.linalg.inv(x)"),
+    ("torch.vstack((x, x[0]))", "torch.vstack((x, b[0]))"),
+    ("torch.dstack((x, x))", "torch.dstack((x, b.mT))"),
+    ("torch.column_stack((x, x[:, 0]))", "torch.column_stack((x, x[0]))"),
+    ("x.view(size=(3, -1))", "x.view(size=(4, -1))"),
+    ("F.linear(x, torch.zeros(5, 3), torch.zeros(5))", "F.linear(x, torch.zeros(5, 3), torch.zeros(4))"),
+    ("F.layer_norm(x, (3,), weight=torch.ones(3))", "F.layer_norm(x, (3,), weight=torch.ones(2))"),
+    ("nn.GroupNorm(3, 3)(x)", "nn.GroupNorm(3, 6)(x)"),
+    ("nn.RMSNorm(3)(x)", "nn.RMSNorm(2)(x)"),
+    ("nn.BatchNorm2d(2)(b[None].expand(2, 2, 3, 4))", "nn.BatchNorm2d(2)(b)"),
+    ("nn.Conv2d(2, 5, 2)(b)", "nn.Conv2d(3, 5, 2)(b)"),
+    ("nn.ConvTranspose1d(3, 5, 2)(b)", "nn.ConvTranspose1d(4, 5, 2)(b)"),
+    ("nn.Bilinear(3, 4, 5)(x, torch.zeros(2, 4))", "nn.Bilinear(3, 3, 5)(x, torch.zeros(2, 4))"),
+    ("nn.CosineSimilarity()(x, x[:1])", "nn.CosineSimilarity()(x, torch.zeros(4, 3))"),
+    ("F.interpolate(b, size=6, mode='linear')", "F.interpolate(b, size=6, mode='bilinear')"),
+    ("F.scaled_dot_product_attention(b, b, b)", "F.scaled_dot_product_attention(b, b, b[:, :2])"),
+    ("nn.TransformerEncoderLayer(4, 2, 8)(b)", "nn.TransformerEncoderLayer(6, 2, 8)(b)"),
+    ("nn.TransformerDecoderLayer(4, 2, 8)(b, b[:1])", "nn.TransformerDecoderLayer(4, 2, 8)(b, b[:, :2])"),
+    ("torch.hsplit(b, 3)", "torch.hsplit(b, 2)"),
+    ("torch.clamp(x, min=x[:1])", "torch.clamp(x, min=b)"),
+    ("torch.lerp(x, x[:1], 0.5)", "torch.lerp(x, b, 0.5)"),
+    ("torch.cdist(x, torch.zeros(5, 3))", "torch.cdist(x, torch.zeros(5, 2))"),
+)
+"""Calls of `x` (2, 3) and `b` (2, 3, 4): one that torch takes, and one that it refuses."""
+
+
+@pytest.mark.parametrize(("right", "wrong"), SECOND_HAND)
+def test_laws_of_functions_and_modules_beside_the_usual_ones(right: str, wrong: str) -> None:
+    begin = HEADER + "rnn = nn.LSTM(3, 4)\nx = torch.ones(2, 3)\nb = torch.ones(2, 3, 4)\n"
+    verdict = judge(f"{begin}y = {right}\n")
+    assert (verdict.line, verdict.found, verdict.untrue) == (None, frozenset(), ())
+    verdict = judge(f"{begin}y = {wrong}\n")
+    assert verdict.line == HEADER.count("\n") + 4
+    assert not verdict.missed
+
+
+@pytest.mark.parametrize(
+    "change", ["x.unsqueeze_(0)", "y = x.t_()", "x.resize_(4, 1)", "torch.mul(z, z, out=x)", "x.data = z", "x @= x.mT"]
+)
+def test_what_is_changed_in_place_is_changed_by_all_its_names(change: str) -> None:
+    verdict = judge(HEADER + f"rnn = nn.LSTM(3, 4)\nx = torch.ones(2, 3)\nw = x\nz = torch.ones(5)\n{change}\n")
+    assert (verdict.line, verdict.found, verdict.untrue) == (None, frozenset(), ())

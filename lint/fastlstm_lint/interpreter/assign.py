@@ -32,6 +32,8 @@ def bind(vm: Walk, target: cst.CSTNode, value: Value) -> None:
         base = vm.evaluate(target.value)
         if isinstance(base, Instance):
             base.attributes[target.attr.value] = _named(value, target.attr.value)
+        elif isinstance(base, Tensor) and target.attr.value == "data":
+            vm.rebind(target.value, value, base)
         elif isinstance(base, Class):
             base.body[target.attr.value] = Opaque(target.attr.value)  # for all its objects, from some time on
     elif isinstance(target, cst.StarredElement):

@@ -7,7 +7,9 @@ from ..dims import Dim
 from ..facts import Misused
 from ..layers import Recurrent
 from ..signatures import views
+from ..signatures.registry import unknown_size
 from ..values import (
+    Axis,
     Class,
     Const,
     Flag,
@@ -65,6 +67,8 @@ def attribute(vm: Walk, node: cst.CSTNode, base: Value, name: str) -> Value:
     if isinstance(base, Tup) and base.kind == "named" and name in ("values", "indices"):
         return base.items[0 if name == "values" else 1]
     if isinstance(base, Packed):
+        if name == "data" and base.rank == 3:
+            return Tensor((Axis.of(unknown_size("steps")), base.feature), None, frozenset(), base.dtype)
         if name in ("shape", "ndim", "size", "dim", "view", "reshape", "transpose", "permute", "squeeze", "contiguous"):
             vm.emit(Misused(node, vm.where(), value=base, use=f".{name}"))
         return Method(base, name)

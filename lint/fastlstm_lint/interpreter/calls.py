@@ -144,6 +144,8 @@ def _call_library(vm: Walk, node: cst.Call, callee: Name, arguments: Arguments) 
     if names[0] == "functools.partial" and arguments.positional:
         return Partial(arguments.positional[0], tuple(arguments.positional[1:]), arguments.keywords)
     results = [signatures.call_function(vm, node, name, arguments) for name in names]
+    if (out := arguments.keyword_nodes.get("out")) is not None:
+        vm.rebind(out, (results[0] if len(results) == 1 else None) or Opaque("?"), arguments.keywords["out"])
     if any(result is None for result in results):
         return Foreign("array") if names[0].partition(".")[0] in OTHER_LIBRARIES else Opaque("?")
     return join_all([result for result in results if result is not None], "module")

@@ -209,8 +209,11 @@ class Machine(Walk):
         given.nodes = [node.func] * len(values)
         return calls.apply(self, node, callee, given) if self.budget.take(CALL) else Opaque("?")
 
-    def rebind(self, node: cst.BaseExpression, value: Value) -> None:
-        """Let the name that held a value hold what a call made of it in place."""
+    def rebind(self, node: cst.BaseExpression, value: Value, held: Value | None = None) -> None:
+        """Let the name that held a value hold what a call made of it in place; with `held`, all its names."""
+        for name, other in self.frame.scope.names.items() if held is not None else ():
+            if other is held:
+                self.frame.scope.names[name] = value
         assign.rebind(self, node, value)
 
     def spend(self) -> bool:

@@ -20,17 +20,20 @@ from . import (
     einops,
     einsum,
     functional,
+    grids,
     index,
     joining,
     linalg,
     losses,
     modules,
     packing,
+    products,
     recurrent,
     reductions,
     same,
     sizes,
     splitting,
+    squares,
     views,
 )
 from .caller import Caller
@@ -45,15 +48,18 @@ FAMILIES = (
     einops,
     einsum,
     functional,
+    grids,
     index,
     joining,
     linalg,
     losses,
     packing,
+    products,
     reductions,
     same,
     sizes,
     splitting,
+    squares,
     views,
 )
 """Importing these fills the tables of `registry`."""
@@ -77,6 +83,12 @@ def call_function(vm: Caller, node: cst.Call, name: str, arguments: Any) -> Valu
     return invoke(signature, Site(vm, node, name.rpartition(".")[2]), arguments)
 
 
+RESHAPED = {f"{name}_": name for name in words("unsqueeze squeeze transpose t swapaxes swapdims")}
+"""Methods that change the axes of a tensor in place, and those that make another one of it."""
+
+RESIZED = frozenset(words("resize_ resize_as_ set_ as_strided_"))
+
+
 def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: Any) -> Value | None:
     """What a method of a tensor (or of an unknown that may be one) gives."""
     if isinstance(base, Packed):
@@ -95,6 +107,11 @@ def call_method(vm: Caller, node: cst.Call, base: Value, name: str, arguments: A
         )
     if isinstance(base, Foreign):
         return arrays.kept(base, name) or base.attribute(f"{name}()")
+    if isinstance(base, Tensor) and (name in RESHAPED or name in RESIZED) and isinstance(node.func, cst.Attribute):
+        law = METHODS.get(RESHAPED.get(name, ""))
+        result = None if law is None else invoke(law, Site(vm, node, RESHAPED[name]), arguments, base)
+        vm.rebind(node.func.value, result or Opaque("?"), base)
+        return result or Opaque("?")
     if isinstance(base, (Tensor, Opaque)):
         signature = METHODS.get(name)
         if signature is not None and (isinstance(base, Tensor) or signature.may_be_called(arguments.positional)):

@@ -10,7 +10,7 @@ from ..facts import ModuleCalled
 from ..tensors import CONTIGUOUS, GUESSED, Strides
 from ..values import Axis, Module, Opaque, Tensor, Tup, Value, dim_of, resolve
 from . import attending, memory
-from .refusal import Refusal, tell
+from .refusal import Refusal, differ, tell
 from .registry import Site, flag_value, unknown_size
 
 PARAMETERS = {
@@ -58,6 +58,15 @@ def call(site: Site, module: Module, arguments: Any) -> Value:
             weights = attending.weights(module, arguments)
         except Refusal as each:
             refusal = each
+    elif module.kind == "TransformerEncoderLayer" and isinstance(first, Tensor):
+        width = dim_of(module.config.get("d_model"))
+        if first.rank not in (2, 3):
+            refusal = Refusal("module", f"expected 2D or 3D src, but got {first.rank}D", first)
+        elif width is not None and differ(first.sizes[-1], width):
+            sentence = f"was expecting embedding dimension of {width}, but got {first.sizes[-1]}"
+            refusal = Refusal("module", sentence, first, sure=True)
+    elif module.kind == "TransformerDecoderLayer" and len(given) == 2:
+        refusal = _refused(module, *given)
     if isinstance(first, Tensor) and first.rank in (2, 3) and refusal is None:
         size = dim_of(module.config.get("embed_dim"))
         last = Axis.of(unknown_size("embed_dim") if size is None else Dim.of(size), FEATURE)
@@ -72,6 +81,24 @@ def call(site: Site, module: Module, arguments: Any) -> Value:
         values = [resolve(each) for each in (*arguments.positional, *arguments.keywords.values())]
         tell(site.vm, site.node, refusal, [("argument", *each) for each in zip(nodes, values, strict=False)])
     return result
+
+
+def _refused(module: Module, target: Value, memory: Value) -> Refusal | None:
+    """Why a decoder's layer does not take its two sequences."""
+    if not isinstance(target, Tensor) or not isinstance(memory, Tensor):
+        return None
+    width = dim_of(module.config.get("d_model"))
+    if target.rank not in (2, 3) or target.rank != memory.rank:
+        return Refusal("module", f"expected tgt and memory of 2D or 3D, but got {target.rank}D and {memory.rank}D")
+    for each in (target, memory):
+        if width is not None and differ(each.sizes[-1], width):
+            sentence = f"was expecting embedding dimension of {width}, but got {each.sizes[-1]}"
+            return Refusal("module", sentence, each, sure=True)
+    first = batch_first(module)
+    if target.rank == 3 and first is not None and differ(target.sizes[not first], memory.sizes[not first]):
+        sizes = f"{target.sizes[not first]} and {memory.sizes[not first]}"
+        return Refusal("module", f"the batches of tgt and memory differ: {sizes}", target, memory)
+    return None
 
 
 def _strides(module: Module, query: Tensor) -> Strides:

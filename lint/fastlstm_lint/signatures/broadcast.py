@@ -34,9 +34,7 @@ def operator(vm: Caller, node: cst.CSTNode, name: str, left: Value, right: Value
     try:
         _no_sequence(name, left, right)
         if name == "MatrixMultiply":
-            result = matmul_shape(left, right)
-            if in_place and result is not None and isinstance(left, Tensor):
-                _fits(left, result)
+            result = matmul_shape(left, right)  # `@=` makes a new tensor, too
             return Opaque("?") if result is None else result
         product = combine(left, right, name, in_place)
         return weighed(left, right, product) if name == "Multiply" else product
@@ -171,13 +169,25 @@ def _holds(target: Tensor, dtype: str | None) -> None:
         raise Refusal("dtype", f"result type {a} can't be cast to the desired output type {b}", sure=True)
 
 
-PLAIN = words("add sub mul div maximum minimum eq ne gt lt ge le true_divide divide atan2 logical_and logical_or")
+PLAIN = words("add sub mul div maximum minimum eq ne gt lt ge le true_divide divide atan2 logical_and logical_or hypot")
 IN_PLACE = words("add_ sub_ mul_ div_ true_divide_ divide_ pow_")
 
 
-@tensor_op(*PLAIN, "pow", "fmod", "remainder", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "subtract")
+@tensor_op(
+    *PLAIN, "pow", "fmod", "remainder", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "subtract", "isclose"
+)
 def arithmetic(site: Site, input: Value, other: Value) -> Value | None:
     return combine(resolve(input), resolve(other), site.name)
+
+
+@tensor_op("lerp", "addcmul", "addcdiv")
+def of_three(site: Site, input: Value, tensor1: Value, tensor2: Value) -> Value | None:
+    """Arithmetic of three tensors; the last of `lerp` may be a number."""
+    given = [resolve(each) for each in (input, tensor1, tensor2)]
+    found = [each for each in given if isinstance(each, Tensor)]
+    if len(found) < 3 and (site.name != "lerp" or not isinstance(given[2], (Num, Const)) or len(found) < 2):
+        return None
+    return broadcast_all(found)
 
 
 @method(*IN_PLACE)

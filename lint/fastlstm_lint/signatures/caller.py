@@ -52,6 +52,6 @@ class Caller(Protocol):
         """Call a value with values, as one module of a Sequential hands on to the next."""
         ...
 
-    def rebind(self, node: cst.BaseExpression, value: Value) -> None:
-        """Let the name that held a value hold what a call made of it in place."""
+    def rebind(self, node: cst.BaseExpression, value: Value, held: Value | None = None) -> None:
+        """Let the name that held a value hold what a call made of it in place; with `held`, all its names."""
         ...

@@ -6,9 +6,9 @@ from ..contract import FEATURE
 from ..dims import product
 from ..tensors import CONTIGUOUS
 from ..values import Axis, Module, Num, Tensor, Value, resolve
-from . import neural
-from .refusal import Refusal, differ
-from .registry import Site, function, unknown_size
+from . import linalg, neural, products
+from .refusal import Refusal, differ, text
+from .registry import Site, dims_of, function, unknown_size
 
 
 @function("torch.nn.functional.linear")
@@ -16,21 +16,44 @@ def linear(site: Site, input: Value, weight: Value, bias: Value | None = None) -
     """(..., in_features) with weights (out_features, in_features)."""
     value, rows = resolve(input), resolve(weight)
     size = unknown_size("out_features")
-    if isinstance(rows, Tensor) and rows.rank == 2:
+    added = None if bias is None else resolve(bias)
+    if isinstance(rows, Tensor) and rows.rank > 2:
+        raise Refusal("module", f"t() expects a tensor with <= 2 dimensions, but self is {rows.rank}D", rows)
+    if isinstance(rows, Tensor) and rows.rank < 2:
+        return linalg.matmul_shape(value, rows) if added is None else None
+    if isinstance(rows, Tensor):
         size = rows.sizes[0]
         if isinstance(value, Tensor) and value.rank and differ(value.sizes[-1], rows.sizes[1]):
             shapes = f"{product(value.sizes[:-1])}x{value.sizes[-1]} and {rows.sizes[1]}x{size}"
             raise Refusal("module", f"mat1 and mat2 shapes cannot be multiplied ({shapes})")
+        if isinstance(added, Tensor) and isinstance(value, Tensor) and value.rank:
+            products.check_fits(added, (*value.sizes[:-1], size))
     result = neural.with_last(value, Axis.of(size, FEATURE), same_rank=True)
     return result.typed(value.dtype, CONTIGUOUS) if isinstance(result, Tensor) and isinstance(value, Tensor) else result
 
 
 @function("torch.nn.functional.layer_norm")
-def layer_norm(site: Site, input: Value, normalized_shape: Value) -> Value | None:
+def layer_norm(
+    site: Site, input: Value, normalized_shape: Value, weight: Value | None = None, bias: Value | None = None
+) -> Value | None:
     value = resolve(input)
     if isinstance(normalized_shape, Num):
         sentence = "layer_norm(): argument 'normalized_shape' (position 2) must be tuple of ints, not int"
         raise Refusal("type", sentence, sure=True)
+    wanted = dims_of(normalized_shape)
+    for name, given in (("weight", weight), ("bias", bias)):
+        each = None if given is None else resolve(given)
+        if wanted is None or not isinstance(each, Tensor):
+            continue
+        if each.rank != len(wanted) or any(
+            b is not None and differ(a, b) for a, b in zip(each.sizes, wanted, strict=True)
+        ):
+            raise Refusal(
+                "module",
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {text(each.sizes)} "
+                f"and normalized_shape = {text(wanted)}",
+                each,
+            )
     return neural.layer_normed(normalized_shape, value) if isinstance(value, Tensor) else value
 
 

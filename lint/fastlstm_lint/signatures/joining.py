@@ -64,7 +64,27 @@ def _promoted(found: list[Tensor]) -> str:
     return max((item.dtype for item in found if item.dtype is not None), key=dtypes.ORDER.index)
 
 
-@function("torch.cat", "torch.concat", "torch.concatenate", "torch.hstack")
+LED = {"hstack": 1, "vstack": 2, "row_stack": 2, "dstack": 3, "column_stack": 2}
+"""Functions that join along an axis of their own, and how many axes they give to what has fewer."""
+
+
+def _led(name: str, item: Tensor) -> Tensor:
+    """A tensor as `hstack` and its fellows read it: numbers and vectors get the axes that they lack."""
+    one, axes = Axis.of(1), item.axes
+    if len(axes) >= LED[name]:
+        return item
+    if name == "hstack":
+        axes = (one,)
+    elif name == "column_stack":
+        axes = (*axes, one) if axes else (one, one)
+    elif name == "dstack":
+        axes = (*((one,) * (2 - len(axes))), *axes, one)
+    else:
+        axes = (*((one,) * (2 - len(axes))), *axes)
+    return item.replaced(axes)
+
+
+@function("torch.cat", "torch.concat", "torch.concatenate", *(f"torch.{name}" for name in LED))
 def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
     items = _settled(_sequence(site, tensors, "cat"))
@@ -73,8 +93,8 @@ def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     if isinstance(given, Many) and isinstance(item := resolve(given.item), Tensor):
         return _repeated(site, given, item, dim)
     found = [item for item in items if isinstance(item, Tensor)]
-    if site.name == "hstack":
-        found = [item if item.rank else item.replaced((Axis.of(1),)) for item in found]
+    if site.name in LED:
+        found = [_led(site.name, item) for item in found]
     if not found or len(found) != len(items):
         return site.applied({"tensors": given}, None) if found else None
     for place, item in enumerate(found):
@@ -84,8 +104,8 @@ def cat(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     real = [(place, item) for place, item in enumerate(found) if item.rank != 1 or item.sizes[0] != 0]
     kept = [item for _, item in real] or found[:1]
     first = kept[0]
-    at: int | None = min(first.rank - 1, 1)
-    if site.name != "hstack":
+    at: int | None = {"hstack": min(first.rank - 1, 1), "column_stack": 1, "dstack": 2}.get(site.name, 0)
+    if site.name not in LED:
         at = 0 if dim is None else dimension(dim, first.rank, 0, first)
     for number, item in real[1:]:
         if item.rank != first.rank:
@@ -143,12 +163,10 @@ def _repeated(site: Site, given: Many, item: Tensor, dim: Value | None) -> Value
     return _merged([item], tuple(axes))
 
 
-@function("torch.stack", "torch.vstack")
+@function("torch.stack")
 def stack(site: Site, tensors: Value, dim: Value | None = None) -> Value | None:
     given = resolve(tensors)
     items = _sequence(site, tensors, site.name)
-    if site.name == "vstack":
-        return None
     item = resolve(given.item) if isinstance(given, Many) else None
     if _is_empty(site, given):
         raise Refusal("join", "stack expects a non-empty TensorList", sure=True)

@@ -9,7 +9,7 @@ from . import dtypes
 from .alignment import broadcast
 from .dtypes import BOOL
 from .refusal import Refusal, differ, text
-from .registry import Site, tensor_op
+from .registry import Site, function, tensor_op
 
 
 def matmul_shape(left: Value, right: Value) -> Tensor | None:
@@ -110,6 +110,7 @@ def dot_shape(a: Tensor, b: Tensor) -> Tensor:
     return result_of(a, b, ())
 
 
+@function("torch.linalg.matmul")
 @tensor_op("matmul")
 def matmul(site: Site, input: Value, other: Value) -> Value | None:
     return matmul_shape(input, other)
@@ -157,13 +158,11 @@ def mv(site: Site, input: Value, vec: Value) -> Value | None:
     return matmul_shape(a, b)
 
 
-@tensor_op("dot", "inner")
+@tensor_op("dot", "vdot")
 def dot(site: Site, input: Value, tensor: Value) -> Value | None:
     a, b = resolve(input), resolve(tensor)
     if not isinstance(a, Tensor) or not isinstance(b, Tensor):
         return None
     if a.rank != 1 or b.rank != 1:
-        if site.name == "inner":
-            return None
         raise Refusal("product", f"1D tensors expected, but got {a.rank}D and {b.rank}D tensors")
     return dot_shape(a, b)

@@ -19,6 +19,18 @@ OLD = frozenset(words("reduce size_average"))
 
 BINARY = words("binary_cross_entropy binary_cross_entropy_with_logits")
 
+DISTANCES = words("soft_margin_loss hinge_embedding_loss poisson_nll_loss")
+"""Losses of two tensors that are broadcast, of which nothing else is known."""
+
+
+@function(*(f"torch.nn.functional.{name}" for name in DISTANCES))
+def distance(site: Site, input: Value, target: Value) -> Value | None:
+    a, b = resolve(input), resolve(target)
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        broadcast(a, b)
+    return None
+
+
 NAMES = ("cross_entropy", "nll_loss", *PAIRED, *BINARY, "ctc_loss")
 
 LOSS_MODULES = words(

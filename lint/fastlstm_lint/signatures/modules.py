@@ -9,7 +9,7 @@ from ..facts import Made, ModuleCalled
 from ..layers import Recurrent
 from ..tensors import CONTIGUOUS, GUESSED
 from ..values import Axis, Const, Function, Instance, Many, Module, Num, Opaque, Tensor, Tup, Value, resolve
-from . import attention, dtypes, losses, memory, neural
+from . import attention, dtypes, grids, losses, memory, neural
 from .dtypes import FLOAT
 from .losses import LOSS_MODULES
 from .neural import feature, size_of, with_last
@@ -40,7 +40,7 @@ PARAMETERS = {
 
 POINTWISE = words(
     "Dropout Dropout1d Dropout2d AlphaDropout FeatureAlphaDropout ReLU Tanh Sigmoid GELU ELU LeakyReLU SELU SiLU "
-    "Softplus Identity RMSNorm Hardtanh ReLU6 LogSigmoid Mish CELU PReLU RReLU Softsign Hardswish Hardsigmoid "
+    "Softplus Identity Hardtanh ReLU6 LogSigmoid Mish CELU PReLU RReLU Softsign Hardswish Hardsigmoid "
     "Tanhshrink Softshrink Hardshrink Threshold"
 )
 
@@ -54,7 +54,7 @@ def _maker(kind: str) -> Signature:
     return Signature(handler, False, PARAMETERS.get(kind, "").split() or ["reduction", *losses.OLD])
 
 
-PARAMETERS |= attention.PARAMETERS
+PARAMETERS |= attention.PARAMETERS | grids.PARAMETERS
 
 for _kind in (*PARAMETERS, *POINTWISE, *LOSS_MODULES):
     CONSTRUCTORS.setdefault(f"torch.nn.{_kind}", _maker(_kind))
@@ -172,6 +172,11 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
     if kind == "Conv1d" and isinstance(value, Opaque):
         settled = value.as_tensor(3, sure=False)
         value = value if settled is None else settled
+    if kind in grids.PAIRS:
+        other = resolve(arguments.positional[1]) if len(arguments.positional) > 1 else None
+        if not isinstance(value, Tensor) or not isinstance(other, Tensor):
+            return None
+        return grids.PAIRS[kind](module, value, other)
     if not isinstance(value, Tensor):
         return images(value, size_of(module, "out_channels")) if kind == "Conv2d" else value if kind in NORMS else None
     if kind == "Flatten":
@@ -179,9 +184,10 @@ def _result(site: Site, module: Module, value: Value, arguments: Any) -> Value |
         return flatten(site, value, start or Num(Dim.of(1)), end)
     if kind == "Unflatten" and {"dim", "unflattened_size"} <= module.config.keys():
         return unflatten(site, value, module.config["dim"], module.config["unflattened_size"])
+    grids.images(module, value)
     if kind in ("Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d", "AdaptiveAvgPool2d"):
         return images(value, size_of(module, "out_channels") if kind == "Conv2d" else None)
-    law = neural.LAWS.get(kind)
+    law = neural.LAWS.get(kind) or grids.LAWS.get(kind)
     if law is None:
         return None
     return law(in_use(module) if site.vm.in_model() else module, value)
@@ -207,7 +213,7 @@ def change_mode(module: Module | Recurrent, name: str) -> None:
             change_mode(item, name)
 
 
-NORMS = ("BatchNorm1d", "LayerNorm")
+NORMS = ("BatchNorm1d", "LayerNorm", "RMSNorm")
 
 TAKE_TENSORS = ("Linear", "Embedding", "Conv1d", "LayerNorm", "BatchNorm1d", "Flatten", *POINTWISE)
 

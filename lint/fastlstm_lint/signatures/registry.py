@@ -129,6 +129,9 @@ NEUTRAL = frozenset(
 )
 """Arguments that no handler names, since they change no axis; those that ask for an element type are read apart."""
 
+SEVERAL = frozenset(words("size shape sizes dims repeats tensors operands"))
+"""What torch calls the arguments of which any number may stand side by side, where they are given by keyword."""
+
 RETURNS_PAIR = frozenset(("max", "min", "median", "mode", "sort", "kthvalue", "cummax", "cummin"))
 """Functions that give values and their places along a dim."""
 
@@ -155,16 +158,20 @@ def invoke(signature: Signature, site: Site, arguments: Any, receiver: Value | N
         bound[name] = value
         site.nodes[name] = node
     overlooked = not arguments.complete
-    for name, value in arguments.keywords.items():
+    for asked, value in arguments.keywords.items():
+        name = asked
         if name == "axis" and "dim" in names and "dim" not in arguments.keywords:
             if site.name in RETURNS_PAIR:  # NumPy's, which gives the values alone
                 return None
             name = "dim"
         if name == "keepdims" and "keepdim" in names:
             name = "keepdim"
+        if signature.variadic and name in SEVERAL:
+            name = names[-1]
+            value = _rest([value])
         if name in names:
             bound[name] = value
-            site.nodes[name] = arguments.keyword_nodes.get(name, site.node)
+            site.nodes[name] = arguments.keyword_nodes.get(asked, site.node)
         elif name not in NEUTRAL:
             overlooked = True
     if signature.variadic:

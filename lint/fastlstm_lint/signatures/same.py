@@ -7,6 +7,7 @@ from ..records import replace
 from ..tensors import CONTIGUOUS
 from ..values import NONE, Foreign, Opaque, Same, Tensor, Value, resolve
 from . import dtypes, memory
+from .alignment import broadcast_all
 from .dtypes import BOOL, DOUBLE, FLOAT, LONG
 from .refusal import Refusal
 from .registry import Site, axis_number, function, method, tensor_op
@@ -122,6 +123,10 @@ def kept(site: Site, input: Value) -> Value | None:
         return source
     if source.dtype == BOOL and site.name in ("relu", "neg", "relu_", "neg_", "abs"):
         raise Refusal("dtype", REFUSES_BOOL[site.name.rstrip("_")], sure=True)
+    bounds = [resolve(site.keywords[name]) for name in ("min", "max") if name in site.keywords]
+    if any(isinstance(each, Tensor) for each in bounds):
+        both = broadcast_all([source, *(each for each in bounds if isinstance(each, Tensor))])
+        return source if site.name.endswith("_") else both.typed(None)
     return source if site.name.endswith("_") else _kept(source, source.dtype)
 
 
