@@ -14,8 +14,9 @@ from numba.core.extending import intrinsic
 
 from fastlstm.kernels.jit import Job, at, inner, lanes_of
 from fastlstm.kernels.job import SLOTS
+from fastlstm.kernels.machine import host
 from fastlstm.kernels.tile import tile
-from fastlstm.kernels.tiling import DEPTH, PANELS_1, PANELS_3, C, R
+from fastlstm.kernels.tiling import DEPTH, C, R, side_by_side
 
 
 @inner
@@ -26,6 +27,7 @@ def panel_width(pointer):
 
 def made(tile: Any, packed: int) -> Any:
     """The product with a tile whose weights are `packed` to the number."""
+    panels_1, few, panels_few = side_by_side(host(), packed > 1)
 
     def multiply(job, a, a_row, a_step, rows, K, w, w_panel, first, last, start, start_row, start_panel, out, out_row):
         """Kernel: out[r, n] = start[r, n] + sum over k < K of a[r, k] * w[n, k] for r < rows and the columns of panels
@@ -42,10 +44,10 @@ def made(tile: Any, packed: int) -> Any:
         depth = DEPTH if tiles > 1 else max(K, 1)
         panel = first
         if rows == 1:
-            while panel + PANELS_1 <= last:
+            while panel + panels_1 <= last:
                 tile(
                     1,
-                    PANELS_1,
+                    panels_1,
                     rows,
                     a,
                     a_row,
@@ -59,12 +61,12 @@ def made(tile: Any, packed: int) -> Any:
                     at(out, panel * W),
                     out_row,
                 )
-                panel += PANELS_1
-        elif rows <= 3:
-            while panel + PANELS_3 <= last:
+                panel += panels_1
+        elif rows <= few:
+            while panel + panels_few <= last:
                 tile(
-                    3,
-                    PANELS_3,
+                    few,
+                    panels_few,
                     rows,
                     a,
                     a_row,
@@ -78,7 +80,7 @@ def made(tile: Any, packed: int) -> Any:
                     at(out, panel * W),
                     out_row,
                 )
-                panel += PANELS_3
+                panel += panels_few
         while panel < last:
             here_w, here_out = at(w, panel * w_panel), at(out, panel * W)
             here_start, here_start_row = at(start, panel * start_panel), start_row

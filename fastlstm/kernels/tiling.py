@@ -1,6 +1,6 @@
 """How products are cut on this machine: what kernels compute by, and plans give memory by."""
 
-from fastlstm.kernels.machine import host
+from fastlstm.kernels.machine import Machine, host
 
 R = host().tile_rows
 C = host().tile_vectors
@@ -8,9 +8,18 @@ C = host().tile_vectors
 # A block of a panel is 16 KB: half of the smallest first-level cache, the other half is for the rows.
 DEPTH = 16384 // (C * host().vector_bytes)
 
-# With fewer rows than registers for sums, several panels side by side keep the multipliers busy (an FMA takes 4 cycles,
-# two start in each).
-PANELS_1, PANELS_3 = (4, 2) if R <= 6 else (8, 4)
+
+def side_by_side(machine: Machine, widens: bool) -> tuple[int, int, int]:
+    """The panels of a tile of one row, the rows of another with few, and its panels.
+
+    With fewer rows than registers for sums, several panels keep the multipliers busy (an FMA takes 4 cycles, two start
+    in each). Weights that are made wider pass through a register each, and LLVM reads many of them first: with a panel
+    or a row more the sums do not fit, and one that goes through memory at every k takes half of the speed.
+    """
+    if machine.tile_rows <= 6:
+        return (3, 2, 2) if widens else (4, 3, 2)
+    return (6, 2, 4) if widens else (8, 3, 4)
+
 
 # Of kernels whose lanes are samples: registers of samples that go together; rows of weights, broadcast, whose sums fill
 # the registers then. With one register of samples more rows than hide an FMA's time would only be more code.

@@ -6,9 +6,12 @@ import children
 import pytest
 from llvmlite import binding, ir
 
+from fastlstm.compiled.made import Unit
+from fastlstm.engine.compiling import compile_units
 from fastlstm.kernels import machine
 from fastlstm.kernels.sync import emit_pause
 from fastlstm.kernels.tile import _emit_tile
+from fastlstm.kernels.tiling import side_by_side
 from fastlstm.kernels.vector import Emitter
 
 AGREES = """
@@ -71,17 +74,28 @@ def test_agreement_with_the_reference(name, cpu, kind, dtype, prelude, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+TARGETS = [
+    (machine.AVX512, "x86_64-unknown-linux-gnu", "skylake-avx512", "vfmadd", "zmm"),
+    (machine.AVX512, "x86_64-unknown-linux-gnu", "znver4", "vfmadd", "zmm"),
+    (machine.AVX2, "x86_64-unknown-linux-gnu", "haswell", "vfmadd", "ymm"),
+    (machine.AVX2, "x86_64-unknown-linux-gnu", "znver3", "vfmadd", "ymm"),  # several turns of the loop in one
+    (machine.SSE, "x86_64-unknown-linux-gnu", "nehalem", "mulps", "xmm"),
+    (machine.NEON, "aarch64-unknown-linux-gnu", "generic", "fmla", ".4s"),
+]
+FORMS = ["rows", "one row", "few rows", "rows, halves", "one row, halves", "few rows, halves"]
+
+
 @pytest.mark.parametrize(
-    ("target", "triple", "cpu", "instruction", "register"),
-    [
-        (machine.AVX512, "x86_64-unknown-linux-gnu", "skylake-avx512", "vfmadd", "zmm"),
-        (machine.AVX2, "x86_64-unknown-linux-gnu", "haswell", "vfmadd", "ymm"),
-        (machine.SSE, "x86_64-unknown-linux-gnu", "nehalem", "mulps", "xmm"),
-        (machine.NEON, "aarch64-unknown-linux-gnu", "generic", "fmla", ".4s"),
-    ],
+    ("target", "triple", "cpu", "instruction", "register", "form"),
+    [(*target, form) for target in TARGETS for form in FORMS if target[0].halves or "halves" not in form],
 )
-def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register):
-    """The loop multiplies whole registers, and its sums are not spilled: one store for each at the end."""
+def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register, form):
+    """The loop multiplies whole registers, and its sums are not spilled: none is read from the stack."""
+    halves = "halves" in form
+    panels_1, few, panels_few = side_by_side(target, halves)
+    rows, panels = {"rows": (target.tile_rows, 1), "one row": (1, panels_1), "few rows": (few, panels_few)}[
+        form.removesuffix(", halves")
+    ]
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
     real, size = ir.FloatType().as_pointer(), ir.IntType(64)
@@ -90,7 +104,7 @@ def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register
     kind = ir.FunctionType(ir.VoidType(), [real, size, size, real, size, size, real, size, size, real, size])
     function = ir.Function(module, kind, "tile")
     builder = ir.IRBuilder(function.append_basic_block())
-    _emit_tile(builder, Emitter(builder, target, "float32"), target.tile_rows, 1, False, *function.args)
+    _emit_tile(builder, Emitter(builder, target, "float32"), rows, panels, halves, *function.args)
     builder.ret_void()
     parsed = binding.parse_assembly(str(module))
     made = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
@@ -99,10 +113,20 @@ def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register
     pass_builder.getModulePassManager().run(parsed, pass_builder)
     lines = made.emit_assembly(parsed).splitlines()
     products = [line for line in lines if instruction in line and register in line]
-    sums = target.tile_rows * target.tile_vectors
-    assert len(products) >= sums
+    assert len(products) >= rows * panels * target.tile_vectors
+    assert not [line for line in products if "rsp" in line or "[sp" in line]
     calls = [line for line in lines if "fmaf" in line]
     assert not calls
+
+
+@pytest.mark.skipif(machine.host().name not in ("avx2", "avx512"), reason="its registers are others")
+def test_products_with_weights_made_wider_keep_their_sums_in_registers(monkeypatch):
+    """In the whole kernel, where LLVM makes two or four turns of the loop into one."""
+    monkeypatch.setattr(binding.TargetMachine, "emit_object", lambda made, module: made.emit_assembly(module).encode())
+    (code,) = compile_units([Unit("multiply_halves", "float32")])
+    products = [line for line in code.object.decode().splitlines() if "vfmadd" in line]
+    assert len(products) > 100
+    assert not [line for line in products if "rsp" in line]
 
 
 @pytest.mark.parametrize(
