@@ -50,7 +50,7 @@ class StepInputs:
 
     def gradients(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The gradients of the caller's arrays, from those of the rows, which have one more axis in front."""
-        rows = rows.sum(axis=0)
+        rows = rows.sum(axis=0) if len(rows) > 1 else rows[0]
         found = {}
         for number, (name, value) in enumerate(self._given.items()):
             gradient = rows[..., number, : self._units].reshape(*rows.shape[:-3], -1)
