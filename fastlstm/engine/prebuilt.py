@@ -22,9 +22,7 @@ def units() -> Iterator[Unit]:
     """Everything that LSTM, GRU, RNN and their cells call, on arrays and through torch."""
     yield Unit("calls")
     for dtype in DTYPES:
-        yield from (
-            Unit(name, dtype) for name in ("inference", "training", "forward_samples", "training_samples", "products")
-        )
+        yield from (Unit(name, dtype) for name in _OF_ALL_CELLS)
         yield from (Unit(name, dtype, cell) for cell in CELLS for name in _OF_A_CELL)
     narrow = ("multiply_halves", "multiply_words", "multiply_bytes", "multiply_bytes_twice")
     yield from (Unit(name, "float32") for name in narrow)

@@ -11,9 +11,9 @@ from numba.core.extending import intrinsic
 
 from fastlstm.kernels.jit import inner, lanes_of, put
 from fastlstm.kernels.machine import host
-from fastlstm.kernels.vector import Emitter, Vector
+from fastlstm.kernels.vector import Emitter
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_I64 = ir.IntType(64)
 
 
 @inner
@@ -58,7 +58,7 @@ def turn_square(typing_context: Any, source: types.CPointer, distance: Any, samp
             row = builder.select(builder.icmp_signed("<", row, last), row, last)
             rows.append(vectors.load(source, builder.add(builder.mul(row, distance), k)))
         start = builder.gep(target, [builder.mul(k, ir.Constant(_I64, vectors.lanes))])
-        for column, vector in enumerate(_turned(builder, vectors, rows)):
+        for column, vector in enumerate(vectors.turned(rows)):
             vectors.store(vector, start, column * vectors.lanes)
         return context.get_dummy_value()
 
@@ -76,7 +76,7 @@ def turn_square_back(
         vectors = Emitter(builder, host(), str(signature.args[0].dtype))
         source, step, samples, target, distance, k = args
         columns = [builder.mul(builder.add(k, ir.Constant(_I64, n)), step) for n in range(vectors.lanes)]
-        rows = _turned(builder, vectors, [vectors.load(source, column) for column in columns])
+        rows = vectors.turned([vectors.load(source, column) for column in columns])
         for b, row in enumerate(rows):
             number = ir.Constant(_I64, b)
             with cgutils.if_likely(builder, builder.icmp_signed("<", number, samples)):
@@ -85,20 +85,3 @@ def turn_square_back(
 
     n = types.int64
     return types.void(source, n, n, source, n, n), emit
-
-
-def _turned(builder: ir.IRBuilder, vectors: Emitter, rows: list[Vector]) -> list[Vector]:
-    """The columns of a square of `lanes` vectors: parts of 2, 4, ... numbers change two of their quarters."""
-    lanes, size = vectors.lanes, 1
-    rows = list(rows)
-    while size < lanes:
-        kind = ir.VectorType(_I32, lanes)
-        keeps = ir.Constant(kind, [lane if not lane & size else lanes + lane - size for lane in range(lanes)])
-        takes = ir.Constant(kind, [lane + size if not lane & size else lanes + lane for lane in range(lanes)])
-        for n in range(lanes):
-            if not n & size:
-                a, b = rows[n].value, rows[n + size].value
-                rows[n] = Vector(vectors, builder.shuffle_vector(a, b, keeps))
-                rows[n + size] = Vector(vectors, builder.shuffle_vector(a, b, takes))
-        size *= 2
-    return rows
