@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from fastlstm_lint.contract import Layer
 
+from fastlstm import cells
 from fastlstm.engine import Engine, get_num_threads, set_num_threads
 from fastlstm.engine.layout import Layout
 from fastlstm.engine.plan import Sizes
 from fastlstm.engine.samples import FEWEST, reason_against
 from fastlstm.engine.weights import Weights
 from fastlstm.reference import Reference
-from fastlstm.spec import INFERENCE, TRAINING, Call, Grads
+from fastlstm.spec import INFERENCE, TRAINING, Call, Grads, Stack
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
@@ -66,10 +67,11 @@ CASES = [
     (Layer("LSTM", 5, 20), 40, 48, "float32", False),  # whole groups, several chunks of time
     (Layer("LSTM", 3, 25, 3, batch_first=True), 9, 47, "float32", True),
     (Layer("LSTM", 1, 32, bias=False), 5, 64, "float32", True),
-    (Layer("LSTM", 40, 1), 1, 33, "float32", True),
+    (Layer("LSTM", 40, 1), 1, 37, "float32", True),
     (Layer("GRU", 9, 13, 2), 7, 38, "float32", True),
     (Layer("RNN", 2, 3, 2, nonlinearity="relu"), 6, 50, "float32", True),
     (Layer("GRU", 5, 8), 33, 35, "float64", True),
+    (Stack("MGU", 4, 11, 2, cell=cells.MGU), 6, 45, "float32", True),  # a user's
 ]
 
 
