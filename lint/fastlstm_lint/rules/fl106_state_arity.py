@@ -84,6 +84,9 @@ class Model(nn.Module):
             )
         ),
         Right(
+            model("self.cell = nn.LSTMCell(5, 6)", "return self.cell(torch.ones(5), torch.zeros(2, 6))[0]"), "B=4 I=5"
+        ),
+        Right(
             model(
                 "self.encoder = nn.LSTM(5, 6)\nself.decoder = nn.GRU(5, 6)",
                 "_, state = self.encoder(x)\nreturn self.decoder(x, state[0])[0]",
@@ -106,6 +109,8 @@ def check(fact: LayerCalled) -> Iterator[Problem]:
         given = "this" if node is None else code_of(node)
         message = f"{layer.label} takes a tuple (h_0, c_0), and {given} is one tensor: a tuple has no detach()"
     elif layer.has_cell_state and isinstance(state, Tensor):
+        if layer.is_cell and isinstance(fact.input, Tensor) and fact.input.rank == 1 and state.rank == 2:
+            return  # of one sample torch takes the first two rows
         if node is not None:
             edits = ((node, f"({code_of(node)}, torch.zeros_like({code_of(node)}))"),)
         message = f"{layer.label} takes a tuple (h_0, c_0), this is one tensor {state}"

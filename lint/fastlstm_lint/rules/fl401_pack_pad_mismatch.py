@@ -15,7 +15,8 @@ RULE = Rule(
     code="FL401",
     name="pack-pad-mismatch",
     summary="pack_padded_sequence is told another layout than its input has",
-    torch="crash",
+    torch="silent",
+    crashes=True,
     explanation="""
 `pad_sequence`, `pack_padded_sequence` and `pad_packed_sequence` each have their own `batch_first`, False by default.
 Packing a batch-first tensor without it takes the samples for time steps: it raises when the number of lengths does

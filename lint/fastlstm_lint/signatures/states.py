@@ -118,7 +118,10 @@ def _cell(layer: Recurrent, value: Value, state: Value | None, plain: bool) -> N
         raise Refusal("module", f"{name}: Expected input to be 1D or 2D, got {value.rank}D instead", value)
     states: list[Value] = []
     if layer.has_cell_state:
-        if isinstance(state, Tensor):
+        if isinstance(state, Tensor) and value.rank == 1 and state.rank == 2:  # of one sample it takes the rows
+            if state.sizes[0] == Dim.of(1):
+                raise Refusal("dim", "index 1 is out of bounds for dimension 0 with size 1", state, sure=True)
+        elif isinstance(state, Tensor):
             sentence = "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
             raise Refusal("type", sentence, state, sure=True)
         if isinstance(state, Tup):
