@@ -48,7 +48,7 @@ def multiply_halves(
             row = 0
             for n in range(tiles):
                 count = small + (1 if n < large else 0)
-                tile(R, 1, count, at(a, row * a_row + done * a_step), a_row, a_step, wide, 0, depth,
+                tile(R, 1, count, 1, at(a, row * a_row + done * a_step), a_row, a_step, wide, 0, depth,
                      at(here_start, row * here_start_row), here_start_row, 0, at(here_out, row * out_row),
                      out_row)  # fmt: skip
                 row += count

@@ -15,7 +15,8 @@ _I64 = ir.IntType(64)
 
 # The hardware's prefetcher stops at each page of 4 KB; a first tile that waits for its weights there costs up to a
 # fifth of a product of 10 rows. From 256 B to 8 KB ahead were tried: 1 and 2 KB are best. With few rows there is a line
-# to fetch in every other cycle, and the prefetches only take the loads' place.
+# to fetch in every other cycle, and the prefetches only take the loads' place; so they do where the weights are in the
+# first-level cache already, a tenth of the time.
 PREFETCH_BYTES, PREFETCHING_ROWS = 2048, 5
 
 
@@ -25,6 +26,7 @@ def tile(
     most_rows: types.IntegerLiteral,
     panels: types.IntegerLiteral,
     rows: Any,
+    at_hand: Any,
     a: types.CPointer,
     a_row: Any,
     a_step: Any,
@@ -39,9 +41,10 @@ def tile(
 ):
     """out[r, p*W + w] = start[r, p, w] + sum over k < K of a[r, k] * weights[p, k, w] for r < rows, p < panels.
 
-    `most_rows` and `panels` are literals; `rows` is 1 ... most_rows at run time, each with code of its own. a[r, k]
-    stands at a + r*a_row + k*a_step; panel p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of
-    row r and panel p at start + r*start_row + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
+    `most_rows` and `panels` are literals; `rows` is 1 ... most_rows at run time, each with code of its own, and
+    `at_hand` 0 or 1: whether the weights are in the first-level cache. a[r, k] stands at a + r*a_row + k*a_step; panel
+    p of the weights, (K, W) contiguous, at w + p*w_panel; the start values of row r and panel p at start + r*start_row
+    + p*start_panel; the result at out + r*out_row + p*W. `start` may be `out`.
     """
     return _tile(most_rows, panels, a, w, start, out, False)
 
@@ -52,6 +55,7 @@ def halves_tile(
     most_rows: types.IntegerLiteral,
     panels: types.IntegerLiteral,
     rows: Any,
+    at_hand: Any,
     a: types.CPointer,
     a_row: Any,
     a_step: Any,
@@ -75,20 +79,27 @@ def _tile(most_rows: Any, panels: Any, a: Any, w: Any, start: Any, out: Any, hal
     most, P = most_rows.literal_value, panels.literal_value
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        vectors = Emitter(builder, host(), str(signature.args[3].dtype))
+        vectors = Emitter(builder, host(), str(signature.args[4].dtype))
         end = builder.append_basic_block("tiled")
-        choice = builder.switch(args[2], end)
-        for R in range(1, most + 1):
-            case = builder.append_basic_block(f"rows{R}")
-            choice.add_case(ir.Constant(args[2].type, R), case)
+        fetching = P == 1 and most >= PREFETCHING_ROWS
+        rows = args[2]
+        if fetching:
+            many = builder.icmp_signed(">=", rows, ir.Constant(_I64, PREFETCHING_ROWS))
+            rows = builder.select(many, builder.add(rows, builder.mul(args[3], ir.Constant(_I64, most))), rows)
+        choice = builder.switch(rows, end)
+        cases = [(R, R, fetching and R >= PREFETCHING_ROWS) for R in range(1, most + 1)]
+        cases += [(R + most, R, False) for R in range(PREFETCHING_ROWS, most + 1) if fetching]
+        for number, R, fetches in cases:
+            case = builder.append_basic_block(f"rows{number}")
+            choice.add_case(ir.Constant(_I64, number), case)
             builder.position_at_end(case)
-            _emit_tile(builder, vectors, R, P, halves, *args[3:])
+            _emit_tile(builder, vectors, R, P, halves, fetches, *args[4:])
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
     n = types.int64
-    return types.void(most_rows, panels, n, a, n, n, w, n, n, start, n, n, out, n), emit
+    return types.void(most_rows, panels, n, n, a, n, n, w, n, n, start, n, n, out, n), emit
 
 
 def _emit_tile(
@@ -97,6 +108,7 @@ def _emit_tile(
     R: int,
     P: int,
     halves: bool,
+    fetches: bool,
     a: ir.Value,
     a_row: ir.Value,
     a_step: ir.Value,
@@ -145,7 +157,7 @@ def _emit_tile(
 
     builder.position_at_end(body)
     products: dict[int, ir.Value] = {}
-    if P == 1 and R >= PREFETCHING_ROWS:
+    if fetches:
         vectors.prefetch(here_w, PREFETCH_BYTES // vectors.align)
 
     def weight(n: int) -> Vector:

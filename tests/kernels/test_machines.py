@@ -104,7 +104,7 @@ def test_the_tile_becomes_vector_code(target, triple, cpu, instruction, register
     kind = ir.FunctionType(ir.VoidType(), [real, size, size, real, size, size, real, size, size, real, size])
     function = ir.Function(module, kind, "tile")
     builder = ir.IRBuilder(function.append_basic_block())
-    _emit_tile(builder, Emitter(builder, target, "float32"), rows, panels, halves, *function.args)
+    _emit_tile(builder, Emitter(builder, target, "float32"), rows, panels, halves, panels == 1, *function.args)
     builder.ret_void()
     parsed = binding.parse_assembly(str(module))
     made = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
