@@ -108,7 +108,7 @@ def test_weights_of_x_have_more_than_eight_bits(kind, most):
 
 @pytest.mark.parametrize(("kind", "B"), [("LSTM", 5), ("GRU", 1), ("RNN", 9)])
 def test_an_h_to_begin_with_may_be_larger_than_a_layers(kind, B):
-    """Of such a row, and of no other, what rounding has left is rounded too: within 5e-5, else 0.0026 to 0.009."""
+    """Of such a row, and of no other, what rounding has left is rounded too: within 6e-5, else 0.0026 to 0.009."""
     layer = made(kind, 3, 600)
     layer.weight_hh_l0 = np.sign(layer.weight_hh_l0) / 64  # nothing is rounded but h
     small, x = fastlstm.quantize(layer), noise(1, B, 3)
@@ -119,7 +119,7 @@ def test_an_h_to_begin_with_may_be_larger_than_a_layers(kind, B):
     due = NarrowReference(layer.config).forward(small.state_dict(), 0, x, states, INFERENCE)[0]
     np.testing.assert_allclose(output, due, atol=2e-6)
     wide, usual = (np.abs(output - exact(layer, x, tuple(s.astype(float) for s in states))[0])[:, n::2] for n in (0, 1))
-    assert wide.max() < 1e-4
+    assert wide.max() < 6e-5
     assert B == 1 or usual.max() > wide.max()
 
 
